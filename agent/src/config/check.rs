@@ -1,0 +1,485 @@
+//! From the file's tables to the configuration: defaults, ranges, and what keys say about each other.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use self::Absent::{Or, Required};
+use super::error::Faults;
+use super::raw::{self, Item, List, Table};
+use super::values::{self, Complaint};
+use super::{
+    Broker, Carrier, Collection, Config, Control, DataBits, Driver, Floor, Flow, Forget, Format, Language, Level, Log,
+    Mode, Parity, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual, shape,
+};
+
+const STATIONS_MAX: usize = 64;
+const SCANNERS_MAX: usize = 64;
+const CARRIERS_MAX: usize = 32;
+const SERVICES_MAX: usize = 64;
+const COLLECTIONS_MAX: usize = 24;
+const HOLIDAYS_MAX: usize = 366;
+const ALLOWED_HOSTS_MAX: usize = 16;
+const NAME_CHARS_MAX: usize = 64;
+const CLIENT_ID_CHARS_MAX: usize = 128;
+
+/// A topic has at most seven slashes, of which `{root}/{site}/events/{group}` needs three below the root.
+const ROOT_SLASHES_MAX: usize = 7 - 3;
+
+/// The rates of termios that scanners offer.
+const BAUDS: [u32; 10] = [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
+
+const DATA_BITS: [(i64, DataBits); 2] = [(7, DataBits::Seven), (8, DataBits::Eight)];
+const STOP_BITS: [(i64, StopBits); 2] = [(1, StopBits::One), (2, StopBits::Two)];
+
+/// `None` when any part of it is wrong or missing; `faults` then says what.
+pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<Config> {
+    // What is missing altogether is to be added at the end.
+    let end = text.trim_end().len();
+    let end = end..end;
+
+    unique_ids(&file.station, |station| &station.id, text, faults);
+    unique_ids(&file.scanner, |scanner| &scanner.id, text, faults);
+    unique_ids(&file.carrier, |carrier| &carrier.id, text, faults);
+    unique_ports(&file.scanner, text, faults);
+
+    need_table(file.site.is_some(), "[site]", &end, faults);
+    need_table(file.broker.is_some(), "[broker]", &end, faults);
+    need_table(file.station.as_ref().is_some_and(|all| !all.get_ref().is_empty()), "[[station]]", &end, faults);
+
+    let site = file.site.and_then(|table| site(table, faults));
+    let storage = storage(file.storage.unwrap_or_else(absent), faults);
+    let broker = file.broker.and_then(|table| broker(table, site.as_ref(), faults));
+    let sync = sync(file.sync.unwrap_or_else(absent), faults);
+    let web = web(file.web.unwrap_or_else(absent), faults);
+    let control = control(file.control.unwrap_or_else(absent), faults);
+    let floor = floor(file.floor.unwrap_or_else(absent), faults);
+    let stations = tables("station", file.station, STATIONS_MAX, faults, station);
+    let scanners = tables("scanner", file.scanner, SCANNERS_MAX, faults, |table, faults| {
+        scanner(table, stations.as_deref().unwrap_or_default(), faults)
+    });
+    let carriers = tables("carrier", file.carrier, CARRIERS_MAX, faults, |table, faults| carrier(table, text, faults));
+    let log = log(file.log.unwrap_or_else(absent), faults);
+    Some(Config {
+        site: site?,
+        storage: storage?,
+        broker: broker?,
+        sync: sync?,
+        web: web?,
+        control: control?,
+        floor: floor?,
+        stations: stations?,
+        scanners: scanners?,
+        carriers: carriers?,
+        log: log?,
+    })
+}
+
+fn site(table: Spanned<Table<raw::Site>>, faults: &mut Faults) -> Option<Site> {
+    let (mut read, raw) = Reader::new("site", table, faults);
+    let id = read.text("id", raw.id, Required, values::level);
+    let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
+    let timezone = read.text("timezone", raw.timezone, Required, values::timezone);
+    let language = read.named("language", raw.language, Language::English, Language::NAMED);
+    let prefix = read.text("gs1_company_prefix", raw.gs1_company_prefix, Required, values::company_prefix);
+    let (id, (timezone, timezone_name)) = (id?, timezone?);
+    Some(Site {
+        name: name?.unwrap_or_else(|| id.clone()),
+        id,
+        timezone,
+        timezone_name,
+        language: language?,
+        gs1_company_prefix: prefix?,
+    })
+}
+
+fn storage(table: Spanned<Table<raw::Storage>>, faults: &mut Faults) -> Option<Storage> {
+    let (mut read, raw) = Reader::new("storage", table, faults);
+    let path = read.text("path", raw.path, Or(PathBuf::from("/var/lib/parceld/parceld.db")), values::path);
+    let keep = read.duration("keep", raw.keep, Or(days(30)), days(1)..=days(3650));
+    Some(Storage { path: path?, keep: keep? })
+}
+
+fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut Faults) -> Option<Broker> {
+    let (mut read, raw) = Reader::new("broker", table, faults);
+    match (&raw.username, &raw.password_file) {
+        (Some(alone), None) => read.incomplete(alone, "`username` is given without `password_file`", "password_file"),
+        (None, Some(alone)) => read.incomplete(alone, "`password_file` is given without `username`", "username"),
+        _ => {}
+    }
+    let url = read.text("url", raw.url, Required, values::broker_url);
+    let client_id =
+        read.text("client_id", raw.client_id, Or(None), |text| values::line(text, CLIENT_ID_CHARS_MAX).map(Some));
+    let root = read.text("root", raw.root, Or("parceld/v1".into()), |text| values::topic(text, ROOT_SLASHES_MAX));
+    // The MQTT client panics below five seconds.
+    let keep_alive = read.duration("keep_alive", raw.keep_alive, Or(secs(30)), secs(5)..=hours(1));
+    let session_expiry = read.duration("session_expiry", raw.session_expiry, Or(days(7)), secs(1)..=days(365));
+    let username =
+        read.text("username", raw.username, Or(None), |text| values::line(text, CLIENT_ID_CHARS_MAX).map(Some));
+    let password_file = read.text("password_file", raw.password_file, Or(None), |text| values::path(text).map(Some));
+    Some(Broker {
+        url: url?,
+        client_id: client_id?.or_else(|| site.map(|site| format!("parceld-{}", site.id)))?,
+        root: root?,
+        keep_alive: keep_alive?,
+        session_expiry: session_expiry?,
+        username: username?,
+        password_file: password_file?,
+    })
+}
+
+fn sync(table: Spanned<Table<raw::Sync>>, faults: &mut Faults) -> Option<Sync> {
+    let (mut read, raw) = Reader::new("sync", table, faults);
+    let relation_at = raw.ahead.as_ref().or(raw.window.as_ref()).map(Spanned::span);
+    let window = read.number("window", raw.window, 64, 1..=1000);
+    let ahead = read.number("ahead", raw.ahead, 500, 1..=1_000_000);
+    let forget = read.named("forget", raw.forget, Forget::Receipt, Forget::NAMED);
+    let millis = Duration::from_millis;
+    let receipt_timeout = read.duration("receipt_timeout", raw.receipt_timeout, Or(secs(60)), millis(100)..=hours(1));
+    let historical_after = read.duration("historical_after", raw.historical_after, Or(secs(60)), millis(0)..=days(1));
+    let (window, ahead): (u16, u32) = (window?, ahead?);
+    if let Some(at) = relation_at
+        && ahead < u32::from(window)
+    {
+        let what = format!("`ahead` ({ahead}) must not be smaller than `window` ({window})");
+        read.faults.add(at, what, format!("write ahead = {window} or more, or a smaller window"));
+        return None;
+    }
+    Some(Sync {
+        window,
+        ahead,
+        forget: forget?,
+        receipt_timeout: receipt_timeout?,
+        historical_after: historical_after?,
+    })
+}
+
+fn web(table: Spanned<Table<raw::Web>>, faults: &mut Faults) -> Option<Web> {
+    let (mut read, raw) = Reader::new("web", table, faults);
+    let listen = read.text("listen", raw.listen, Or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))), values::listen);
+    let allowed_hosts = read.texts("allowed_hosts", raw.allowed_hosts, ALLOWED_HOSTS_MAX, values::host_name);
+    Some(Web { listen: listen?, allowed_hosts: allowed_hosts? })
+}
+
+fn control(table: Spanned<Table<raw::Control>>, faults: &mut Faults) -> Option<Control> {
+    let (mut read, raw) = Reader::new("control", table, faults);
+    let socket = read.text("socket", raw.socket, Or(None), |text| values::socket_path(text).map(Some));
+    Some(Control { socket: socket? })
+}
+
+fn floor(table: Spanned<Table<raw::Floor>>, faults: &mut Faults) -> Option<Floor> {
+    let (mut read, raw) = Reader::new("floor", table, faults);
+    let flow = read.named("flow", raw.flow, Flow::SingleStep, Flow::NAMED);
+    let low_stock = read.number("low_stock", raw.low_stock, 2, 0..=1_000_000);
+    Some(Floor { flow: flow?, low_stock: low_stock? })
+}
+
+fn station(table: Spanned<Table<raw::Station>>, faults: &mut Faults) -> Option<Station> {
+    let (mut read, raw) = Reader::new("station", table, faults);
+    let id = read.text("id", raw.id, Required, values::level);
+    let mode = read.named("mode", raw.mode, Mode::Pack, Mode::NAMED);
+    Some(Station { id: id?, mode: mode? })
+}
+
+/// `stations` is empty when there are none or one of them is wrong: then nobody knows which are meant to be there.
+fn scanner(table: Spanned<Table<raw::Scanner>>, stations: &[Station], faults: &mut Faults) -> Option<Scanner> {
+    let (mut read, raw) = Reader::new("scanner", table, faults);
+    if raw.port.as_ref().is_some_and(|port| port.get_ref().starts_with("tcp://")) {
+        read.refuse_on_tcp("baud", raw.baud.as_ref());
+        read.refuse_on_tcp("data_bits", raw.data_bits.as_ref());
+        read.refuse_on_tcp("parity", raw.parity.as_ref());
+        read.refuse_on_tcp("stop_bits", raw.stop_bits.as_ref());
+    }
+    let millis = Duration::from_millis;
+    let id = read.text("id", raw.id, Required, values::level);
+    let station = read.text("station", raw.station, Required, |text| {
+        let known: Vec<_> = stations.iter().map(|station| (station.id.as_str(), ())).collect();
+        let named = if known.is_empty() { Ok(()) } else { values::named(text, &known) };
+        named.map(|()| text.to_owned())
+    });
+    let driver = read.named("driver", raw.driver, Driver::Line, Driver::NAMED);
+    let port = read.text("port", raw.port, Required, values::scanner_port);
+    let baud = read
+        .value("baud", raw.baud, Or(9600), |baud| values::numbered(*baud, &BAUDS.map(|baud| (i64::from(baud), baud))));
+    let data_bits = read.value("data_bits", raw.data_bits, Or(DataBits::Eight), |n| values::numbered(*n, &DATA_BITS));
+    let parity = read.named("parity", raw.parity, Parity::None, Parity::NAMED);
+    let stop_bits = read.value("stop_bits", raw.stop_bits, Or(StopBits::One), |n| values::numbered(*n, &STOP_BITS));
+    let terminator = read.named("terminator", raw.terminator, Terminator::Auto, Terminator::NAMED);
+    let idle_gap = read.duration("idle_gap", raw.idle_gap, Or(millis(100)), millis(1)..=secs(5));
+    let bounce = read.duration("bounce", raw.bounce, Or(millis(150)), millis(0)..=secs(5));
+    Some(Scanner {
+        id: id?,
+        station: station?,
+        driver: driver?,
+        port: port?,
+        baud: baud?,
+        data_bits: data_bits?,
+        parity: parity?,
+        stop_bits: stop_bits?,
+        terminator: terminator?,
+        idle_gap: idle_gap?,
+        bounce: bounce?,
+    })
+}
+
+fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults) -> Option<Carrier> {
+    let (mut read, raw) = Reader::new("carrier", table, faults);
+    let id = read.text("id", raw.id, Required, values::level);
+    let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
+    let services = read.texts("services", raw.services, SERVICES_MAX, |text| values::line(text, NAME_CHARS_MAX));
+    let holidays = read.texts("holidays", raw.holidays, HOLIDAYS_MAX, values::date);
+    let tracking_url =
+        read.text("tracking_url", raw.tracking_url, Or(None), |text| values::tracking_url(text).map(Some));
+    let mut taken = HashMap::new();
+    let collections = tables("carrier.collections", raw.collections, COLLECTIONS_MAX, read.faults, |table, faults| {
+        let at = table.span();
+        let collection = collection(table, faults)?;
+        for day in (0..collection.days.len()).filter(|day| collection.days[*day]) {
+            if let Some(first) = taken.insert((day, collection.at), at.clone()) {
+                let day = values::WEEKDAYS[day];
+                let what = format!(
+                    "this collection is on {day} at the same time as the one in line {}",
+                    line_of(text, &first)
+                );
+                faults.add(at, what, "leave the day out of one of them, or change the time");
+                return None;
+            }
+        }
+        Some(collection)
+    });
+    let id = id?;
+    Some(Carrier {
+        name: name?.unwrap_or_else(|| id.clone()),
+        id,
+        services: services?,
+        collections: collections?,
+        holidays: holidays?,
+        tracking_url: tracking_url?,
+    })
+}
+
+fn collection(table: Spanned<Table<raw::Collection>>, faults: &mut Faults) -> Option<Collection> {
+    let (mut read, raw) = Reader::new("carrier.collections", table, faults);
+    let weekdays = match raw.days {
+        Some(days) if days.get_ref().is_empty() => {
+            let advice = shape::example_advice(read.table, "days");
+            read.faults.add(days.span(), "`days` must name at least one day", advice);
+            None
+        }
+        Some(days) => read.texts("days", Some(days), values::WEEKDAYS.len(), values::weekdays),
+        None => {
+            read.missing("days");
+            None
+        }
+    };
+    let at = read.text("at", raw.at, Required, values::time_of_day);
+    let cut_off = read.duration("cut_off", raw.cut_off, Required, secs(0)..=days(1));
+    let days = weekdays?.iter().fold([false; 7], |week, more| std::array::from_fn(|day| week[day] || more[day]));
+    Some(Collection { days, at: at?, cut_off: cut_off? })
+}
+
+fn log(table: Spanned<Table<raw::Log>>, faults: &mut Faults) -> Option<Log> {
+    let (mut read, raw) = Reader::new("log", table, faults);
+    let level = read.named("level", raw.level, Level::Info, Level::NAMED);
+    let format = read.named("format", raw.format, Format::Text, Format::NAMED);
+    Some(Log { level: level?, format: format? })
+}
+
+/// What a key means that is not there.
+enum Absent<T> {
+    Or(T),
+    Required,
+}
+
+/// The keys of one table.
+struct Reader<'f> {
+    /// Its name without brackets.
+    table: &'static str,
+    at: Range<usize>,
+    faults: &'f mut Faults,
+}
+
+impl<'f> Reader<'f> {
+    fn new<R>(table: &'static str, raw: Spanned<Table<R>>, faults: &'f mut Faults) -> (Self, R) {
+        (Self { table, at: raw.span(), faults }, raw.into_inner().0)
+    }
+
+    fn text<T>(
+        &mut self,
+        key: &str,
+        item: Item<String>,
+        absent: Absent<T>,
+        parse: impl FnOnce(&str) -> Result<T, Complaint>,
+    ) -> Option<T> {
+        self.value(key, item, absent, |text| parse(text))
+    }
+
+    fn named<T: Copy>(&mut self, key: &str, item: Item<String>, default: T, known: &[(&str, T)]) -> Option<T> {
+        self.text(key, item, Or(default), |text| values::named(text, known))
+    }
+
+    fn duration(
+        &mut self,
+        key: &str,
+        item: Item<String>,
+        absent: Absent<Duration>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        self.text(key, item, absent, |text| values::duration(text, &range))
+    }
+
+    fn number<T: TryFrom<i64>>(
+        &mut self,
+        key: &str,
+        item: Item<i64>,
+        default: T,
+        range: RangeInclusive<i64>,
+    ) -> Option<T> {
+        self.value(key, item, Or(default), |number| values::number(*number, &range))
+    }
+
+    fn value<V, T>(
+        &mut self,
+        key: &str,
+        item: Item<V>,
+        absent: Absent<T>,
+        parse: impl FnOnce(&V) -> Result<T, Complaint>,
+    ) -> Option<T> {
+        match (item, absent) {
+            (Some(value), _) => self.understood(key, value.span(), parse(value.get_ref())),
+            (None, Or(default)) => Some(default),
+            (None, Required) => {
+                self.missing(key);
+                None
+            }
+        }
+    }
+
+    fn texts<T>(
+        &mut self,
+        key: &str,
+        list: List<String>,
+        count_max: usize,
+        parse: impl Fn(&str) -> Result<T, Complaint>,
+    ) -> Option<Vec<T>> {
+        let Some(list) = list else {
+            return Some(Vec::new());
+        };
+        let at = list.span();
+        let list = list.into_inner();
+        if count_max < list.len() {
+            self.faults.add(at, format!("`{key}` has {} entries", list.len()), format!("write at most {count_max}"));
+            return None;
+        }
+        // Not collected at once, so that every entry is looked at.
+        let parsed: Vec<_> = list.iter().map(|text| self.understood(key, text.span(), parse(text.get_ref()))).collect();
+        parsed.into_iter().collect()
+    }
+
+    fn understood<T>(&mut self, key: &str, at: Range<usize>, parsed: Result<T, Complaint>) -> Option<T> {
+        parsed
+            .map_err(|complaint| {
+                let advice = complaint.advice.unwrap_or_else(|| shape::example_advice(self.table, key));
+                self.faults.add(at, format!("`{key}` {}", complaint.what), advice);
+            })
+            .ok()
+    }
+
+    fn missing(&mut self, key: &str) {
+        if !self.faults.is_wounded(&self.at) {
+            let advice = shape::example_advice(self.table, key);
+            self.faults.add(self.at.clone(), format!("`{key}` is missing here"), advice);
+        }
+    }
+
+    fn incomplete<V>(&mut self, alone: &Spanned<V>, what: &str, other: &str) {
+        if !self.faults.is_wounded(&self.at) {
+            let advice = format!("give both or neither; {}", shape::example_advice(self.table, other));
+            self.faults.add(alone.span(), what, advice);
+        }
+    }
+
+    fn refuse_on_tcp<V>(&mut self, key: &str, item: Option<&Spanned<V>>) {
+        if let Some(value) = item {
+            let what = format!("`{key}` belongs to a serial line, and this port is tcp://");
+            self.faults.add(value.span(), what, format!("leave out `{key}`"));
+        }
+    }
+}
+
+/// Reads each table of a list, all of them even after a fault.
+fn tables<R, T>(
+    name: &str,
+    list: List<Table<R>>,
+    count_max: usize,
+    faults: &mut Faults,
+    mut read: impl FnMut(Spanned<Table<R>>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(list) = list else {
+        return Some(Vec::new());
+    };
+    let list = list.into_inner();
+    if let Some(beyond) = list.get(count_max) {
+        let what = format!("there are {} of {name}, and {count_max} is the most", list.len());
+        faults.add(beyond.span(), what, "leave out this one and those after it");
+        return None;
+    }
+    let read: Vec<_> = list.into_iter().map(|table| read(table, faults)).collect();
+    read.into_iter().collect()
+}
+
+fn need_table(is_there: bool, header: &'static str, end: &Range<usize>, faults: &mut Faults) {
+    if !is_there && !faults.is_wounded(&shape::ROOT) {
+        faults.add(end.clone(), format!("{header} is missing"), format!("add:\n{}", manual::required(header)));
+    }
+}
+
+fn unique_ids<R>(list: &List<Table<R>>, id: impl Fn(&R) -> &Item<String>, text: &str, faults: &mut Faults) {
+    let ids = list.iter().flat_map(Spanned::get_ref).filter_map(|table| id(&table.get_ref().0).as_ref());
+    unique(ids.map(|id| (id.get_ref().clone(), id.span())), "id", text, faults);
+}
+
+fn unique_ports(scanners: &List<Table<raw::Scanner>>, text: &str, faults: &mut Faults) {
+    let ports = scanners.iter().flat_map(Spanned::get_ref).filter_map(|table| table.get_ref().0.port.as_ref());
+    let ports = ports.filter_map(|port| Some((values::scanner_port(port.get_ref()).ok()?.to_string(), port.span())));
+    unique(ports, "port", text, faults);
+}
+
+fn unique(values: impl Iterator<Item = (String, Range<usize>)>, key: &str, text: &str, faults: &mut Faults) {
+    let mut taken: HashMap<String, Range<usize>> = HashMap::new();
+    for (value, at) in values {
+        match taken.get(&value) {
+            Some(first) => {
+                let what = format!("the {key} {value:?} is already taken in line {}", line_of(text, first));
+                faults.add(at, what, format!("give each its own {key}"));
+            }
+            None => {
+                taken.insert(value, at);
+            }
+        }
+    }
+}
+
+fn line_of(text: &str, at: &Range<usize>) -> usize {
+    text.bytes().take(at.start).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn absent<R: Default>() -> Spanned<Table<R>> {
+    Spanned::new(0..0, Table::default())
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn hours(hours: u64) -> Duration {
+    secs(hours * 3600)
+}
+
+fn days(days: u64) -> Duration {
+    hours(days * 24)
+}

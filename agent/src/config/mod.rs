@@ -1,0 +1,352 @@
+//! The configuration: one TOML file, read whole and checked whole before anything is opened.
+//!
+//! Broken syntax is reported alone. In a file that is TOML, everything is reported at once: unknown keys and wrong types
+//! (`shape`), values and what they say about each other (`check`). A [`Config`] exists only when nothing was wrong, so
+//! nobody checks its fields again. Every fault says where it stands, what is wrong and what to write instead; examples
+//! come from the manual, `config/parceld.toml`, which tests hold against the keys and defaults that this module knows.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+
+mod check;
+mod error;
+mod manual;
+mod raw;
+mod shape;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Error, Fault, Report};
+pub use values::{Endpoint, duration_text};
+
+/// A file larger than this is not a configuration.
+pub const FILE_BYTES_MAX: usize = 256 * 1024;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Reads and checks the file at `path`. Opens nothing else.
+///
+/// # Errors
+///
+/// [`Error`] for a file that is missing, is no file, cannot be read, is too large, or is not right.
+pub fn load(path: &Path) -> Result<Config, Error> {
+    let bytes = read(path)?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(path, text),
+        Err(fault) => Err(Error::Invalid(error::not_utf8(path, &bytes, fault.valid_up_to()))),
+    }
+}
+
+/// Checks `text`; `path_for_messages` is only named in the faults.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with everything that is wrong.
+pub fn parse(path_for_messages: &Path, text: &str) -> Result<Config, Error> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut faults = error::Faults::default();
+    let config = shape::read(text, &mut faults).and_then(|file| check::check(file, text, &mut faults));
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(Error::Invalid(faults.report(path_for_messages, text))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let open = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let path = path.to_path_buf();
+    match open() {
+        Ok(bytes) if bytes.len() <= FILE_BYTES_MAX => Ok(bytes),
+        Ok(_) => Err(Error::TooLarge { path }),
+        Err(source) if source.kind() == ErrorKind::NotFound => Err(Error::missing(path)),
+        Err(source) if source.kind() == ErrorKind::IsADirectory => Err(Error::Directory { path }),
+        Err(source) => Err(Error::Unreadable { path, source }),
+    }
+}
+
+/// What the agent was told, complete and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub site: Site,
+    pub storage: Storage,
+    pub broker: Broker,
+    pub sync: Sync,
+    pub web: Web,
+    pub control: Control,
+    pub floor: Floor,
+    /// In the order of the file; at least one, ids unique.
+    pub stations: Vec<Station>,
+    /// In the order of the file; ids and ports unique, each at a station that exists.
+    pub scanners: Vec<Scanner>,
+    /// In the order of the file; ids unique.
+    pub carriers: Vec<Carrier>,
+    pub log: Log,
+}
+
+/// The place this agent serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// A topic level: `[a-z0-9_-]{1,32}`.
+    pub id: String,
+    pub name: String,
+    /// Never jiff's unknown zone.
+    pub timezone: TimeZone,
+    /// The zone's IANA name in its usual spelling.
+    pub timezone_name: String,
+    pub language: Language,
+    /// 4 to 12 digits, as licensed by GS1; SSCCs are built on it.
+    pub gs1_company_prefix: String,
+}
+
+/// Where events lie, and how long received ones stay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Storage {
+    pub path: PathBuf,
+    pub keep: Duration,
+}
+
+/// How the platform is reached.
+#[derive(Clone, PartialEq)]
+pub struct Broker {
+    pub url: Endpoint,
+    pub client_id: String,
+    /// Topic levels joined by `/`, without one at either end.
+    pub root: String,
+    /// At least 5 s: the MQTT client refuses less.
+    pub keep_alive: Duration,
+    pub session_expiry: Duration,
+    /// Given exactly when `password_file` is.
+    pub username: Option<String>,
+    /// Read when the connection is made, not here.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Some brokers take an access token as the user name, so it is not shown.
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("url", &self.url)
+            .field("client_id", &self.client_id)
+            .field("root", &self.root)
+            .field("keep_alive", &self.keep_alive)
+            .field("session_expiry", &self.session_expiry)
+            .field("username", &self.username.as_ref().map(|_| "(set)"))
+            .field("password_file", &self.password_file)
+            .finish()
+    }
+}
+
+/// How events travel, and what lets them be forgotten.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sync {
+    /// Events sent and not yet acknowledged by the broker, at most.
+    pub window: u16,
+    /// Events beyond the last receipt, at most; never below `window`.
+    pub ahead: u32,
+    pub forget: Forget,
+    pub receipt_timeout: Duration,
+    pub historical_after: Duration,
+}
+
+/// The status page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Web {
+    pub listen: SocketAddr,
+    /// Host names that a browser may use besides the address itself; lower case, without a port.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// The socket that the command line talks to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// `None`: the agent chooses at start.
+    pub socket: Option<PathBuf>,
+}
+
+/// How work is done here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Floor {
+    pub flow: Flow,
+    /// Units on hand at or below which an item is reported as low.
+    pub low_stock: u32,
+}
+
+/// A place where somebody works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Station {
+    pub id: String,
+    pub mode: Mode,
+}
+
+/// A scanner, its line and its framing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scanner {
+    pub id: String,
+    /// The id of one of [`Config::stations`].
+    pub station: String,
+    pub driver: Driver,
+    pub port: Port,
+    /// Like the three below, without meaning for [`Port::Tcp`].
+    pub baud: u32,
+    pub data_bits: DataBits,
+    pub parity: Parity,
+    pub stop_bits: StopBits,
+    pub terminator: Terminator,
+    /// Silence that ends a code which no terminator ended.
+    pub idle_gap: Duration,
+    /// The same code again within this time is one scan.
+    pub bounce: Duration,
+}
+
+/// Where a scanner's bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// An absolute path, best one below `/dev/serial/by-id`.
+    Serial(PathBuf),
+    /// A host name or address (IPv6 without brackets).
+    Tcp { host: String, port: u16 },
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(path) => write!(f, "{}", path.display()),
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
+}
+
+/// Who collects, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carrier {
+    pub id: String,
+    pub name: String,
+    pub services: Vec<String>,
+    /// No two at the same time of the same weekday.
+    pub collections: Vec<Collection>,
+    /// Days without a collection.
+    pub holidays: Vec<civil::Date>,
+    /// Contains `{tracking}` once, where the parcel's number goes.
+    pub tracking_url: Option<String>,
+}
+
+/// A collection that repeats every week, in the site's civil time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Collection {
+    /// Monday first; at least one.
+    pub days: [bool; 7],
+    pub at: civil::Time,
+    /// How long before `at` a parcel must be sealed; it may reach back into the day before.
+    pub cut_off: Duration,
+}
+
+/// What is written to the log, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub level: Level,
+    pub format: Format,
+}
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$about])* $variant),+ }
+
+        impl $name {
+            const NAMED: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),+];
+
+            /// As written in the file.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+named! {
+    /// The language of the screens.
+    Language { English = "en", Swedish = "sv" }
+}
+named! {
+    /// What lets an event be forgotten once `storage.keep` has passed.
+    Forget {
+        /// The platform's receipt: it has stored the event.
+        Receipt = "receipt",
+        /// The broker's acknowledgement: the weaker promise, for a platform that sends no receipts.
+        Puback = "puback",
+    }
+}
+named! {
+    /// The order of work.
+    Flow {
+        /// Items are picked and packed in one go.
+        SingleStep = "single_step",
+    }
+}
+named! {
+    /// What a station is for.
+    Mode { Pick = "pick", Pack = "pack", Load = "load" }
+}
+named! {
+    /// How a scanner talks.
+    Driver {
+        /// Codes as lines of text.
+        Line = "line",
+    }
+}
+named! {
+    /// A serial line's parity bit.
+    Parity { None = "none", Odd = "odd", Even = "even" }
+}
+named! {
+    /// What ends a code.
+    Terminator {
+        /// Any of CR, LF, CRLF, ETX and TAB, or the idle gap.
+        Auto = "auto",
+        Cr = "cr",
+        Lf = "lf",
+        Crlf = "crlf",
+        Etx = "etx",
+        Tab = "tab",
+        /// Only the idle gap.
+        None = "none",
+    }
+}
+named! {
+    /// The least important message that is still written.
+    Level { Error = "error", Warn = "warn", Info = "info", Debug = "debug", Trace = "trace" }
+}
+named! {
+    /// The form of a log line.
+    Format { Text = "text", Json = "json" }
+}
+
+/// Data bits of a serial character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataBits {
+    Seven,
+    Eight,
+}
+
+/// Stop bits of a serial character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopBits {
+    One,
+    Two,
+}

@@ -1,0 +1,80 @@
+//! The CloudEvents 1.0 envelope, structured JSON.
+
+use crate::domain::event::Kind;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// A stored event with what publishing adds: `head` and `historical`.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    pub site: &'a str,
+    pub id: Uuid,
+    pub kind: Kind,
+    /// What the event is about: `orders/{id}`, where it is about an order.
+    pub subject: Option<&'a str>,
+    pub time: Timestamp,
+    pub epoch: Uuid,
+    pub sequence: u64,
+    pub head: u64,
+    pub clock: &'a str,
+    pub station: Option<&'a str>,
+    pub historical: bool,
+    /// As stored: a JSON object.
+    pub data: &'a str,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    specversion: &'a str,
+    id: Uuid,
+    source: String,
+    r#type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    time: String,
+    datacontenttype: &'a str,
+    dataschema: String,
+    epoch: Uuid,
+    sequence: u64,
+    head: u64,
+    clock: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    station: Option<&'a str>,
+    historical: bool,
+    data: &'a RawValue,
+}
+
+impl Envelope<'_> {
+    /// The message as published.
+    ///
+    /// # Errors
+    /// The stored data is not JSON: the row is damaged.
+    pub fn render(&self) -> Result<String, serde_json::Error> {
+        let word = self.kind.word();
+        serde_json::to_string(&Wire {
+            specversion: "1.0",
+            id: self.id,
+            source: source(self.site),
+            r#type: format!("parceld.{word}.{}", super::VERSION),
+            subject: self.subject,
+            time: format!("{:.3}", self.time),
+            datacontenttype: "application/json",
+            dataschema: format!("urn:parceld:{}:{word}", super::VERSION),
+            epoch: self.epoch,
+            sequence: self.sequence,
+            head: self.head,
+            clock: self.clock,
+            station: self.station,
+            historical: self.historical,
+            data: serde_json::from_str(self.data)?,
+        })
+    }
+}
+
+/// The CloudEvents source of a site.
+#[must_use]
+pub fn source(site: &str) -> String {
+    format!("/sites/{site}")
+}

@@ -1,0 +1,313 @@
+//! An order's terms on the wire: the same in `order.put`, `order.accepted` and `order.updated`.
+
+use crate::domain::event::{Known, KnownParcel};
+use crate::domain::name::{LineId, ProductCode};
+use crate::domain::order::{Delivery, Done, Line, Notify, OnShort, Promise, Terms};
+use crate::domain::sscc::Sscc;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+pub struct WireTerms {
+    id: String,
+    number: String,
+    revision: u32,
+    lines: Vec<WireLine>,
+    delivery: WireDelivery,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    #[serde(default)]
+    promise: WirePromise,
+    #[serde(default)]
+    notify: WireNotify,
+    #[serde(default)]
+    on_short: WireOnShort,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireLine {
+    line: String,
+    sku: String,
+    name: String,
+    quantity: u32,
+    #[serde(default)]
+    barcodes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireDelivery {
+    #[default]
+    Carrier,
+    Pickup,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub struct WirePromise {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ship_by: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deliver_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deliver_by: Option<Timestamp>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct WireNotify {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer: Option<String>,
+    #[serde(default)]
+    channels: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireOnShort {
+    #[default]
+    ShipRest,
+    Hold,
+    Cancel,
+}
+
+/// What the platform knows of an order's progress.
+#[derive(Serialize, Deserialize)]
+pub struct WireKnown {
+    #[serde(default)]
+    lines: Vec<WireKnownLine>,
+    #[serde(default)]
+    parcels: Vec<WireKnownParcel>,
+    #[serde(default)]
+    packed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireKnownLine {
+    line: String,
+    picked: u32,
+    packed: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireKnownParcel {
+    parcel: u32,
+    sscc: String,
+    #[serde(default)]
+    handed_over: bool,
+    contents: Vec<WireUnits>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireUnits {
+    line: String,
+    quantity: u32,
+}
+
+/// Longest ids, numbers, SKUs and codes; longest names for people.
+const WORD_CHARACTERS_MAX: usize = 64;
+const NAME_CHARACTERS_MAX: usize = 200;
+const LINES_MAX: usize = 500;
+const UNITS_MAX: u32 = 10_000;
+const PARCELS_MAX: u32 = 1_000;
+
+impl WireTerms {
+    /// The terms, or what is wrong with them.
+    pub fn into_domain(self) -> Result<Terms, String> {
+        word("id", &self.id)?;
+        word("number", &self.number)?;
+        if self.lines.is_empty() || LINES_MAX < self.lines.len() {
+            return Err(format!("lines: an order has 1 to {LINES_MAX} lines, this one has {}", self.lines.len()));
+        }
+        let lines: Vec<Line> = self.lines.into_iter().map(WireLine::into_domain).collect::<Result<_, _>>()?;
+        for (index, line) in lines.iter().enumerate() {
+            if lines[..index].iter().any(|earlier| earlier.id == line.id) {
+                return Err(format!("lines: line id {} stands twice", line.id));
+            }
+        }
+        let delivery = match (self.delivery, self.carrier) {
+            (WireDelivery::Pickup, _) => Delivery::Pickup,
+            (WireDelivery::Carrier, Some(carrier)) => {
+                word("carrier", &carrier)?;
+                Delivery::Carrier { carrier: carrier.as_str().into(), service: self.service.map(Into::into) }
+            }
+            (WireDelivery::Carrier, None) => return Err("carrier: missing for delivery \"carrier\"".into()),
+        };
+        Ok(Terms {
+            id: self.id.as_str().into(),
+            number: self.number.as_str().into(),
+            revision: self.revision,
+            lines,
+            delivery,
+            promise: self.promise.into_domain(),
+            notify: Notify {
+                customer: self.notify.customer.map(Into::into),
+                channels: self.notify.channels.into_iter().map(Into::into).collect(),
+                language: self.notify.language.map(Into::into),
+            },
+            on_short: match self.on_short {
+                WireOnShort::ShipRest => OnShort::ShipRest,
+                WireOnShort::Hold => OnShort::Hold,
+                WireOnShort::Cancel => OnShort::Cancel,
+            },
+        })
+    }
+
+    pub fn from_domain(terms: &Terms) -> Self {
+        let (delivery, carrier, service) = match &terms.delivery {
+            Delivery::Carrier { carrier, service } => {
+                (WireDelivery::Carrier, Some(carrier.to_string()), service.as_deref().map(str::to_owned))
+            }
+            Delivery::Pickup => (WireDelivery::Pickup, None, None),
+        };
+        Self {
+            id: terms.id.to_string(),
+            number: terms.number.to_string(),
+            revision: terms.revision,
+            lines: terms.lines.iter().map(WireLine::from_domain).collect(),
+            delivery,
+            carrier,
+            service,
+            promise: WirePromise::from_domain(&terms.promise),
+            notify: WireNotify {
+                customer: terms.notify.customer.as_deref().map(str::to_owned),
+                channels: terms.notify.channels.iter().map(|channel| channel.clone().into()).collect(),
+                language: terms.notify.language.as_deref().map(str::to_owned),
+            },
+            on_short: match terms.on_short {
+                OnShort::ShipRest => WireOnShort::ShipRest,
+                OnShort::Hold => WireOnShort::Hold,
+                OnShort::Cancel => WireOnShort::Cancel,
+            },
+        }
+    }
+}
+
+impl WireLine {
+    fn into_domain(self) -> Result<Line, String> {
+        word("lines.line", &self.line)?;
+        word("lines.sku", &self.sku)?;
+        if self.name.is_empty() || NAME_CHARACTERS_MAX < self.name.chars().count() {
+            return Err(format!("lines.name: 1 to {NAME_CHARACTERS_MAX} characters, line {}", self.line));
+        }
+        if self.quantity == 0 || UNITS_MAX < self.quantity {
+            return Err(format!("lines.quantity: 1 to {UNITS_MAX}, line {} has {}", self.line, self.quantity));
+        }
+        Ok(Line {
+            id: self.line.as_str().into(),
+            sku: self.sku.as_str().into(),
+            name: self.name.into(),
+            quantity: self.quantity,
+            codes: self.barcodes.iter().map(|text| product_code(text)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn from_domain(line: &Line) -> Self {
+        Self {
+            line: line.id.to_string(),
+            sku: line.sku.to_string(),
+            name: line.name.as_ref().to_owned(),
+            quantity: line.quantity,
+            barcodes: line.codes.iter().map(|code| code.to_string()).collect(),
+        }
+    }
+}
+
+impl WirePromise {
+    pub fn into_domain(self) -> Promise {
+        Promise { ship_by: self.ship_by, deliver_from: self.deliver_from, deliver_by: self.deliver_by }
+    }
+
+    pub fn from_domain(promise: &Promise) -> Self {
+        Self { ship_by: promise.ship_by, deliver_from: promise.deliver_from, deliver_by: promise.deliver_by }
+    }
+}
+
+impl WireKnown {
+    pub fn into_domain(self) -> Result<Known, String> {
+        let line = |known: WireKnownLine| {
+            let done = Done { picked: known.picked.max(known.packed), packed: known.packed };
+            few_units("known.lines", done.picked).map(|()| (known.line.as_str().into(), done))
+        };
+        let mut parcels =
+            self.parcels.into_iter().map(WireKnownParcel::into_domain).collect::<Result<Vec<KnownParcel>, _>>()?;
+        parcels.sort_by_key(|parcel| parcel.n);
+        if parcels.windows(2).any(|two| two[0].n == two[1].n) {
+            return Err("known.parcels: one number stands twice".into());
+        }
+        Ok(Known { lines: self.lines.into_iter().map(line).collect::<Result<_, _>>()?, parcels, packed: self.packed })
+    }
+
+    pub fn from_domain(known: &Known) -> Self {
+        let line = |(line, done): &(LineId, Done)| WireKnownLine {
+            line: line.to_string(),
+            picked: done.picked,
+            packed: done.packed,
+        };
+        let parcel = |parcel: &KnownParcel| WireKnownParcel {
+            parcel: parcel.n,
+            sscc: parcel.sscc.to_string(),
+            handed_over: parcel.handed_over,
+            contents: parcel
+                .contents
+                .iter()
+                .map(|(line, quantity)| WireUnits { line: line.to_string(), quantity: *quantity })
+                .collect(),
+        };
+        Self {
+            lines: known.lines.iter().map(line).collect(),
+            parcels: known.parcels.iter().map(parcel).collect(),
+            packed: known.packed,
+        }
+    }
+}
+
+impl WireKnownParcel {
+    fn into_domain(self) -> Result<KnownParcel, String> {
+        if self.parcel == 0 || PARCELS_MAX < self.parcel {
+            return Err(format!("known.parcels.parcel: 1 to {PARCELS_MAX}"));
+        }
+        Ok(KnownParcel {
+            n: self.parcel,
+            sscc: sscc(&self.sscc)?,
+            handed_over: self.handed_over,
+            contents: self.contents.into_iter().map(WireUnits::into_domain).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl WireUnits {
+    fn into_domain(self) -> Result<(LineId, u32), String> {
+        few_units("known.parcels.contents", self.quantity).map(|()| (self.line.as_str().into(), self.quantity))
+    }
+}
+
+fn few_units(field: &str, units: u32) -> Result<(), String> {
+    (units <= UNITS_MAX).then_some(()).ok_or_else(|| format!("{field}: at most {UNITS_MAX} units, not {units}"))
+}
+
+/// An SSCC of eighteen digits; its check digit was made where it was minted.
+pub fn sscc(text: &str) -> Result<Sscc, String> {
+    let digits = text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| digits);
+    number.map(Sscc).ok_or_else(|| format!("sscc: eighteen digits, not {text:?}"))
+}
+
+/// A barcode in the form that it is compared in.
+pub fn product_code(text: &str) -> Result<ProductCode, String> {
+    word("barcodes", text)?;
+    Ok(match text.parse::<parceld_drivers::gs1::Gtin>() {
+        Ok(gtin) => gtin.to_string().as_str().into(),
+        Err(_) => text.into(),
+    })
+}
+
+/// Checks a short text: not empty, not long, no control characters.
+pub fn word(field: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || WORD_CHARACTERS_MAX < text.chars().count() || text.chars().any(char::is_control) {
+        return Err(format!("{field}: 1 to {WORD_CHARACTERS_MAX} characters, none of them a control character"));
+    }
+    Ok(())
+}

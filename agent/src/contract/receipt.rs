@@ -1,0 +1,19 @@
+//! The platform's word on what it has stored.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Everything of `epoch` up to and including `sequence` is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Receipt {
+    pub epoch: Uuid,
+    pub sequence: u64,
+}
+
+impl Receipt {
+    /// # Errors
+    /// What is wrong with the message, in serde's words.
+    pub fn parse(payload: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(payload).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,125 @@
+//! Carriers and the collections that parcels must make, in the site's own zone.
+
+use super::name::{CarrierId, CollectionId};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use std::time::Duration;
+
+/// A carrier that collects here.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    pub id: CarrierId,
+    pub name: Box<str>,
+    pub collections: Vec<Schedule>,
+    /// Days without any collection, local.
+    pub holidays: Vec<Date>,
+    /// Where a parcel can be followed; `{tracking}` stands for its number.
+    pub tracking_url: Option<Box<str>>,
+}
+
+/// A collection that comes back on certain weekdays.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Monday first.
+    pub days: [bool; 7],
+    /// Local time at which the courier comes.
+    pub at: Time,
+    /// How long before that the last parcel must be sealed.
+    pub cut_off: Duration,
+}
+
+/// One collection on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    pub id: CollectionId,
+    pub at: Timestamp,
+    pub cut_off: Timestamp,
+}
+
+/// How far ahead a collection is looked for: longer than any run of holidays.
+const DAYS_AHEAD_MAX: i64 = 14;
+
+impl Carrier {
+    /// The next collection that comes after `now`, or none within two weeks.
+    ///
+    /// A time that a change to summer time skips is taken as much later; one that comes twice is the first.
+    #[must_use]
+    pub fn next_collection(&self, now: Timestamp, zone: &TimeZone) -> Option<Collection> {
+        let today = now.to_zoned(zone.clone()).date();
+        (0..=DAYS_AHEAD_MAX).find_map(|ahead| {
+            let date = today.checked_add(ahead.days()).ok()?;
+            let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).ok()?;
+            if self.holidays.contains(&date) {
+                return None;
+            }
+            self.collections
+                .iter()
+                .filter(|schedule| schedule.days[weekday])
+                .filter_map(|schedule| self.collection_on(date, schedule, zone))
+                .filter(|collection| now < collection.at)
+                .min_by_key(|collection| collection.at)
+        })
+    }
+
+    fn collection_on(&self, date: Date, schedule: &Schedule, zone: &TimeZone) -> Option<Collection> {
+        let at = zone.to_ambiguous_zoned(date.to_datetime(schedule.at)).compatible().ok()?.timestamp();
+        let cut_off = at.checked_sub(schedule.cut_off).ok()?;
+        let id = format!("{}@{date}T{:02}:{:02}", self.id, schedule.at.hour(), schedule.at.minute());
+        Some(Collection { id: id.as_str().into(), at, cut_off })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carrier() -> Carrier {
+        let weekdays = [true, true, true, true, true, false, false];
+        let saturday = [false, false, false, false, false, true, false];
+        Carrier {
+            id: "dhl".into(),
+            name: "DHL".into(),
+            collections: vec![
+                Schedule { days: weekdays, at: Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) },
+                Schedule { days: weekdays, at: Time::constant(11, 0, 0, 0), cut_off: Duration::from_secs(900) },
+                Schedule { days: saturday, at: Time::constant(2, 30, 0, 0), cut_off: Duration::from_secs(900) },
+            ],
+            holidays: vec![Date::constant(2026, 12, 25)],
+            tracking_url: None,
+        }
+    }
+
+    #[test]
+    fn finds_the_next_collection() {
+        let zone = TimeZone::get("Europe/Stockholm").unwrap();
+        for (now, expected, at) in [
+            ("2026-11-23T09:00:00Z", "dhl@2026-11-23T11:00", "2026-11-23T10:00:00Z"),
+            ("2026-11-23T10:00:00Z", "dhl@2026-11-23T16:30", "2026-11-23T15:30:00Z"),
+            ("2026-11-23T23:30:00Z", "dhl@2026-11-24T11:00", "2026-11-24T10:00:00Z"),
+            ("2026-11-27T15:30:00Z", "dhl@2026-11-28T02:30", "2026-11-28T01:30:00Z"),
+            ("2026-11-28T12:00:00Z", "dhl@2026-11-30T11:00", "2026-11-30T10:00:00Z"),
+            ("2026-12-24T16:00:00Z", "dhl@2026-12-26T02:30", "2026-12-26T01:30:00Z"),
+            ("2026-06-01T09:00:00Z", "dhl@2026-06-01T16:30", "2026-06-01T14:30:00Z"),
+        ] {
+            let found = carrier().next_collection(now.parse().unwrap(), &zone).unwrap();
+            assert_eq!((&*found.id, found.at), (expected, at.parse().unwrap()), "{now}");
+            assert_eq!(found.at.duration_since(found.cut_off).as_secs(), 900);
+        }
+    }
+
+    #[test]
+    fn a_collection_in_the_hour_that_summer_time_skips_comes_an_hour_later() {
+        let zone = TimeZone::get("Europe/Stockholm").unwrap();
+        let mut carrier = carrier();
+        carrier.collections[2].days = [false, false, false, false, false, false, true];
+        let found = carrier.next_collection("2027-03-27T20:00:00Z".parse().unwrap(), &zone).unwrap();
+        assert_eq!(found.at, "2027-03-28T01:30:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn a_carrier_that_never_comes_has_no_collection() {
+        let carrier = Carrier { collections: Vec::new(), ..carrier() };
+        assert_eq!(carrier.next_collection("2026-11-23T09:00:00Z".parse().unwrap(), &TimeZone::UTC), None);
+    }
+}

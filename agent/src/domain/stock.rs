@@ -1,0 +1,24 @@
+//! What is on hand of one product, and what open orders still want of it.
+
+/// A product's stock at this site.
+///
+/// `on_hand` may be negative: a pick that happened is never refused because a count was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+impl Stock {
+    /// What could be promised to a new order.
+    #[must_use]
+    pub fn available(self) -> i64 {
+        self.on_hand - self.reserved
+    }
+
+    /// One unit leaves the shelf for an order that had reserved it.
+    #[must_use]
+    pub fn picked(self) -> Self {
+        Self { on_hand: self.on_hand - 1, reserved: self.reserved - 1 }
+    }
+}

@@ -1,0 +1,274 @@
+//! The floor: scanners' reads in, the journal's decisions out as answers.
+//!
+//! A read goes from its port's thread straight to the journal's queue, and the answer from the journal's thread
+//! straight to the line: two threads, no network, nothing in between. Status is what others may look at; nothing here
+//! waits for it.
+
+pub mod barcode;
+pub mod status;
+mod meaning;
+
+use crate::clock::{Clock, Moment};
+use crate::domain::code::Scan;
+use crate::domain::decide::command_line;
+use crate::domain::event::{Event, Method};
+use crate::domain::name::{ScannerId, StationId};
+use crate::domain::signal::{Answer, Signal};
+use crate::journal::{Job, Journal};
+use jiff::Timestamp;
+use parceld_drivers::port::{self, Answerer, Port};
+use parceld_drivers::scanner::{Feedback, line};
+use parceld_drivers::symbology::{self, Symbology};
+use status::{Answered, FloorStatus, Line, ScannerStatus};
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{oneshot, watch};
+
+/// A scanner of the configuration.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    pub id: ScannerId,
+    pub station: StationId,
+    pub port: port::Config,
+}
+
+/// The stations' common part: whatever reads a code hands it in here.
+#[derive(Clone, Debug)]
+pub struct Floor {
+    journal: Journal,
+    clock: Clock,
+    stations: Arc<BTreeSet<StationId>>,
+    status: Arc<watch::Sender<FloorStatus>>,
+}
+
+/// The open ports; dropping them ends their threads.
+#[derive(Debug)]
+pub struct Ports {
+    ports: Vec<(ScannerId, Port)>,
+}
+
+/// A station that the configuration does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no station {asked:?}; there are: {}", .known.join(", "))]
+pub struct UnknownStation {
+    pub asked: String,
+    pub known: Vec<String>,
+}
+
+impl Floor {
+    #[must_use]
+    pub fn new(journal: Journal, clock: Clock, stations: impl IntoIterator<Item = StationId>) -> Self {
+        let (status, _) = watch::channel(FloorStatus::default());
+        Self { journal, clock, stations: Arc::new(stations.into_iter().collect()), status: Arc::new(status) }
+    }
+
+    /// The floor as it looks, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<FloorStatus> {
+        self.status.subscribe()
+    }
+
+    /// Opens a port for each scanner.
+    ///
+    /// # Errors
+    /// A thread could not be started. A port that can't be opened is no error: it is tried again all the time.
+    pub fn open(&self, scanners: &[Scanner]) -> std::io::Result<Ports> {
+        let mut ports = Vec::with_capacity(scanners.len());
+        for scanner in scanners {
+            self.expect(scanner);
+            let answerer = Arc::new(OnceLock::new());
+            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), answerer: Arc::clone(&answerer), lost: false };
+            let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
+            let _ = answerer.set(port.answerer());
+            ports.push((scanner.id.clone(), port));
+        }
+        Ok(Ports { ports })
+    }
+
+    /// A code that a person typed or sent, as if a scanner of `station` had read it.
+    ///
+    /// # Errors
+    /// There is no such station.
+    pub fn scan(&self, station: &str, code: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
+        let Some(station) = self.stations.get(station).cloned() else {
+            let known = self.stations.iter().map(ToString::to_string).collect();
+            return Err(UnknownStation { asked: station.to_owned(), known });
+        };
+        let (symbology, payload) = symbology::identify(code.as_bytes());
+        let (sender, receiver) = oneshot::channel();
+        let moment = self.clock.now();
+        let scan = self.read(command_line(), symbology, payload, &moment);
+        self.submit(station, scan, Method::Manual, moment, move |answer| {
+            let _ = sender.send(answer.clone());
+        });
+        Ok(receiver)
+    }
+
+    fn read(&self, scanner: ScannerId, symbology: Symbology, payload: &[u8], moment: &Moment) -> Scan {
+        let meaning = meaning::of(symbology, payload, self.journal.site_key());
+        Scan { scanner, text: payload.into(), meaning, at: moment.wall, since_start: moment.since_start }
+    }
+
+    /// `answer` is called after the commit, before anybody else hears of it.
+    fn submit(
+        &self,
+        station: StationId,
+        scan: Scan,
+        method: Method,
+        moment: Moment,
+        answer: impl FnOnce(&Answer) + Send + 'static,
+    ) {
+        let floor = self.clone();
+        let (scanner, code, at) = (scan.scanner.clone(), scan.shown(), station.clone());
+        let reply = Box::new(move |decided: Answer| {
+            answer(&decided);
+            let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
+            let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            let answered = Answered { at: moment.wall, station: at, scanner, code, answer: decided, took_us };
+            floor.status.send_modify(|status| status.answered(answered));
+        });
+        let job = Job::Scan { station, scan, method, moment, reply };
+        if self.journal.submit(job).is_err() {
+            tracing::error!("a scan could not be stored: the journal has ended");
+        }
+    }
+
+    fn expect(&self, scanner: &Scanner) {
+        let status = ScannerStatus {
+            station: scanner.station.clone(),
+            port: scanner.port.address.to_string(),
+            line: Line::Opening,
+            since: self.clock.now().wall,
+            reads: 0,
+            unreadable: 0,
+            last_unreadable: None,
+            discarded_bytes: 0,
+            unanswered: 0,
+            last_read_at: None,
+        };
+        self.status.send_modify(|floor| {
+            floor.scanners.insert(scanner.id.clone(), status);
+        });
+    }
+
+    fn update(&self, scanner: &ScannerId, change: impl FnOnce(&mut ScannerStatus)) {
+        self.status.send_modify(|floor| {
+            if let Some(status) = floor.scanners.get_mut(scanner) {
+                change(status);
+            }
+        });
+    }
+}
+
+impl Ports {
+    /// Closes every line and waits for its thread.
+    pub fn stop(self) {
+        for (_, port) in self.ports {
+            port.stop();
+        }
+    }
+
+    /// The scanners whose thread has ended by itself: a bug, and no scan of theirs would be heard.
+    #[must_use]
+    pub fn dead(&self) -> Vec<&ScannerId> {
+        self.ports.iter().filter(|(_, port)| !port.is_alive()).map(|(id, _)| id).collect()
+    }
+}
+
+/// One scanner's line, on its port's thread.
+struct ScannerLine {
+    floor: Floor,
+    scanner: Scanner,
+    answerer: Arc<OnceLock<Answerer>>,
+    lost: bool,
+}
+
+impl ScannerLine {
+    fn event(&mut self, event: port::Event) {
+        let moment = self.floor.clock.now();
+        match event {
+            port::Event::Opened { discarded_bytes } => self.opened(discarded_bytes, moment),
+            port::Event::Read(read) => self.read(&read, moment),
+            port::Event::Unreadable { reason, bytes } => {
+                let words = format!("{reason} ({bytes} bytes)");
+                tracing::warn!(scanner = %self.scanner.id, reason = %words, "unreadable");
+                self.floor.update(&self.scanner.id, |status| {
+                    status.unreadable += 1;
+                    status.last_unreadable = Some(words);
+                });
+            }
+            port::Event::OpenFailed { reason } => self.is_lost(reason, moment.wall),
+            port::Event::Lost { reason } => {
+                tracing::warn!(scanner = %self.scanner.id, reason, "scanner lost");
+                self.lost = true;
+                self.is_lost(reason.clone(), moment.wall);
+                let event = Event::ScannerLost { scanner: self.scanner.id.clone(), cause: reason.into() };
+                self.record(event, moment);
+            }
+        }
+    }
+
+    fn opened(&mut self, discarded_bytes: usize, moment: Moment) {
+        tracing::info!(scanner = %self.scanner.id, discarded_bytes, "scanner open");
+        self.floor.update(&self.scanner.id, |status| {
+            status.line = Line::Open;
+            status.since = moment.wall;
+            status.discarded_bytes += discarded_bytes as u64;
+        });
+        if std::mem::take(&mut self.lost) {
+            self.record(Event::ScannerBack { scanner: self.scanner.id.clone() }, moment);
+        }
+    }
+
+    fn read(&self, read: &port::Read, moment: Moment) {
+        let id = self.scanner.id.clone();
+        self.floor.update(&id, |status| {
+            status.reads += 1;
+            status.last_read_at = Some(moment.wall);
+        });
+        let scan = self.floor.read(id.clone(), read.symbology, &read.payload, &moment);
+        let (floor, answerer) = (self.floor.clone(), Arc::clone(&self.answerer));
+        self.floor.submit(self.scanner.station.clone(), scan, Method::Scan, moment, move |answer| {
+            let bytes = line::answer(feedback(answer.signal));
+            let Err(reason) = answerer.wait().send(bytes) else {
+                return;
+            };
+            tracing::warn!(scanner = %id, %reason, signal = answer.signal.word(), "the scanner did not get its answer");
+            floor.update(&id, |status| status.unanswered += 1);
+            if floor.journal.try_submit(Job::Unanswered { scanner: id.clone() }).is_err() {
+                tracing::warn!(scanner = %id, "and can't be asked about its next scan");
+            }
+        });
+    }
+
+    fn is_lost(&self, reason: String, since: Timestamp) {
+        self.floor.update(&self.scanner.id, |status| {
+            if !matches!(status.line, Line::Lost { .. }) {
+                status.since = since;
+            }
+            status.line = Line::Lost { reason };
+        });
+    }
+
+    fn record(&self, event: Event, moment: Moment) {
+        let station = Some(self.scanner.station.clone());
+        if self.floor.journal.submit(Job::Record { event, station, moment }).is_err() {
+            tracing::error!("the journal has ended");
+        }
+    }
+}
+
+fn feedback(signal: Signal) -> Feedback {
+    match signal {
+        Signal::Accepted => Feedback::Accepted,
+        Signal::Completed => Feedback::Completed,
+        Signal::Opened => Feedback::Opened,
+        Signal::Wrong => Feedback::Wrong,
+        Signal::Over => Feedback::Over,
+        Signal::Already => Feedback::Already,
+        Signal::Unknown => Feedback::Unknown,
+        Signal::Refused => Feedback::Refused,
+        Signal::NotSaved => Feedback::NotSaved,
+        Signal::Silent => Feedback::Silent,
+    }
+}

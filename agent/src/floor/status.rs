@@ -1,0 +1,76 @@
+//! What the floor looks like now, for pages and command lines.
+
+use crate::domain::name::{ScannerId, StationId};
+use crate::domain::signal::{Answer, Signal};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The floor at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct FloorStatus {
+    /// In the order of their ids.
+    pub scanners: BTreeMap<ScannerId, ScannerStatus>,
+    /// The last answers, newest first.
+    pub answers: VecDeque<Answered>,
+    /// How often each signal was given since the start.
+    pub signals: BTreeMap<&'static str, u64>,
+}
+
+/// Answers that are kept for looking at.
+pub const ANSWERS_KEPT_MAX: usize = 20;
+
+/// One scanner.
+#[derive(Clone, Debug)]
+pub struct ScannerStatus {
+    pub station: StationId,
+    /// Its port as configured.
+    pub port: String,
+    pub line: Line,
+    /// Since when the line is so.
+    pub since: Timestamp,
+    pub reads: u64,
+    /// Frames that were no codes: garbage, over-long, unterminated.
+    pub unreadable: u64,
+    pub last_unreadable: Option<String>,
+    /// Bytes that lay in the line before it was opened, and were not taken for scans.
+    pub discarded_bytes: u64,
+    /// Answers that the line did not take.
+    pub unanswered: u64,
+    pub last_read_at: Option<Timestamp>,
+}
+
+/// Whether a scanner's line is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Not opened yet.
+    Opening,
+    Open,
+    /// Can't be opened or was lost; it is tried again all the time.
+    Lost { reason: String },
+}
+
+/// One answered scan.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub at: Timestamp,
+    pub station: StationId,
+    pub scanner: ScannerId,
+    /// The code as people may see it.
+    pub code: String,
+    pub answer: Answer,
+    /// From the last byte of the code to the answer.
+    pub took_us: u64,
+}
+
+impl FloorStatus {
+    /// Adds an answer, newest first.
+    pub fn answered(&mut self, answered: Answered) {
+        let signal = answered.answer.signal;
+        *self.signals.entry(signal.word()).or_default() += 1;
+        if signal == Signal::Silent {
+            return;
+        }
+        self.answers.push_front(answered);
+        self.answers.truncate(ANSWERS_KEPT_MAX);
+    }
+}

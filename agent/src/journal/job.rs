@@ -1,0 +1,81 @@
+//! What the writer can be asked to do.
+
+use super::log::Place;
+use crate::clock::Moment;
+use crate::contract::receipt::Receipt;
+use crate::domain::code::Scan;
+use crate::domain::event::{Event, Method};
+use crate::domain::name::{ScannerId, StationId};
+use crate::domain::signal::Answer;
+use std::fmt;
+
+/// Called on the writer's thread after the commit: it must be quick and must not block.
+pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+/// The storage could not take it; nothing of it is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSaved;
+
+/// One request to the writer.
+pub enum Job {
+    /// Decide a scan and store what follows from it. A scan that can't be stored is answered with `NotSaved`.
+    Scan { station: StationId, scan: Scan, method: Method, moment: Moment, reply: Reply<Answer> },
+    /// Decide a command of the platform and store it with its reply.
+    Command { payload: Vec<u8>, moment: Moment, reply: Reply<Result<CommandOutcome, NotSaved>> },
+    /// Record an event that no scan caused.
+    Record { event: Event, station: Option<StationId>, moment: Moment },
+    /// The broker has acknowledged everything up to this place.
+    Sent { place: Place, moment: Moment },
+    /// The platform has stored everything up to there. `at_start`: nothing has been published since the start.
+    Receipt { receipt: Receipt, at_start: bool, moment: Moment, reply: Reply<Result<ReceiptOutcome, NotSaved>> },
+    /// The answer to this scanner's last scan did not reach it.
+    Unanswered { scanner: ScannerId },
+    /// Forget what is received and old; `true`: there is more.
+    Retain { moment: Moment, reply: Reply<bool> },
+    /// Answered when everything before it is done.
+    Barrier { reply: Reply<()> },
+    /// End.
+    Stop,
+}
+
+/// What a command led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandOutcome {
+    /// What to publish; none for a message without an id that could be read.
+    pub reply: Option<String>,
+    /// Sending goes back to after this place.
+    pub rewind: Option<Place>,
+}
+
+/// What a receipt led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    /// Everything up to this place is received now.
+    Advanced(Place),
+    /// Nothing new: the platform misses something after this place, or only says it again.
+    Repeated(Place),
+    /// Less than an earlier receipt said.
+    Older,
+    /// Of an earlier epoch of this file, or of another file.
+    OtherEpoch,
+    /// Beyond the head of the log: refused.
+    Beyond,
+    /// The file is an older copy: a new epoch has begun, with nothing of it sent.
+    NewEpoch,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scan { .. } => "Scan",
+            Self::Command { .. } => "Command",
+            Self::Record { .. } => "Record",
+            Self::Sent { .. } => "Sent",
+            Self::Receipt { .. } => "Receipt",
+            Self::Unanswered { .. } => "Unanswered",
+            Self::Retain { .. } => "Retain",
+            Self::Barrier { .. } => "Barrier",
+            Self::Stop => "Stop",
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! The journal: one SQLite file that holds the log, its cursors and the projections.
+//!
+//! One thread owns the write connection. Waiting jobs share one commit; nothing is answered before that commit is on
+//! disk. After any error the whole batch is rolled back, memory is read again from the file, and the jobs run one by
+//! one: what still fails is answered as not saved. The log is the outbox: nothing is copied, nothing forgotten before
+//! the platform's receipt.
+
+pub mod log;
+pub mod reader;
+mod job;
+mod row;
+mod schema;
+mod shelf;
+mod slate;
+mod state;
+mod writer;
+
+pub use job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Reply};
+pub use log::{Epoch, Place, Stored};
+pub use reader::Reader;
+
+use crate::clock::Moment;
+use crate::domain::name::{ScannerId, StationId};
+use crate::domain::rules::Rules;
+use crate::domain::station::Mode;
+use rustix::fs::FlockOperation;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What the journal needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub path: PathBuf,
+    pub rules: Rules,
+    /// Each station with the mode that it starts its life in.
+    pub stations: HashMap<StationId, Mode>,
+    /// Each scanner's bounce time.
+    pub bounce: HashMap<ScannerId, Duration>,
+    /// How long received events stay.
+    pub keep: Duration,
+    /// Forget on the broker's acknowledgement: for a platform that sends no receipts.
+    pub forget_on_puback: bool,
+    pub version: String,
+    pub boot: String,
+}
+
+/// Where the log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub epoch: Epoch,
+    pub place: Place,
+    pub sent: Place,
+    pub received: Place,
+}
+
+/// Whether scans can be stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    #[default]
+    Well,
+    /// The last attempt failed; it is tried again each second.
+    Failing { error: String },
+}
+
+/// Commands that rest until somebody looks.
+pub const QUARANTINE_ROWS_MAX: i64 = 1_000;
+
+/// Jobs that wait for the writer; beyond it a scanner's own line holds the scanner up.
+const JOBS_WAITING_MAX: usize = 1_024;
+
+/// A handle to the writer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    jobs: SyncSender<Job>,
+    path: PathBuf,
+    head: watch::Receiver<Head>,
+    storage: watch::Receiver<Storage>,
+    site_key: [u8; SITE_KEY_BYTES],
+    starts: u64,
+    head_at_start: Place,
+}
+
+/// Length of the key that command barcodes are checked with.
+pub const SITE_KEY_BYTES: usize = 32;
+
+/// The running writer; [`Writing::stop`] waits for what is in its queue.
+#[derive(Debug)]
+pub struct Writing {
+    jobs: SyncSender<Job>,
+    thread: JoinHandle<()>,
+}
+
+/// What can go wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("SQLite {have} can corrupt a journal: this build needs 3.51.3 or later")]
+    OldSqlite { have: String },
+    #[error("{}: can't be opened: {source}", .path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("{}: written by a newer parceld (schema {found}, this one knows {known}): install that version again, or restore a backup made before the upgrade", .path.display())]
+    NewerFile { path: PathBuf, found: i64, known: i64 },
+    #[error("{}: another parceld is using this database: stop it first", .path.display())]
+    Locked { path: PathBuf },
+    #[error("{}: can't be made: {source}", .path.display())]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("can't be encoded: {0}")]
+    Encoding(#[from] serde_json::Error),
+    #[error(transparent)]
+    Damaged(#[from] row::Damaged),
+    #[error("the log holds an event of kind {kind:?}, which this version does not know")]
+    UnknownKind { kind: String },
+    #[error("deciding failed: {why}")]
+    Panicked { why: String },
+    #[error("the writer has ended")]
+    Gone,
+}
+
+/// Opens or makes the file, takes its lock, records the start, and starts the writer.
+///
+/// # Errors
+/// The file can't be opened, is in use, is damaged, or was written by a newer version.
+pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error> {
+    if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let failed = |source| Error::Directory { path: directory.into(), source };
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    let lock = lock(&config.path)?;
+    let (state, facts) = state::State::open(config, moment)?;
+    let path = facts.path.clone();
+    let (head_sender, head) = watch::channel(state.head());
+    let (storage_sender, storage) = watch::channel(Storage::Well);
+    let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
+    let writer = writer::Writer::new(state, head_sender, storage_sender);
+    let thread = std::thread::Builder::new()
+        .name("journal".into())
+        .spawn(move || {
+            writer.run(&queue);
+            drop(lock);
+        })
+        .map_err(|source| Error::Directory { path: path.clone(), source })?;
+    let journal = Journal {
+        jobs: jobs.clone(),
+        path,
+        head,
+        storage,
+        site_key: facts.site_key,
+        starts: facts.starts,
+        head_at_start: facts.head_at_start,
+    };
+    Ok((journal, Writing { jobs, thread }))
+}
+
+/// Holds the lock beside the database, so that there is never a second writer.
+fn lock(database: &Path) -> Result<File, Error> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let failed = |source| Error::Directory { path: path.clone(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: database.into() }),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+impl Journal {
+    /// Hands a job to the writer; waits while its queue is full.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub fn submit(&self, job: Job) -> Result<(), Error> {
+        self.jobs.send(job).map_err(|_| Error::Gone)
+    }
+
+    /// Hands a job to the writer if its queue has room.
+    ///
+    /// # Errors
+    /// The job comes back where the queue is full or the writer has ended.
+    pub fn try_submit(&self, job: Job) -> Result<(), Box<Job>> {
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => Box::new(job),
+        })
+    }
+
+    /// Where the log stands, now and whenever it moves.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    /// Whether scans can be stored, now and whenever that changes.
+    #[must_use]
+    pub fn storage(&self) -> watch::Receiver<Storage> {
+        self.storage.clone()
+    }
+
+    /// A connection of its own for looking.
+    ///
+    /// # Errors
+    /// The file can't be opened.
+    pub fn reader(&self) -> Result<Reader, Error> {
+        Reader::open(&self.path)
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key that this site's command barcodes are checked with.
+    #[must_use]
+    pub fn site_key(&self) -> &[u8] {
+        &self.site_key
+    }
+
+    /// How often the agent has started on this file.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    /// The head that this start found: a receipt beyond it tells of an older copy.
+    #[must_use]
+    pub fn head_at_start(&self) -> Place {
+        self.head_at_start
+    }
+}
+
+impl Writing {
+    /// Lets the writer finish its queue and waits for it. An orderly stop records `site.stopped` before.
+    pub fn stop(self) {
+        let _ = self.jobs.send(Job::Stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the journal's thread had panicked");
+        }
+    }
+
+    /// Whether the writer still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
+    }
+}

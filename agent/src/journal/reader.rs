@@ -1,0 +1,112 @@
+//! Looking without writing: connections of their own, query-only, short transactions.
+
+use super::log::{self, Epoch, Place, Stored};
+use super::{Error, schema, slate};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+use std::path::Path;
+
+/// A query-only connection.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+}
+
+/// How far the log and its cursors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursors {
+    pub epoch: Option<Epoch>,
+    pub head: Place,
+    pub sent: Place,
+    pub received: Place,
+}
+
+/// A message that could not be used.
+#[derive(Clone, Debug)]
+pub struct Quarantined {
+    pub key: i64,
+    pub at: Timestamp,
+    pub reason: String,
+    pub why: String,
+    pub payload: Vec<u8>,
+}
+
+impl Reader {
+    /// # Errors
+    /// The file isn't there, can't be opened, or is newer than this version.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { conn: schema::open_reader(path)? })
+    }
+
+    /// Up to `limit` events after `after`, in order.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn events(&self, after: Place, limit: usize) -> Result<Vec<Stored>, Error> {
+        log::read(&self.conn, after, limit)
+    }
+
+    /// The last `limit` events, newest first.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn latest(&self, limit: usize) -> Result<Vec<Stored>, Error> {
+        log::latest(&self.conn, limit)
+    }
+
+    /// Every epoch of the file, oldest first.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn epochs(&self) -> Result<Vec<Epoch>, Error> {
+        log::epochs(&self.conn)
+    }
+
+    /// # Errors
+    /// The file can't be read.
+    pub fn cursors(&self) -> Result<Cursors, Error> {
+        Ok(Cursors {
+            epoch: log::epoch(&self.conn)?,
+            head: log::head(&self.conn)?,
+            sent: slate::get(&self.conn, slate::SENT)?.unwrap_or_default(),
+            received: slate::get(&self.conn, slate::RECEIVED)?.unwrap_or_default(),
+        })
+    }
+
+    /// When the first event after `place` happened.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn time_after(&self, place: Place) -> Result<Option<Timestamp>, Error> {
+        let mut statement = self.conn.prepare_cached("SELECT at FROM events WHERE ?1 < place ORDER BY place LIMIT 1")?;
+        let at: Option<i64> = statement.query_row([place], |row| row.get(0)).optional()?;
+        Ok(at.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    }
+
+    /// Messages that could not be used, newest first.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>, Error> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT key, at, reason, why, payload FROM quarantine ORDER BY key DESC")?;
+        let rows = statement.query_map([], |row| {
+            Ok(Quarantined {
+                key: row.get(0)?,
+                at: Timestamp::from_microsecond(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH),
+                reason: row.get(2)?,
+                why: row.get(3)?,
+                payload: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// SQLite's own check of the file's structure: `ok`, or what is wrong.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn quick_check(&self) -> Result<String, Error> {
+        Ok(self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
+    }
+}

@@ -1,0 +1,74 @@
+//! The file's shape: pragmas, migrations, and the refusal of what this version must not touch.
+
+use super::Error;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+/// Each entry takes the file one version further; entries are never edited, only added.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// The version that this build writes.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// SQLite before this can corrupt a WAL database when two connections reset the log at once.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Opens the file for writing, makes or migrates its tables.
+pub fn open_writer(path: &Path) -> Result<Connection, Error> {
+    let have = rusqlite::version_number();
+    if have < SQLITE_VERSION_MIN {
+        return Err(Error::OldSqlite { have: rusqlite::version().to_owned() });
+    }
+    let conn = Connection::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
+    refuse_newer(&conn, path)?;
+    conn.execute_batch(
+        "PRAGMA busy_timeout = 5000;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 8388608;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA foreign_keys = OFF;",
+    )?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    migrate(&conn)?;
+    Ok(conn)
+}
+
+/// Opens the file for looking only.
+pub fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(|source| Error::Open { path: path.into(), source })?;
+    refuse_newer(&conn, path)?;
+    conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
+    Ok(conn)
+}
+
+const STATEMENTS_CACHED_MAX: usize = 64;
+
+fn refuse_newer(conn: &Connection, path: &Path) -> Result<(), Error> {
+    let found: i64 = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|source| Error::Open { path: path.into(), source })?;
+    if VERSION < found {
+        return Err(Error::NewerFile { path: path.into(), found, known: VERSION });
+    }
+    Ok(())
+}
+
+fn migrate(conn: &Connection) -> Result<(), Error> {
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    let from: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let steps = MIGRATIONS.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
+    for step in steps {
+        conn.execute_batch(step)?;
+    }
+    if !steps.is_empty() {
+        conn.execute_batch(&format!("PRAGMA user_version = {VERSION}"))?;
+    }
+    conn.execute_batch("COMMIT")?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The one page that is rewritten all the time: cursors, serials, stations, scanners.
+
+use super::Error;
+use rusqlite::types::{FromSql, ToSql};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Highest place that the broker has acknowledged.
+pub const SENT: &str = "sent";
+/// Highest place that the platform's receipts cover.
+pub const RECEIVED: &str = "received";
+/// The serial that the next SSCC gets.
+pub const SSCC: &str = "sscc";
+/// How often the agent has started on this file.
+pub const STARTS: &str = "starts";
+/// The key that command barcodes are checked with.
+pub const SITE_KEY: &str = "site_key";
+
+pub fn station(id: &str) -> String {
+    format!("station/{id}")
+}
+
+pub fn scanner(id: &str) -> String {
+    format!("scanner/{id}")
+}
+
+pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>, Error> {
+    let mut statement = conn.prepare_cached("SELECT value FROM slate WHERE name = ?1")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+pub fn set(conn: &Connection, name: &str, value: &dyn ToSql) -> Result<(), Error> {
+    conn.prepare_cached("INSERT INTO slate (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")?
+        .execute(params![name, value])?;
+    Ok(())
+}
+
+/// Every name that begins with `prefix`, without it, and its text.
+pub fn all(conn: &Connection, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+    let mut statement = conn.prepare_cached("SELECT substr(name, 1 + length(?1)), value FROM slate WHERE name LIKE ?1 || '%'")?;
+    let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

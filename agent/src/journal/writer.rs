@@ -1,0 +1,246 @@
+//! The thread that writes: batches of jobs, one commit each, and what to do when a commit fails.
+
+use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome};
+use super::state::State;
+use super::{Error, Head, Storage};
+use crate::domain::signal::{Answer, Reason, Signal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Jobs that share one commit: more save no fsync worth having, and all of them wait for the slowest.
+const BATCH_JOBS_MAX: usize = 64;
+
+/// How long cursors that only moved in memory may stay there: duplicates per crash are bounded by it.
+const CURSORS_BEHIND_MAX: Duration = Duration::from_secs(1);
+
+/// How often a failing storage is tried again while nobody scans.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Jobs after which the write-ahead log is folded into the file: at once when nobody waits, at the second bound always.
+const CHECKPOINT_JOBS: u32 = 256;
+const CHECKPOINT_JOBS_MAX: u32 = 1_024;
+
+pub struct Writer {
+    state: State,
+    head: watch::Sender<Head>,
+    storage: watch::Sender<Storage>,
+    jobs_since_checkpoint: u32,
+}
+
+/// What a job's reply will be told.
+enum Outcome {
+    Answer(Answer),
+    Command(CommandOutcome),
+    Receipt(ReceiptOutcome),
+    More(bool),
+    Nothing,
+    NotSaved,
+}
+
+impl Writer {
+    pub fn new(state: State, head: watch::Sender<Head>, storage: watch::Sender<Storage>) -> Self {
+        Self { state, head, storage, jobs_since_checkpoint: 0 }
+    }
+
+    /// Works until told to stop, or until nobody can ask any more.
+    pub fn run(mut self, queue: &Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH_JOBS_MAX);
+        loop {
+            match self.next(queue) {
+                Ok(Some(job)) => batch.push(job),
+                Ok(None) => {
+                    self.flush();
+                    continue;
+                }
+                Err(()) => break,
+            }
+            let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop { .. }));
+            while batch.len() < BATCH_JOBS_MAX
+                && !stops(batch.last())
+                && let Ok(job) = queue.try_recv()
+            {
+                batch.push(job);
+            }
+            let stopping = stops(batch.last());
+            let all_taken = batch.len() < BATCH_JOBS_MAX;
+            self.work(&mut batch);
+            self.checkpoint(all_taken);
+            if stopping {
+                break;
+            }
+        }
+        self.flush();
+        self.state.fold();
+    }
+
+    /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage.
+    fn next(&self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
+        let wait = match (&*self.storage.borrow(), self.state.cursors_are_behind()) {
+            (Storage::Failing { .. }, _) => RETRY_EVERY,
+            (Storage::Well, true) => CURSORS_BEHIND_MAX,
+            (Storage::Well, false) => return queue.recv().map(Some).map_err(|_| ()),
+        };
+        match queue.recv_timeout(wait) {
+            Ok(job) => Ok(Some(job)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(()),
+        }
+    }
+
+    fn work(&mut self, batch: &mut Vec<Job>) {
+        self.jobs_since_checkpoint += batch.len() as u32;
+        match self.attempt(batch) {
+            Ok(outcomes) => {
+                self.announce();
+                for (job, outcome) in batch.drain(..).zip(outcomes) {
+                    answer(job, outcome);
+                }
+            }
+            Err(error) => {
+                let alone = batch.len() == 1;
+                self.failed(&error, alone);
+                for job in batch.drain(..) {
+                    match alone {
+                        true => self.give_up(job, &error),
+                        false => self.work_alone(job),
+                    }
+                }
+            }
+        }
+    }
+
+    fn work_alone(&mut self, job: Job) {
+        match self.attempt(std::slice::from_ref(&job)) {
+            Ok(mut outcomes) => {
+                self.announce();
+                answer(job, outcomes.pop().unwrap_or(Outcome::Nothing));
+            }
+            Err(error) => {
+                self.failed(&error, true);
+                self.give_up(job, &error);
+            }
+        }
+    }
+
+    /// A command that deciding failed on is put aside and answered, or the platform would send it for ever.
+    fn give_up(&mut self, job: Job, error: &Error) {
+        let outcome = match (&job, error) {
+            (Job::Command { payload, moment, .. }, Error::Panicked { why }) => {
+                match self.transaction(|state| state.poisoned(payload, why, moment)) {
+                    Ok(outcome) => Outcome::Command(outcome),
+                    Err(error) => {
+                        self.failed(&error, true);
+                        Outcome::NotSaved
+                    }
+                }
+            }
+            _ => Outcome::NotSaved,
+        };
+        answer(job, outcome);
+    }
+
+    fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Error> {
+        self.transaction(|state| jobs.iter().map(|job| perform(state, job)).collect())
+    }
+
+    /// All of `work` is on disk, or nothing of it is.
+    fn transaction<T>(&mut self, work: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
+        self.state.begin()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self.state)));
+        let outcome = outcome.unwrap_or_else(|panic| Err(Error::Panicked { why: words(&*panic) }))?;
+        let wrote = self.state.commit(CURSORS_BEHIND_MAX)?;
+        if wrote {
+            self.healed();
+        }
+        Ok(outcome)
+    }
+
+    /// Writes what only moved in memory, or finds out whether a failing storage works again.
+    fn flush(&mut self) {
+        let written = self.state.begin().and_then(|()| self.state.commit(Duration::ZERO));
+        match written {
+            Ok(_) => {
+                self.healed();
+                self.announce();
+            }
+            Err(error) => self.failed(&error, true),
+        }
+    }
+
+    fn failed(&mut self, error: &Error, known_alone: bool) {
+        tracing::error!(%error, alone = known_alone, "not saved: rolled back");
+        if let Err(error) = self.state.roll_back(error) {
+            tracing::error!(%error, "the database can't be read again");
+        }
+        if known_alone && !matches!(error, Error::Panicked { .. }) {
+            self.storage.send_replace(Storage::Failing { error: error.to_string() });
+        }
+    }
+
+    fn healed(&self) {
+        self.storage.send_if_modified(|storage| {
+            let was_failing = *storage != Storage::Well;
+            *storage = Storage::Well;
+            was_failing
+        });
+    }
+
+    fn announce(&self) {
+        let head = self.state.head();
+        self.head.send_if_modified(|known| {
+            let moved = *known != head;
+            *known = head;
+            moved
+        });
+    }
+
+    fn checkpoint(&mut self, nobody_waits: bool) {
+        let due = if nobody_waits { CHECKPOINT_JOBS } else { CHECKPOINT_JOBS_MAX };
+        if due <= self.jobs_since_checkpoint && self.state.checkpoint() {
+            self.jobs_since_checkpoint = 0;
+        }
+    }
+}
+
+fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
+    Ok(match job {
+        Job::Scan { station, scan, method, moment, .. } => Outcome::Answer(state.scan(station, scan, *method, moment)?),
+        Job::Command { payload, moment, .. } => Outcome::Command(state.command(payload, moment)?),
+        Job::Record { event, station, moment } => {
+            state.record(event, station.as_ref(), moment)?;
+            Outcome::Nothing
+        }
+        Job::Sent { place, moment } => {
+            state.sent(*place, moment);
+            Outcome::Nothing
+        }
+        Job::Receipt { receipt, at_start, moment, .. } => Outcome::Receipt(state.receipt(receipt, *at_start, moment)?),
+        Job::Unanswered { scanner } => {
+            state.doubt(scanner);
+            Outcome::Nothing
+        }
+        Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
+        Job::Barrier { .. } | Job::Stop => Outcome::Nothing,
+    })
+}
+
+fn answer(job: Job, outcome: Outcome) {
+    match (job, outcome) {
+        (Job::Scan { reply, .. }, Outcome::Answer(answer)) => reply(answer),
+        (Job::Scan { reply, .. }, _) => reply(Answer::because(Signal::NotSaved, Reason::Storage)),
+        (Job::Command { reply, .. }, Outcome::Command(outcome)) => reply(Ok(outcome)),
+        (Job::Command { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::Receipt { reply, .. }, Outcome::Receipt(outcome)) => reply(Ok(outcome)),
+        (Job::Receipt { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
+        (Job::Barrier { reply }, _) => reply(()),
+        (Job::Record { .. } | Job::Sent { .. } | Job::Unanswered { .. } | Job::Stop, _) => {}
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
+}

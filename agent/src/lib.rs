@@ -1,0 +1,10 @@
+//! The warehouse edge agent: scans in, durable events out, answers in between.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod contract;
+pub mod domain;
+pub mod floor;
+pub mod journal;
+pub mod sync;

@@ -1,0 +1,221 @@
+//! Which faults the facts show: one rule for each, none of them with words for people.
+
+use super::Facts;
+use crate::domain::name::StationId;
+use crate::floor::status::{Line, ScannerStatus};
+use crate::journal::Storage;
+use crate::sync::status::{Link, Receipts};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    StorageFailing { error: String },
+    /// The page and the command line can't look into the database.
+    DatabaseUnreadable { error: String },
+    /// Scanners of one station whose line isn't open, each with the reason.
+    ScannersLost { station: String, lost: Vec<(String, String)>, all: bool },
+    NoScanner,
+    BrokerDown { url: String, reason: Option<String>, attempts: u32 },
+    PublishRefused { reason: Option<String>, count: u64 },
+    NoSubscriber { count: u64, kept: bool },
+    ReceiptsNeverCame,
+    ReceiptsMissing,
+    ClockUntrusted,
+    Quarantined { count: usize },
+    WeakPromise,
+}
+
+/// How bad a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing to do.
+    Note,
+    Attention,
+    Stopped,
+}
+
+/// The part of the agent that a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topic {
+    Storage,
+    Scanners,
+    Broker,
+    Receipts,
+    Clock,
+    Commands,
+}
+
+/// A fault with its weight and its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub fault: Fault,
+    pub severity: Severity,
+    pub since: Option<Timestamp>,
+}
+
+/// A first connection takes a moment, and so does a port: longer than this is a fault.
+const OPENING_MAX: SignedDuration = SignedDuration::from_secs(10);
+
+/// An event that waits longer than this while the broker is there is held up by something.
+const STUCK_AFTER: SignedDuration = SignedDuration::from_secs(5);
+
+/// Every fault that the facts show, in the order in which equally bad ones are told.
+pub fn find(facts: &Facts) -> Vec<Found> {
+    let mut found = Vec::new();
+    found.extend(storage(facts));
+    found.extend(unreadable(facts));
+    found.extend(scanners(facts));
+    found.extend(broker(facts));
+    found.extend(refused(facts));
+    found.extend(no_subscriber(facts));
+    found.extend(receipts(facts));
+    found.extend(clock(facts));
+    found.extend(quarantine(facts));
+    found.extend(weak_promise(facts));
+    found
+}
+
+impl Fault {
+    /// Its name for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::StorageFailing { .. } => "storage_failing",
+            Self::DatabaseUnreadable { .. } => "database_unreadable",
+            Self::ScannersLost { .. } => "scanners_lost",
+            Self::NoScanner => "no_scanner",
+            Self::BrokerDown { .. } => "broker_down",
+            Self::PublishRefused { .. } => "publish_refused",
+            Self::NoSubscriber { .. } => "no_subscriber",
+            Self::ReceiptsNeverCame => "receipts_never_came",
+            Self::ReceiptsMissing => "receipts_missing",
+            Self::ClockUntrusted => "clock_untrusted",
+            Self::Quarantined { .. } => "quarantined",
+            Self::WeakPromise => "weak_promise",
+        }
+    }
+
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } => Topic::Storage,
+            Self::ScannersLost { .. } | Self::NoScanner => Topic::Scanners,
+            Self::BrokerDown { .. } | Self::PublishRefused { .. } | Self::NoSubscriber { .. } => Topic::Broker,
+            Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
+            Self::ClockUntrusted => Topic::Clock,
+            Self::Quarantined { .. } => Topic::Commands,
+        }
+    }
+}
+
+fn storage(facts: &Facts) -> Option<Found> {
+    let Storage::Failing { error } = &facts.storage else { return None };
+    let fault = Fault::StorageFailing { error: error.clone() };
+    Some(Found { fault, severity: Severity::Stopped, since: Some(facts.storage_since) })
+}
+
+fn unreadable(facts: &Facts) -> Option<Found> {
+    let fault = Fault::DatabaseUnreadable { error: facts.unreadable.clone()? };
+    Some(Found { fault, severity: Severity::Attention, since: None })
+}
+
+fn scanners(facts: &Facts) -> Vec<Found> {
+    let mut stations: BTreeMap<&StationId, Vec<(&str, &ScannerStatus)>> = BTreeMap::new();
+    for (id, scanner) in &facts.floor.scanners {
+        stations.entry(&scanner.station).or_default().push((id, scanner));
+    }
+    if stations.is_empty() {
+        return vec![Found { fault: Fault::NoScanner, severity: Severity::Note, since: None }];
+    }
+    stations.into_iter().filter_map(|(station, scanners)| lost_at(station, &scanners, facts.now)).collect()
+}
+
+fn lost_at(station: &str, scanners: &[(&str, &ScannerStatus)], now: Timestamp) -> Option<Found> {
+    let is_lost = |scanner: &ScannerStatus| match scanner.line {
+        Line::Open => false,
+        Line::Opening => OPENING_MAX < now.duration_since(scanner.since),
+        Line::Lost { .. } => true,
+    };
+    let lost: Vec<_> = scanners.iter().filter(|(_, scanner)| is_lost(scanner)).collect();
+    let since = lost.iter().map(|(_, scanner)| scanner.since).min()?;
+    let all = lost.len() == scanners.len();
+    let named = |(id, scanner): &(&str, &ScannerStatus)| {
+        let reason = match &scanner.line {
+            Line::Lost { reason } => reason.clone(),
+            Line::Open | Line::Opening => format!("{} does not open", scanner.port),
+        };
+        ((*id).to_owned(), reason)
+    };
+    let lost = lost.into_iter().map(named).collect();
+    let severity = if all { Severity::Stopped } else { Severity::Attention };
+    Some(Found { fault: Fault::ScannersLost { station: station.to_owned(), lost, all }, severity, since: Some(since) })
+}
+
+fn broker(facts: &Facts) -> Option<Found> {
+    let sync = &facts.sync;
+    let reason = match &sync.link {
+        Link::Up => return None,
+        Link::Connecting if sync.attempts == 0 && facts.now.duration_since(sync.since) <= OPENING_MAX => return None,
+        Link::Connecting => None,
+        Link::Down { reason, .. } => Some(reason.clone()),
+    };
+    let fault = Fault::BrokerDown { url: sync.broker.clone(), reason, attempts: sync.attempts };
+    Some(Found { fault, severity: Severity::Attention, since: Some(sync.since) })
+}
+
+fn refused(facts: &Facts) -> Option<Found> {
+    if facts.sync.refused == 0 || !is_stuck(facts) {
+        return None;
+    }
+    let fault = Fault::PublishRefused { reason: facts.sync.last_refusal.clone(), count: facts.sync.refused };
+    Some(Found { fault, severity: Severity::Attention, since: facts.log.oldest_at })
+}
+
+fn no_subscriber(facts: &Facts) -> Option<Found> {
+    let kept = facts.sync.receipts != Receipts::NotExpected;
+    if facts.sync.without_subscriber == 0 || (kept && !is_stuck(facts)) {
+        return None;
+    }
+    let fault = Fault::NoSubscriber { count: facts.sync.without_subscriber, kept };
+    Some(Found { fault, severity: Severity::Attention, since: if kept { facts.log.oldest_at } else { None } })
+}
+
+/// Counters only grow, so what they count is a fault only while events don't get through.
+fn is_stuck(facts: &Facts) -> bool {
+    facts.log.oldest_at.is_some_and(|at| 0 < facts.log.backlog && STUCK_AFTER < facts.now.duration_since(at))
+}
+
+fn receipts(facts: &Facts) -> Option<Found> {
+    let timeout = SignedDuration::try_from(facts.about.receipt_timeout).unwrap_or(SignedDuration::MAX);
+    let (fault, since) = match facts.sync.receipts {
+        Receipts::Missing { since } => (Fault::ReceiptsMissing, since),
+        Receipts::None
+            if facts.sync.link == Link::Up
+                && facts.log.received < facts.log.sent
+                && timeout < facts.now.duration_since(facts.sync.since) =>
+        {
+            (Fault::ReceiptsNeverCame, facts.sync.since)
+        }
+        Receipts::None | Receipts::Last { .. } | Receipts::NotExpected => return None,
+    };
+    Some(Found { fault, severity: Severity::Attention, since: Some(since) })
+}
+
+fn clock(facts: &Facts) -> Option<Found> {
+    let found = Found { fault: Fault::ClockUntrusted, severity: Severity::Attention, since: None };
+    (!facts.clock_trusted).then_some(found)
+}
+
+fn quarantine(facts: &Facts) -> Option<Found> {
+    let fault = Fault::Quarantined { count: facts.quarantine.count };
+    let found = Found { fault, severity: Severity::Attention, since: facts.quarantine.newest_at };
+    (0 < facts.quarantine.count).then_some(found)
+}
+
+fn weak_promise(facts: &Facts) -> Option<Found> {
+    let found = Found { fault: Fault::WeakPromise, severity: Severity::Note, since: None };
+    facts.about.forget_on_puback.then_some(found)
+}

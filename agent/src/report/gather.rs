@@ -1,0 +1,246 @@
+//! Reading the facts from the running agent.
+//!
+//! What is in memory comes from watch channels; only the age of the backlog, the quarantine and the events come from the
+//! database, over one query-only connection that is opened when somebody first looks. Its calls block: runtime threads
+//! go through [`Gatherer::ask`].
+
+use super::wire::Sender;
+use super::{About, Facts, Log, Quarantine};
+use crate::clock::Clock;
+use crate::floor::status::FloorStatus;
+use crate::journal::reader::Quarantined;
+use crate::journal::{Error, Head, Job, Journal, Place, Reader, Storage, Stored};
+use crate::sync::status::SyncStatus;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// Reads the facts. One per agent; its readers share one connection.
+#[derive(Debug)]
+pub struct Gatherer {
+    about: About,
+    clock: Clock,
+    journal: Journal,
+    head: watch::Receiver<Head>,
+    storage: watch::Receiver<Storage>,
+    floor: watch::Receiver<FloorStatus>,
+    sync: watch::Receiver<SyncStatus>,
+    storage_since: Mutex<Timestamp>,
+    database: Mutex<Option<Reader>>,
+    quarantine: Mutex<Option<(Duration, Quarantine)>>,
+}
+
+/// What has been seen of the agent's changes; made by [`Gatherer::changes`].
+#[derive(Debug)]
+pub struct Changes {
+    head: watch::Receiver<Head>,
+    storage: watch::Receiver<Storage>,
+    floor: watch::Receiver<FloorStatus>,
+    sync: watch::Receiver<SyncStatus>,
+}
+
+/// Events for whoever looks, and what is needed to say them in the contract's words.
+#[derive(Debug)]
+pub struct Page {
+    pub events: Vec<Stored>,
+    pub sender: Sender,
+}
+
+/// Counting the quarantine reads it whole, so it isn't done at every look.
+const QUARANTINE_COUNTED_EVERY: Duration = Duration::from_secs(5);
+
+impl Gatherer {
+    /// `floor` and `sync` are the live states of these parts.
+    #[must_use]
+    pub fn new(
+        about: About,
+        clock: Clock,
+        journal: Journal,
+        floor: watch::Receiver<FloorStatus>,
+        sync: watch::Receiver<SyncStatus>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            storage_since: Mutex::new(clock.now().wall),
+            about,
+            clock,
+            head: journal.head(),
+            storage: journal.storage(),
+            journal,
+            floor,
+            sync,
+            database: Mutex::new(None),
+            quarantine: Mutex::new(None),
+        })
+    }
+
+    /// Notes when the storage fails and heals; ends with the journal. Without it those times stay at the start.
+    pub async fn watch_storage(self: Arc<Self>) {
+        let mut storage = self.storage.clone();
+        let mut failing = *storage.borrow_and_update() != Storage::Well;
+        while storage.changed().await.is_ok() {
+            let fails = *storage.borrow_and_update() != Storage::Well;
+            if fails != failing {
+                failing = fails;
+                *lock(&self.storage_since) = self.clock.now().wall;
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Everything a report is made of. Blocks while the database is read.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let moment = self.clock.now();
+        let head = *self.head.borrow();
+        let oldest = self.read(|reader| reader.time_after(head.received));
+        let quarantine = self.quarantine(moment.since_start);
+        let unreadable = oldest.as_ref().err().or(quarantine.as_ref().err()).map(ToString::to_string);
+        Facts {
+            now: moment.wall,
+            about: self.about.clone(),
+            storage: self.storage.borrow().clone(),
+            storage_since: *lock(&self.storage_since),
+            unreadable,
+            log: log(head, oldest.ok().flatten()),
+            floor: self.floor.borrow().clone(),
+            sync: self.sync.borrow().clone(),
+            clock_trusted: moment.trusted,
+            quarantine: quarantine.unwrap_or_default(),
+        }
+    }
+
+    /// The last `limit` events, newest first. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn latest(&self, limit: usize) -> Result<Page, Error> {
+        self.page(|reader| reader.latest(limit))
+    }
+
+    /// Up to `limit` events after `after`, in order. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn events(&self, after: Place, limit: usize) -> Result<Page, Error> {
+        self.page(|reader| reader.events(after, limit))
+    }
+
+    /// Runs a blocking question away from the runtime's threads; `None` when it panicked.
+    pub async fn ask<T: Send + 'static>(self: &Arc<Self>, question: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        let gatherer = Arc::clone(self);
+        tokio::task::spawn_blocking(move || question(&gatherer)).await.ok()
+    }
+
+    /// Whether the writer takes a job and comes to it in time.
+    pub async fn writer_answers(&self, within: Duration) -> bool {
+        let (answered, answer) = oneshot::channel();
+        let reply = Box::new(move |()| drop(answered.send(())));
+        if self.journal.try_submit(Job::Barrier { reply }).is_err() {
+            return false;
+        }
+        matches!(tokio::time::timeout(within, answer).await, Ok(Ok(())))
+    }
+
+    /// Whether scans can be stored.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.storage.borrow().clone()
+    }
+
+    /// Everything that happens from now on.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        let mut changes = Changes {
+            head: self.head.clone(),
+            storage: self.storage.clone(),
+            floor: self.floor.clone(),
+            sync: self.sync.clone(),
+        };
+        changes.mark_seen();
+        changes
+    }
+
+    fn page(&self, events: impl FnOnce(&Reader) -> Result<Vec<Stored>, Error>) -> Result<Page, Error> {
+        let (events, epochs, head) =
+            self.read(|reader| Ok((events(reader)?, reader.epochs()?, self.head.borrow().place)))?;
+        let sender = Sender {
+            site: self.about.site.id.as_str().into(),
+            epochs,
+            head,
+            now: self.clock.now().wall,
+            historical_after: self.about.historical_after,
+        };
+        Ok(Page { events, sender })
+    }
+
+    fn quarantine(&self, now: Duration) -> Result<Quarantine, Error> {
+        let mut counted = lock(&self.quarantine);
+        if let Some((at, quarantine)) = *counted
+            && now < at + QUARANTINE_COUNTED_EVERY
+        {
+            return Ok(quarantine);
+        }
+        let rows = self.read(Reader::quarantine)?;
+        let newest_at = rows.first().map(|newest: &Quarantined| newest.at);
+        let quarantine = Quarantine { count: rows.len(), newest_at };
+        *counted = Some((now, quarantine));
+        Ok(quarantine)
+    }
+
+    /// A connection that has failed is thrown away: the next question opens a new one.
+    fn read<T>(&self, question: impl FnOnce(&Reader) -> Result<T, Error>) -> Result<T, Error> {
+        let mut database = lock(&self.database);
+        let reader = match database.take() {
+            Some(reader) => reader,
+            None => self.journal.reader()?,
+        };
+        let answer = question(&reader);
+        if answer.is_ok() {
+            *database = Some(reader);
+        }
+        answer
+    }
+}
+
+impl Changes {
+    /// Waits until something has changed; for ever once the agent's parts are gone.
+    pub async fn wait(&mut self) {
+        let changed = tokio::select! {
+            changed = self.head.changed() => changed,
+            changed = self.storage.changed() => changed,
+            changed = self.floor.changed() => changed,
+            changed = self.sync.changed() => changed,
+        };
+        match changed {
+            Ok(()) => self.mark_seen(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn mark_seen(&mut self) {
+        self.head.mark_unchanged();
+        self.storage.mark_unchanged();
+        self.floor.mark_unchanged();
+        self.sync.mark_unchanged();
+    }
+}
+
+fn log(head: Head, oldest_at: Option<Timestamp>) -> Log {
+    Log {
+        epoch: Some(head.epoch.id),
+        head: head.epoch.sequence(head.place),
+        sent: head.epoch.sequence(head.sent),
+        received: head.epoch.sequence(head.received),
+        backlog: head.place.saturating_sub(head.received),
+        oldest_at,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

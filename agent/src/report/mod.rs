@@ -1,0 +1,438 @@
+//! How the agent is, as one value: what the page shows, `/api/v1/status` returns and `parceld status --json` prints.
+//!
+//! Pure but for [`gather`], which reads the facts. [`Facts`] go in, faults are found in them, and a [`Report`] comes out.
+//! Its verdict is the worst of its findings; each finding has a reason, a beginning and steps, in the language that was
+//! asked for. Field names and words of the report are an interface: they are added to, never changed.
+
+pub mod gather;
+pub mod wire;
+mod fault;
+mod words;
+
+pub use fault::{Fault, Severity, Topic};
+pub use gather::Gatherer;
+pub use words::Language;
+
+use crate::domain::signal::Answer;
+use crate::floor::status::{Answered, FloorStatus, Line, ScannerStatus};
+use crate::journal;
+use crate::sync::status::{Link, Receipts, SyncStatus};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What stays the same while the agent runs.
+#[derive(Clone, Debug)]
+pub struct About {
+    pub site: Site,
+    pub version: String,
+    pub started_at: Timestamp,
+    /// Events are forgotten on the broker's acknowledgement: the weaker promise.
+    pub forget_on_puback: bool,
+    /// After so long without any receipt, receipts are missing.
+    pub receipt_timeout: Duration,
+    /// An event that leaves later than this after it happened is historical.
+    pub historical_after: Duration,
+}
+
+/// The site's id, and its name for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    pub id: String,
+    pub name: String,
+}
+
+/// Everything a report is made of.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub now: Timestamp,
+    pub about: About,
+    pub storage: journal::Storage,
+    pub storage_since: Timestamp,
+    /// Why the database could not be looked into, where it could not.
+    pub unreadable: Option<String>,
+    pub log: Log,
+    pub floor: FloorStatus,
+    pub sync: SyncStatus,
+    pub clock_trusted: bool,
+    pub quarantine: Quarantine,
+}
+
+/// How far the log is, in sequences of its newest epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    pub epoch: Option<Uuid>,
+    pub head: u64,
+    pub sent: u64,
+    pub received: u64,
+    /// Events that wait for the platform's receipt, of every epoch.
+    pub backlog: u64,
+    /// When the first of them happened.
+    pub oldest_at: Option<Timestamp>,
+}
+
+/// Commands that could not be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    pub count: usize,
+    /// When the newest one came.
+    pub newest_at: Option<Timestamp>,
+}
+
+/// The agent at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub verdict: Verdict,
+    pub now: Timestamp,
+    pub site: Site,
+    pub version: String,
+    pub started_at: Timestamp,
+    pub storage: Storage,
+    pub broker: Broker,
+    pub log: Log,
+    pub receipts: ReceiptsSeen,
+    /// Events are forgotten on: `receipt` or `puback`.
+    pub forget: String,
+    /// In the order of their ids.
+    pub scanners: Vec<Scanner>,
+    /// Newest first.
+    pub answers: Vec<AnswerGiven>,
+    /// How often each signal was given since the start.
+    pub signals: BTreeMap<String, u64>,
+    pub clock: ClockSeen,
+    pub quarantine: Quarantine,
+}
+
+/// The worst of the findings, or that there are none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub state: State,
+    pub what: String,
+    pub reason: String,
+    pub since: Option<Timestamp>,
+    /// Worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Whether somebody has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Well,
+    /// Scanning goes on; somebody should look.
+    Attention,
+    /// Scans are not saved, or a station can't scan.
+    Stopped,
+}
+
+/// One fault, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The fault's name for machines.
+    pub fault: String,
+    pub severity: Severity,
+    /// The part of the agent that it is about.
+    pub topic: Topic,
+    pub what: String,
+    pub since: Option<Timestamp>,
+    pub reason: String,
+    /// What to do, in order.
+    pub todo: Vec<String>,
+    /// What is safe all the same.
+    pub safe: Option<String>,
+}
+
+/// Whether scans can be stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Storage {
+    /// `well` or `failing`.
+    pub state: String,
+    pub error: Option<String>,
+    pub since: Timestamp,
+}
+
+/// The connection to the broker, and what it did with publishes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Broker {
+    pub url: String,
+    /// `connecting`, `up` or `down`.
+    pub state: String,
+    pub since: Timestamp,
+    pub reason: Option<String>,
+    pub retry_at: Option<Timestamp>,
+    pub attempts: u32,
+    pub in_flight: usize,
+    pub refused: u64,
+    pub last_refusal: Option<String>,
+    pub without_subscriber: u64,
+    pub rewinds: u64,
+}
+
+/// What is known of the platform's receipts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ReceiptsSeen {
+    /// None has ever come.
+    None,
+    Last { at: Timestamp, sequence: u64 },
+    Missing { since: Timestamp },
+    NotExpected,
+}
+
+/// One scanner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scanner {
+    pub id: String,
+    pub station: String,
+    pub port: String,
+    /// `opening`, `open` or `lost`.
+    pub state: String,
+    pub reason: Option<String>,
+    pub since: Timestamp,
+    pub last_read_at: Option<Timestamp>,
+    pub reads: u64,
+    pub unreadable: u64,
+    pub last_unreadable: Option<String>,
+    pub discarded_bytes: u64,
+    pub unanswered: u64,
+}
+
+/// One scan and its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnswerGiven {
+    pub at: Timestamp,
+    pub station: String,
+    pub scanner: String,
+    /// As people may see it: no control characters, not too long.
+    pub code: String,
+    pub took_us: u64,
+    #[serde(flatten)]
+    pub told: Told,
+}
+
+/// An answer in the words of interfaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub signal: String,
+    pub order: Option<String>,
+    pub item: Option<String>,
+    pub progress: Option<Progress>,
+    pub reason: Option<Why>,
+    /// What would have been right.
+    pub expected: Vec<String>,
+}
+
+/// Units done of units wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub done: u32,
+    pub of: u32,
+}
+
+/// Why a scan did not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    pub word: String,
+    pub sentence: String,
+}
+
+/// The wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockSeen {
+    /// Whether it can be right.
+    pub trusted: bool,
+}
+
+impl Report {
+    /// What the facts say, with the findings in `language`.
+    #[must_use]
+    pub fn new(facts: &Facts, language: Language) -> Self {
+        let Facts { about, .. } = facts;
+        Self {
+            verdict: verdict(facts, language),
+            now: facts.now,
+            site: about.site.clone(),
+            version: about.version.clone(),
+            started_at: about.started_at,
+            storage: storage(facts),
+            broker: broker(&facts.sync),
+            log: facts.log,
+            receipts: (&facts.sync.receipts).into(),
+            forget: if about.forget_on_puback { "puback" } else { "receipt" }.to_owned(),
+            scanners: facts.floor.scanners.iter().map(|(id, status)| scanner(id, status)).collect(),
+            answers: facts.floor.answers.iter().map(Into::into).collect(),
+            signals: facts.floor.signals.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
+            clock: ClockSeen { trusted: facts.clock_trusted },
+            quarantine: facts.quarantine,
+        }
+    }
+
+    /// The worst that the findings say about one part.
+    #[must_use]
+    pub fn worst_about(&self, topic: Topic) -> Option<Severity> {
+        self.verdict.findings.iter().filter(|finding| finding.topic == topic).map(|finding| finding.severity).max()
+    }
+}
+
+impl State {
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Attention => "attention",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl From<Severity> for State {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Note => Self::Well,
+            Severity::Attention => Self::Attention,
+            Severity::Stopped => Self::Stopped,
+        }
+    }
+}
+
+fn verdict(facts: &Facts, language: Language) -> Verdict {
+    let mut found = fault::find(facts);
+    found.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    let findings: Vec<Finding> = found.into_iter().map(|found| finding(found, facts, language)).collect();
+    match findings.first().filter(|worst| Severity::Attention <= worst.severity) {
+        Some(worst) => Verdict {
+            state: worst.severity.into(),
+            what: worst.what.clone(),
+            reason: worst.reason.clone(),
+            since: worst.since,
+            findings,
+        },
+        None => {
+            let well = words::well(facts.about.forget_on_puback, language);
+            Verdict {
+                state: State::Well,
+                what: well.what,
+                reason: well.reason,
+                since: Some(well_since(facts)),
+                findings,
+            }
+        }
+    }
+}
+
+fn finding(found: fault::Found, facts: &Facts, language: Language) -> Finding {
+    let said = words::say(&found.fault, &facts.log, language);
+    Finding {
+        fault: found.fault.word().to_owned(),
+        severity: found.severity,
+        topic: found.fault.topic(),
+        what: said.what,
+        since: found.since,
+        reason: said.reason,
+        todo: said.todo,
+        safe: said.safe,
+    }
+}
+
+/// The last change of anything that could have been a fault.
+fn well_since(facts: &Facts) -> Timestamp {
+    let scanners = facts.floor.scanners.values().map(|scanner| scanner.since);
+    [facts.about.started_at, facts.storage_since, facts.sync.since].into_iter().chain(scanners).max().unwrap_or(facts.now)
+}
+
+fn storage(facts: &Facts) -> Storage {
+    let (state, error) = match &facts.storage {
+        journal::Storage::Well => ("well", None),
+        journal::Storage::Failing { error } => ("failing", Some(error.clone())),
+    };
+    Storage { state: state.to_owned(), error, since: facts.storage_since }
+}
+
+fn broker(sync: &SyncStatus) -> Broker {
+    let (state, reason, retry_at) = match &sync.link {
+        Link::Connecting => ("connecting", None, None),
+        Link::Up => ("up", None, None),
+        Link::Down { reason, retry_at } => ("down", Some(reason.clone()), Some(*retry_at)),
+    };
+    Broker {
+        url: sync.broker.clone(),
+        state: state.to_owned(),
+        since: sync.since,
+        reason,
+        retry_at,
+        attempts: sync.attempts,
+        in_flight: sync.in_flight,
+        refused: sync.refused,
+        last_refusal: sync.last_refusal.clone(),
+        without_subscriber: sync.without_subscriber,
+        rewinds: sync.rewinds,
+    }
+}
+
+fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
+    let (state, reason) = match &status.line {
+        Line::Opening => ("opening", None),
+        Line::Open => ("open", None),
+        Line::Lost { reason } => ("lost", Some(reason.clone())),
+    };
+    Scanner {
+        id: id.to_owned(),
+        station: status.station.to_string(),
+        port: status.port.clone(),
+        state: state.to_owned(),
+        reason,
+        since: status.since,
+        last_read_at: status.last_read_at,
+        reads: status.reads,
+        unreadable: status.unreadable,
+        last_unreadable: status.last_unreadable.clone(),
+        discarded_bytes: status.discarded_bytes,
+        unanswered: status.unanswered,
+    }
+}
+
+impl From<&Receipts> for ReceiptsSeen {
+    fn from(receipts: &Receipts) -> Self {
+        match *receipts {
+            Receipts::None => Self::None,
+            Receipts::Last { at, sequence } => Self::Last { at, sequence },
+            Receipts::Missing { since } => Self::Missing { since },
+            Receipts::NotExpected => Self::NotExpected,
+        }
+    }
+}
+
+impl From<&Answered> for AnswerGiven {
+    fn from(answered: &Answered) -> Self {
+        Self {
+            at: answered.at,
+            station: answered.station.to_string(),
+            scanner: answered.scanner.to_string(),
+            code: answered.code.clone(),
+            took_us: answered.took_us,
+            told: (&answered.answer).into(),
+        }
+    }
+}
+
+impl From<&Answer> for Told {
+    fn from(answer: &Answer) -> Self {
+        Self {
+            signal: answer.signal.word().to_owned(),
+            order: answer.order.as_ref().map(ToString::to_string),
+            item: answer.item.as_deref().map(str::to_owned),
+            progress: answer.progress.map(|(done, of)| Progress { done, of }),
+            reason: answer
+                .reason
+                .as_ref()
+                .map(|reason| Why { word: reason.word().to_owned(), sentence: reason.sentence() }),
+            expected: answer.expected.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

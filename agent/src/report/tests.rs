@@ -1,0 +1,244 @@
+use super::*;
+use crate::domain::name::ScannerId;
+use crate::domain::signal::{Reason, Signal};
+use jiff::ToSpan;
+
+pub fn now() -> Timestamp {
+    "2026-11-22T14:03:24Z".parse().unwrap()
+}
+
+pub fn seconds_ago(seconds: i64) -> Timestamp {
+    now() - seconds.seconds()
+}
+
+pub fn scanner(station: &str, line: Line) -> ScannerStatus {
+    ScannerStatus {
+        station: station.into(),
+        port: "/dev/serial/by-id/usb-Example".into(),
+        line,
+        since: seconds_ago(30),
+        reads: 214,
+        unreadable: 2,
+        last_unreadable: None,
+        discarded_bytes: 0,
+        unanswered: 0,
+        last_read_at: Some(seconds_ago(4)),
+    }
+}
+
+/// A site where all is well.
+pub fn facts() -> Facts {
+    let answered = Answered {
+        at: seconds_ago(4),
+        station: "bench-1".into(),
+        scanner: "hand".into(),
+        code: "<script>alert(1)</script>".into(),
+        answer: Answer::because(Signal::Unknown, Reason::UnknownCode),
+        took_us: 1_400,
+    };
+    let mut floor = FloorStatus::default();
+    floor.scanners.insert("hand".into(), scanner("bench-1", Line::Open));
+    floor.scanners.insert("desk".into(), scanner("bench-1", Line::Open));
+    floor.answered(answered);
+    Facts {
+        now: now(),
+        about: About {
+            site: Site { id: "sthlm-03".into(), name: "Södermalm".into() },
+            version: "1.2.3".into(),
+            started_at: seconds_ago(3_600),
+            forget_on_puback: false,
+            receipt_timeout: Duration::from_secs(60),
+            historical_after: Duration::from_secs(60),
+        },
+        storage: journal::Storage::Well,
+        storage_since: seconds_ago(3_600),
+        unreadable: None,
+        log: Log { epoch: Some(Uuid::from_u128(1)), head: 48, sent: 48, received: 48, backlog: 0, oldest_at: None },
+        floor,
+        sync: SyncStatus {
+            broker: "mqtt://broker.example:1883".into(),
+            link: Link::Up,
+            since: seconds_ago(600),
+            attempts: 0,
+            receipts: Receipts::Last { at: seconds_ago(3), sequence: 48 },
+            in_flight: 0,
+            refused: 0,
+            last_refusal: None,
+            without_subscriber: 0,
+            rewinds: 0,
+        },
+        clock_trusted: true,
+        quarantine: Quarantine::default(),
+    }
+}
+
+/// A site where everything is wrong that can be wrong at once.
+pub fn wreck() -> Facts {
+    let mut facts = facts();
+    facts.storage = journal::Storage::Failing { error: "database or disk is full".into() };
+    facts.unreadable = Some("disk I/O error".into());
+    lose(&mut facts, "hand");
+    lose(&mut facts, "desk");
+    facts.sync.link = Link::Down { reason: "connection refused".into(), retry_at: now() };
+    facts.sync.refused = 3;
+    facts.sync.last_refusal = Some("not authorized (135)".into());
+    facts.sync.without_subscriber = 2;
+    facts.sync.receipts = Receipts::Missing { since: seconds_ago(700) };
+    stick(&mut facts);
+    facts.clock_trusted = false;
+    facts.quarantine = Quarantine { count: 1, newest_at: Some(seconds_ago(9)) };
+    facts.about.forget_on_puback = true;
+    facts
+}
+
+fn lose(facts: &mut Facts, id: &str) {
+    let scanner = facts.floor.scanners.get_mut(id).unwrap();
+    scanner.line = Line::Lost { reason: "unplugged".into() };
+}
+
+fn stick(facts: &mut Facts) {
+    facts.log = Log { received: 40, backlog: 8, oldest_at: Some(seconds_ago(720)), ..facts.log };
+}
+
+/// `expected`: the verdict's state, then each finding with its severity.
+#[track_caller]
+fn check(what: &str, change: impl FnOnce(&mut Facts), expected: &str) {
+    let mut facts = facts();
+    change(&mut facts);
+    let verdict = Report::new(&facts, Language::English).verdict;
+    let findings = verdict.findings.iter().map(|finding| format!("{} {:?}", finding.fault, finding.severity));
+    let found = std::iter::once(verdict.state.word().to_owned()).chain(findings).collect::<Vec<_>>().join(", ");
+    assert_eq!(found, expected, "{what}");
+}
+
+#[test]
+fn finds_each_fault_and_judges_it() {
+    let never = |facts: &mut Facts| {
+        facts.sync.receipts = Receipts::None;
+        stick(facts);
+    };
+    check("nothing wrong", |_| {}, "well");
+    check("no space", |facts| facts.storage = failing(), "stopped, storage_failing Stopped");
+    check("no look", |facts| facts.unreadable = Some("x".into()), "attention, database_unreadable Attention");
+    check("one of two scanners", |facts| lose(facts, "hand"), "attention, scanners_lost Attention");
+    check(
+        "both scanners of a station",
+        |facts| {
+            lose(facts, "hand");
+            lose(facts, "desk");
+        },
+        "stopped, scanners_lost Stopped",
+    );
+    check(
+        "the only scanner of one of two stations",
+        |facts| {
+            facts.floor.scanners.insert("door".into(), scanner("gate", Line::Lost { reason: "unplugged".into() }));
+        },
+        "stopped, scanners_lost Stopped",
+    );
+    check(
+        "a scanner that opens for half a minute",
+        |facts| {
+            facts.floor.scanners.insert("hand".into(), scanner("bench-1", Line::Opening));
+        },
+        "attention, scanners_lost Attention",
+    );
+    check("no scanners", |facts| facts.floor.scanners.clear(), "well, no_scanner Note");
+    check("broker down", |facts| facts.sync.link = down(), "attention, broker_down Attention");
+    check(
+        "first connection",
+        |facts| {
+            facts.sync.link = Link::Connecting;
+            facts.sync.since = seconds_ago(2);
+        },
+        "well",
+    );
+    check("no first connection", |facts| facts.sync.link = Link::Connecting, "attention, broker_down Attention");
+    check(
+        "refused, and stuck",
+        |facts| {
+            facts.sync.refused = 1;
+            stick(facts);
+        },
+        "attention, publish_refused Attention",
+    );
+    check("refused once, and healed", |facts| facts.sync.refused = 1, "well");
+    check(
+        "no subscriber, and stuck",
+        |facts| {
+            facts.sync.without_subscriber = 1;
+            stick(facts);
+        },
+        "attention, no_subscriber Attention",
+    );
+    check("no subscriber once, and healed", |facts| facts.sync.without_subscriber = 1, "well");
+    check(
+        "no subscriber, without receipts",
+        |facts| {
+            facts.sync.without_subscriber = 1;
+            facts.sync.receipts = Receipts::NotExpected;
+        },
+        "attention, no_subscriber Attention",
+    );
+    check("receipts never came", never, "attention, receipts_never_came Attention");
+    check(
+        "receipts can't have come yet",
+        |facts| {
+            never(facts);
+            facts.sync.since = seconds_ago(59);
+        },
+        "well",
+    );
+    check(
+        "receipts stand still",
+        |facts| facts.sync.receipts = Receipts::Missing { since: seconds_ago(61) },
+        "attention, receipts_missing Attention",
+    );
+    check("1970", |facts| facts.clock_trusted = false, "attention, clock_untrusted Attention");
+    check("quarantine", |facts| facts.quarantine.count = 2, "attention, quarantined Attention");
+    check("puback", |facts| facts.about.forget_on_puback = true, "well, weak_promise Note");
+}
+
+#[test]
+fn the_verdict_is_the_worst_finding() {
+    let report = Report::new(&wreck(), Language::English);
+    let verdict = &report.verdict;
+    assert_eq!(verdict.state, State::Stopped);
+    assert_eq!(verdict.reason, verdict.findings[0].reason);
+    assert!(verdict.findings.is_sorted_by_key(|finding| std::cmp::Reverse(finding.severity)));
+    assert_eq!(report.worst_about(Topic::Broker), Some(Severity::Attention));
+}
+
+#[test]
+fn every_fault_has_a_reason_and_steps_in_both_languages() {
+    for language in [Language::English, Language::Swedish] {
+        for finding in Report::new(&wreck(), language).verdict.findings {
+            assert!(!finding.what.is_empty() && !finding.reason.is_empty(), "{finding:?}");
+            assert!(!finding.todo.is_empty(), "{finding:?}");
+        }
+    }
+}
+
+#[test]
+fn a_report_survives_json() {
+    for facts in [facts(), wreck()] {
+        let report = Report::new(&facts, Language::English);
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    }
+}
+
+#[test]
+fn all_is_well_since_the_last_change() {
+    let mut facts = facts();
+    facts.floor.scanners.get_mut(&ScannerId::from("hand")).unwrap().since = seconds_ago(5);
+    assert_eq!(Report::new(&facts, Language::English).verdict.since, Some(seconds_ago(5)));
+}
+
+fn failing() -> journal::Storage {
+    journal::Storage::Failing { error: "database or disk is full".into() }
+}
+
+fn down() -> Link {
+    Link::Down { reason: "connection refused".into(), retry_at: now() }
+}

@@ -1,0 +1,608 @@
+//! One connection to the broker, over rumqttc: a fresh client each time, so that nothing of the last one is trusted.
+//!
+//! One future only polls the event loop, another only works; they share [`Inbox`] and run on one thread. A poll is
+//! never cancelled in between, except to throw the whole connection away. Order of a connection: subscribe, say
+//! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
+
+use super::ledger::{Flight, Ledger};
+use super::status::{Link, Receipts};
+use super::{Config, Shared};
+use crate::contract::envelope::Envelope;
+use crate::contract::receipt::Receipt;
+use crate::contract::state::{AgentState, Presence};
+use crate::contract::{CONTENT_TYPE, MESSAGE_BYTES_MAX};
+use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome};
+use rumqttc::NetworkOptions;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectReturnCode, Filter, LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties,
+    SubscribeReasonCode,
+};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
+use rumqttc::Outgoing;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Commands that the broker may have under way to us at once.
+const COMMANDS_IN_FLIGHT_MAX: u16 = 32;
+/// Room for publishes, replies and acknowledgements that the client has not taken yet.
+const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize;
+/// TCP, CONNECT and CONNACK together; a slow mobile link needs most of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a stopping agent waits for the broker to take its `offline`.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    #[error("the agent stops")]
+    Stopped,
+    #[error("refused by the broker: {0}")]
+    Refused(String),
+    #[error("{0}")]
+    Broken(String),
+    #[error("the broker asks for a keep-alive of 0 s, which this client can't keep")]
+    NoKeepAlive,
+    #[error("the broker does not let us subscribe to {0}: check its access rules")]
+    SubscriptionDenied(String),
+    #[error("the broker refuses our publishes ({0}): check its access rules and quotas")]
+    PublishRefused(String),
+    #[error("no acknowledgement for {0} s although one is owed")]
+    Unacknowledged(u64),
+    #[error("another client took over the session {0:?}: two agents with one client id")]
+    TakenOver(String),
+    #[error("the journal can't be read: {0}")]
+    Journal(#[from] crate::journal::Error),
+}
+
+/// What the polling future has seen and the working one has not yet.
+#[derive(Default)]
+struct Inbox {
+    seen: RefCell<VecDeque<Seen>>,
+    wake: Notify,
+}
+
+enum Seen {
+    Connected { receive_max: Option<u16> },
+    Subscribed(Vec<SubscribeReasonCode>),
+    Left(u16),
+    Collision(u16),
+    Acknowledged(u16, PubAckReason),
+    Message(Publish),
+}
+
+/// What the journal has answered.
+enum Answered {
+    Command(Publish, Result<CommandOutcome, NotSaved>),
+    Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
+}
+
+/// A receipt; a retained one only says where the platform was, it is no repetition.
+#[derive(Clone, Copy)]
+struct Heard {
+    receipt: Receipt,
+    retained: bool,
+}
+
+/// Runs one connection until it ends.
+pub async fn run(shared: &mut Shared, session: u64) -> Ended {
+    let config = shared.config.clone();
+    let options = match options(&config, shared, session) {
+        Ok(options) => options,
+        Err(ended) => return ended,
+    };
+    let (client, event_loop) = AsyncClient::new(options, usize::from(config.window) + REQUESTS_BEYOND_WINDOW);
+    let inbox = Inbox::default();
+    let watchdog = config.keep_alive * 2 + CONNECT_TIMEOUT;
+    let mut work = Work::new(shared, client, session);
+    tokio::select! {
+        ended = poll(event_loop, &inbox, watchdog, &config.client_id) => ended,
+        ended = work.run(&inbox) => ended,
+    }
+}
+
+/// Only polls: whatever must wait for something else happens in [`Work`].
+async fn poll(mut event_loop: EventLoop, inbox: &Inbox, watchdog: Duration, client_id: &str) -> Ended {
+    loop {
+        let event = match tokio::time::timeout(watchdog, event_loop.poll()).await {
+            Ok(Ok(event)) => event,
+            Ok(Err(error)) => return ended(error, client_id),
+            Err(_) => return Ended::Broken(format!("nothing moved for {} s", watchdog.as_secs())),
+        };
+        let seen = match event {
+            Event::Incoming(Packet::ConnAck(ack)) => {
+                let properties = ack.properties;
+                if properties.as_ref().and_then(|properties| properties.server_keep_alive) == Some(0) {
+                    return Ended::NoKeepAlive;
+                }
+                Seen::Connected { receive_max: properties.and_then(|properties| properties.receive_max) }
+            }
+            Event::Incoming(Packet::SubAck(ack)) => Seen::Subscribed(ack.return_codes),
+            Event::Incoming(Packet::PubAck(ack)) => Seen::Acknowledged(ack.pkid, ack.reason),
+            Event::Incoming(Packet::Publish(publish)) => Seen::Message(publish),
+            Event::Outgoing(Outgoing::Publish(pkid)) => Seen::Left(pkid),
+            Event::Outgoing(Outgoing::AwaitAck(pkid)) => Seen::Collision(pkid),
+            Event::Outgoing(Outgoing::Disconnect) => return Ended::Stopped,
+            _ => continue,
+        };
+        inbox.seen.borrow_mut().push_back(seen);
+        inbox.wake.notify_one();
+    }
+}
+
+fn ended(error: ConnectionError, client_id: &str) -> Ended {
+    match error {
+        ConnectionError::ConnectionRefused(code) | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => {
+            Ended::Refused(refusal(code).to_owned())
+        }
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
+            let code = format!("{reason_code:?}");
+            if code == "SessionTakenOver" {
+                return Ended::TakenOver(client_id.to_owned());
+            }
+            Ended::Broken(format!("the broker disconnected us: {}", reason_string.unwrap_or(code)))
+        }
+        ConnectionError::MqttState(StateError::AwaitPingResp) => Ended::Broken("the broker does not answer pings".into()),
+        ConnectionError::Timeout(_) => {
+            Ended::Broken(format!("no answer to CONNECT within {} s", CONNECT_TIMEOUT.as_secs()))
+        }
+        ConnectionError::Io(error) => Ended::Broken(error.to_string()),
+        other => Ended::Broken(other.to_string()),
+    }
+}
+
+fn refusal(code: ConnectReturnCode) -> &'static str {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => "wrong user name or password",
+        ConnectReturnCode::NotAuthorized => "not authorized: check user, password and client id",
+        ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId => "the client id is not accepted",
+        ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServiceUnavailable => "the broker is not available",
+        ConnectReturnCode::ServerBusy => "the broker is busy",
+        ConnectReturnCode::Banned => "this client is banned",
+        ConnectReturnCode::QuotaExceeded => "a quota of the broker is exceeded",
+        ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
+            "the broker does not speak MQTT 5"
+        }
+        _ => "the broker gives no usable reason",
+    }
+}
+
+fn options(config: &Config, shared: &Shared, session: u64) -> Result<MqttOptions, Ended> {
+    let mut options = MqttOptions::new(&config.client_id, &config.host, config.port);
+    options
+        .set_keep_alive(config.keep_alive)
+        .set_connection_timeout(CONNECT_TIMEOUT.as_secs())
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(u32::try_from(config.session_expiry.as_secs()).unwrap_or(u32::MAX)))
+        .set_receive_maximum(Some(COMMANDS_IN_FLIGHT_MAX))
+        .set_max_packet_size(Some(2 * MESSAGE_BYTES_MAX as u32))
+        .set_outgoing_inflight_upper_limit(config.window.saturating_mul(4).saturating_add(2 * COMMANDS_IN_FLIGHT_MAX))
+        .set_manual_acks(true);
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    if let Some(login) = &config.login {
+        let unreadable = |error| Ended::Refused(format!("{}: {error}", login.password_file.display()));
+        let password = std::fs::read_to_string(&login.password_file).map_err(unreadable)?;
+        options.set_credentials(&login.username, password.lines().next().unwrap_or_default());
+    }
+    let lost = state(shared, session, Presence::Lost);
+    let properties = LastWillProperties {
+        delay_interval: None,
+        payload_format_indicator: None,
+        message_expiry_interval: None,
+        content_type: Some("application/json".into()),
+        response_topic: None,
+        correlation_data: None,
+        user_properties: Vec::new(),
+    };
+    let topic = shared.topics.state_agent();
+    options.set_last_will(LastWill::new(topic, lost, QoS::AtLeastOnce, true, Some(properties)));
+    Ok(options)
+}
+
+fn state(shared: &Shared, session: u64, state: Presence) -> String {
+    let head = shared.journal.head().borrow().to_owned();
+    let version = shared.config.version.as_str();
+    AgentState { state, version, epoch: head.epoch.id, head: head.epoch.sequence(head.place), session }.render()
+}
+
+/// The working half of a connection.
+struct Work<'a> {
+    shared: &'a mut Shared,
+    client: AsyncClient,
+    session: u64,
+    ledger: Ledger,
+    stage: Stage,
+    answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
+    /// Receipts that the journal has not answered yet: events wait for them, since one may begin a new epoch.
+    receipts_asked: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Subscribing,
+    /// `online` is published, its acknowledgement awaited.
+    Arriving,
+    Sending,
+    /// `offline` is published, its acknowledgement awaited.
+    Leaving,
+}
+
+impl<'a> Work<'a> {
+    fn new(shared: &'a mut Shared, client: AsyncClient, session: u64) -> Self {
+        Self {
+            shared,
+            client,
+            session,
+            ledger: Ledger::default(),
+            stage: Stage::Connecting,
+            answers: mpsc::unbounded_channel(),
+            receipts_asked: 0,
+        }
+    }
+
+    async fn run(&mut self, inbox: &Inbox) -> Ended {
+        let mut head = self.shared.journal.head();
+        let mut stop = self.shared.stop.clone();
+        loop {
+            if let Err(ended) = self.step(inbox) {
+                return ended;
+            }
+            let next = self.next_deadline();
+            let now = self.now();
+            tokio::select! {
+                biased;
+                () = inbox.wake.notified() => {}
+                Some(answered) = self.answers.1.recv() => {
+                    if let Err(ended) = self.answered(answered) {
+                        return ended;
+                    }
+                }
+                changed = stop.changed(), if self.stage != Stage::Leaving => {
+                    if changed.is_err() || *stop.borrow_and_update() {
+                        return self.leave(inbox).await;
+                    }
+                }
+                changed = head.changed() => {
+                    if changed.is_err() {
+                        return Ended::Journal(crate::journal::Error::Gone);
+                    }
+                }
+                () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// Takes in what was seen, then sends what may be sent.
+    fn step(&mut self, inbox: &Inbox) -> Result<(), Ended> {
+        loop {
+            let Some(seen) = inbox.seen.borrow_mut().pop_front() else {
+                break;
+            };
+            self.see(seen)?;
+        }
+        while let Ok(answered) = self.answers.1.try_recv() {
+            self.answered(answered)?;
+        }
+        let now = self.now();
+        if let Some(since) = self.ledger.waiting_since()
+            && since + self.shared.config.ack_timeout <= now
+        {
+            return Err(Ended::Unacknowledged(self.shared.config.ack_timeout.as_secs()));
+        }
+        if self.stage == Stage::Sending {
+            if self.shared.plan.tick(now) {
+                tracing::warn!("receipts stand still: sending goes back to the last one");
+                self.moved();
+            }
+            self.send()?;
+        }
+        self.report();
+        Ok(())
+    }
+
+    fn see(&mut self, seen: Seen) -> Result<(), Ended> {
+        match seen {
+            Seen::Connected { receive_max } => self.connected(receive_max),
+            Seen::Subscribed(codes) => self.subscribed(&codes),
+            Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::Broken(stray.to_string())),
+            Seen::Collision(pkid) => Err(Ended::Broken(format!("packet id {pkid} came again before its acknowledgement"))),
+            Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
+            Seen::Message(publish) => self.message(publish),
+        }
+    }
+
+    fn connected(&mut self, receive_max: Option<u16>) -> Result<(), Ended> {
+        let window = receive_max.unwrap_or(u16::MAX).min(self.shared.config.window).max(1);
+        self.shared.plan.limit_window(usize::from(window));
+        self.stage = Stage::Subscribing;
+        let filter = |topic: String| Filter::new(topic, QoS::AtLeastOnce);
+        let filters = [self.shared.topics.receipts(), self.shared.topics.commands()].map(filter);
+        self.client.try_subscribe_many(filters).map_err(|error| Ended::Broken(error.to_string()))
+    }
+
+    fn subscribed(&mut self, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
+        let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
+        let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+        if let Some(index) = codes.iter().position(denied) {
+            return Err(Ended::SubscriptionDenied(topics.get(index).cloned().unwrap_or_default()));
+        }
+        self.stage = Stage::Arriving;
+        self.publish_state(Presence::Online)
+    }
+
+    fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
+        let payload = state(self.shared, self.session, presence);
+        let properties = PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
+        self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
+    }
+
+    fn publish(
+        &mut self,
+        topic: String,
+        retain: bool,
+        payload: String,
+        properties: PublishProperties,
+        flight: Flight,
+    ) -> Result<(), Ended> {
+        self.client
+            .try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties)
+            .map_err(|error| Ended::Broken(error.to_string()))?;
+        self.ledger.queued(flight, self.now());
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, pkid: u16, reason: PubAckReason) -> Result<(), Ended> {
+        match reason {
+            PubAckReason::Success => {}
+            PubAckReason::NoMatchingSubscribers => {
+                if self.stage == Stage::Sending {
+                    self.shared.plan.unheard();
+                    self.shared.status.send_modify(|status| status.without_subscriber += 1);
+                }
+            }
+            refused => {
+                let reason = format!("{refused:?}");
+                self.shared.status.send_modify(|status| {
+                    status.refused += 1;
+                    status.last_refusal = Some(reason.clone());
+                });
+                return Err(Ended::PublishRefused(reason));
+            }
+        }
+        let now = self.now();
+        let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::Broken(stray.to_string()))?;
+        let mut sent = None;
+        for flight in done {
+            match flight {
+                Flight::Event(place) => sent = Some(self.shared.plan.acknowledged(place, now)),
+                Flight::State if self.stage == Stage::Arriving => self.arrived(),
+                Flight::State | Flight::Reply => {}
+            }
+        }
+        if sent.is_some() {
+            self.moved();
+        }
+        Ok(())
+    }
+
+    /// Retained receipts came before this: whether the file is an old copy is known now.
+    fn arrived(&mut self) {
+        self.stage = Stage::Sending;
+        let now = self.now();
+        self.shared.plan.connected(now);
+        self.shared.link(Link::Up);
+        tracing::info!(broker = %self.shared.config.address(), "connected");
+    }
+
+    /// Tells the journal how far sending is, also when it went back.
+    fn moved(&mut self) {
+        let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
+        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_err() {
+            tracing::debug!("the journal is busy: the cursor is told with the next acknowledgement");
+        }
+    }
+
+    fn message(&mut self, publish: Publish) -> Result<(), Ended> {
+        let moment = self.shared.clock.now();
+        let answers = self.answers.0.clone();
+        if publish.topic == self.shared.topics.commands().as_bytes() {
+            if publish.retain {
+                tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
+                return self.acknowledge(&publish);
+            }
+            let payload = publish.payload.to_vec();
+            let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
+            return Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?);
+        }
+        self.acknowledge(&publish)?;
+        match Receipt::parse(&publish.payload) {
+            Ok(receipt) => {
+                let at_start = !self.shared.has_sent;
+                let heard = Heard { receipt, retained: publish.retain };
+                let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
+                self.receipts_asked += 1;
+                Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
+            }
+            Err(why) => {
+                tracing::warn!(why, "a receipt can't be read");
+                Ok(())
+            }
+        }
+    }
+
+    fn acknowledge(&self, publish: &Publish) -> Result<(), Ended> {
+        self.client.try_ack(publish).map_err(|error| Ended::Broken(error.to_string()))
+    }
+
+    fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
+        match answered {
+            Answered::Command(publish, Ok(outcome)) => self.reply(&publish, outcome),
+            Answered::Command(_, Err(NotSaved)) => {
+                tracing::warn!("a command could not be stored: it stays with the broker");
+                Ok(())
+            }
+            Answered::Receipt(heard, outcome) => {
+                self.receipts_asked -= 1;
+                self.receipt(heard, outcome)
+            }
+        }
+    }
+
+    /// The command is stored with its reply: now the broker may forget it, and the platform hears.
+    fn reply(&mut self, publish: &Publish, outcome: CommandOutcome) -> Result<(), Ended> {
+        self.acknowledge(publish)?;
+        if let Some(place) = outcome.rewind {
+            let now = self.now();
+            self.shared.plan.asked_back(place, now);
+            self.moved();
+        }
+        let Some(payload) = outcome.reply else {
+            return Ok(());
+        };
+        let asked = publish.properties.as_ref();
+        let properties = PublishProperties {
+            content_type: Some(CONTENT_TYPE.into()),
+            correlation_data: asked.and_then(|asked| asked.correlation_data.clone()),
+            ..PublishProperties::default()
+        };
+        let topic = asked.and_then(|asked| asked.response_topic.clone()).filter(|topic| is_publishable(topic));
+        let topic = topic.unwrap_or_else(|| self.shared.topics.replies());
+        self.publish(topic, false, payload, properties, Flight::Reply)
+    }
+
+    fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
+        let Heard { receipt, retained } = heard;
+        let moment = self.shared.clock.now();
+        let now = moment.since_start;
+        match outcome {
+            Ok(ReceiptOutcome::Advanced(place)) => {
+                self.shared.plan.received(place, now);
+                self.shared.receipt_seen(moment.wall, receipt.sequence);
+            }
+            Ok(ReceiptOutcome::Repeated(_)) => {
+                if !retained {
+                    self.shared.plan.repeated(now);
+                }
+                self.shared.receipt_seen(moment.wall, receipt.sequence);
+            }
+            Ok(ReceiptOutcome::NewEpoch) => {
+                let head = *self.shared.journal.head().borrow();
+                self.shared.plan.restarted_at(head.sent, head.place, now);
+                self.shared.read_epochs()?;
+                self.publish_state(Presence::Online)?;
+            }
+            Ok(ReceiptOutcome::Beyond) => {
+                tracing::error!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt beyond the log's head is refused");
+            }
+            Ok(ReceiptOutcome::Older | ReceiptOutcome::OtherEpoch) => {
+                tracing::debug!(epoch = %receipt.epoch, sequence = receipt.sequence, "an older receipt is ignored");
+            }
+            Err(NotSaved) => tracing::warn!("a receipt could not be taken: the next one counts"),
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Ended> {
+        if self.receipts_asked != 0 {
+            return Ok(());
+        }
+        let head = *self.shared.journal.head().borrow();
+        self.shared.plan.head_is(head.place);
+        let Some((after, count)) = self.shared.plan.room() else {
+            return Ok(());
+        };
+        let moment = self.shared.clock.now();
+        for stored in self.shared.reader.events(after, count)? {
+            let Some(epoch) = self.shared.epoch_of(stored.place) else {
+                return Err(Ended::Broken(format!("place {} belongs to no epoch", stored.place)));
+            };
+            let age = moment.wall.duration_since(stored.at);
+            let envelope = Envelope {
+                site: &self.shared.config.site,
+                id: stored.id,
+                kind: stored.kind,
+                subject: stored.subject.as_deref(),
+                time: stored.at,
+                epoch: epoch.id,
+                sequence: epoch.sequence(stored.place),
+                head: self.shared.epoch_head(epoch, head.place),
+                clock: if stored.synced { "synced" } else { "unsynced" },
+                station: stored.station.as_deref(),
+                historical: age.unsigned_abs() > self.shared.config.historical_after,
+                data: &stored.data,
+            };
+            let payload = envelope.render().map_err(|error| Ended::Broken(error.to_string()))?;
+            let topic = self.shared.topics.events(stored.kind.group());
+            let properties = PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
+            self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
+            self.shared.plan.handed(stored.place);
+            self.shared.has_sent = true;
+        }
+        Ok(())
+    }
+
+    /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
+    async fn leave(&mut self, inbox: &Inbox) -> Ended {
+        if self.stage != Stage::Sending {
+            return Ended::Stopped;
+        }
+        let drained = async {
+            while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
+                inbox.wake.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, drained).await;
+        self.stage = Stage::Leaving;
+        if self.publish_state(Presence::Offline).is_err() {
+            return Ended::Stopped;
+        }
+        let taken = async {
+            while self.step(inbox).is_ok() && !self.ledger.is_empty() {
+                inbox.wake.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, taken).await;
+        if self.client.try_disconnect().is_ok() {
+            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, std::future::pending::<()>()).await;
+        }
+        Ended::Stopped
+    }
+
+    fn now(&self) -> Duration {
+        self.shared.clock.now().since_start
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let acknowledgement = self.ledger.waiting_since().map(|since| since + self.shared.config.ack_timeout);
+        let receipts = self.shared.plan.overdue_at().filter(|_| self.stage == Stage::Sending);
+        [acknowledgement, receipts].into_iter().flatten().min()
+    }
+
+    fn report(&self) {
+        let (in_flight, rewinds) = (self.ledger.len(), self.shared.plan.rewinds());
+        let missing = self.shared.plan.are_receipts_missing();
+        let wall = self.shared.clock.now().wall;
+        self.shared.status.send_if_modified(|status| {
+            let receipts = match &status.receipts {
+                Receipts::Last { .. } if missing => Receipts::Missing { since: wall },
+                other => other.clone(),
+            };
+            let changed = (status.in_flight, status.rewinds, &status.receipts) != (in_flight, rewinds, &receipts);
+            (status.in_flight, status.rewinds, status.receipts) = (in_flight, rewinds, receipts);
+            changed
+        });
+    }
+}
+
+/// Whether a response topic that a command names can be published to: no wildcards, not the broker's own tree.
+fn is_publishable(topic: &str) -> bool {
+    let plain = !topic.is_empty() && topic.len() <= RESPONSE_TOPIC_BYTES_MAX && !topic.starts_with('$');
+    plain && !topic.contains(['+', '#', '\0'])
+}
+
+const RESPONSE_TOPIC_BYTES_MAX: usize = 256;

@@ -1,0 +1,221 @@
+//! Sync: the log to the platform, its commands and receipts back.
+//!
+//! Runs on a thread of its own, so that a slow broker or a slow card delays nobody else. [`plan`] decides what may be
+//! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library. SQLite is the only retry
+//! memory: a connection that ends takes nothing with it.
+
+pub mod status;
+mod backoff;
+mod client;
+mod ledger;
+mod plan;
+
+use crate::clock::Clock;
+use crate::contract::topic::Topics;
+use crate::journal::{Epoch, Journal, Place, Reader};
+use client::Ended;
+use jiff::Timestamp;
+use plan::{Limits, Plan};
+use status::{Link, Receipts, SyncStatus};
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What sync needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub site: String,
+    pub version: String,
+    pub root: String,
+    pub host: String,
+    pub port: u16,
+    pub client_id: String,
+    pub login: Option<Login>,
+    pub keep_alive: Duration,
+    pub session_expiry: Duration,
+    pub window: u16,
+    pub ahead: u64,
+    pub receipts_expected: bool,
+    pub receipt_timeout: Duration,
+    pub historical_after: Duration,
+    pub ack_timeout: Duration,
+}
+
+/// A user and the file whose first line is the password; read anew for each connection.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub username: String,
+    pub password_file: PathBuf,
+}
+
+impl Config {
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct Syncing {
+    stop: watch::Sender<bool>,
+    status: watch::Receiver<SyncStatus>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// The journal can't be read, or no thread could be started.
+pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, crate::journal::Error> {
+    let (stop, stopped) = watch::channel(false);
+    let receipts = if config.receipts_expected { Receipts::None } else { Receipts::NotExpected };
+    let (sender, status) = watch::channel(SyncStatus {
+        broker: config.address(),
+        link: Link::Connecting,
+        since: clock.now().wall,
+        attempts: 0,
+        receipts,
+        in_flight: 0,
+        refused: 0,
+        last_refusal: None,
+        without_subscriber: 0,
+        rewinds: 0,
+    });
+    let reader = journal.reader()?;
+    let head = *journal.head().borrow();
+    let limits = Limits {
+        window: usize::from(config.window),
+        ahead: config.ahead,
+        receipt_timeout: config.receipt_timeout,
+        receipts_expected: config.receipts_expected,
+    };
+    let mut shared = Shared {
+        topics: Topics::new(&config.root, &config.site),
+        plan: Plan::new(limits, head.place, head.sent, head.received),
+        config,
+        journal,
+        clock,
+        reader,
+        epochs: Vec::new(),
+        status: sender,
+        stop: stopped,
+        has_sent: false,
+    };
+    shared.read_epochs()?;
+    let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
+    let thread = thread.map_err(|source| crate::journal::Error::Directory { path: "sync thread".into(), source })?;
+    Ok(Syncing { stop, status, thread })
+}
+
+impl Syncing {
+    /// How sync is doing, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<SyncStatus> {
+        self.status.clone()
+    }
+
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Says `offline` and ends; waits a few seconds at most.
+    pub fn stop(self) {
+        let _ = self.stop.send(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the sync thread had panicked");
+        }
+    }
+}
+
+/// What outlives a connection.
+struct Shared {
+    config: Config,
+    topics: Topics,
+    journal: Journal,
+    clock: Clock,
+    reader: Reader,
+    epochs: Vec<Epoch>,
+    plan: Plan,
+    status: watch::Sender<SyncStatus>,
+    stop: watch::Receiver<bool>,
+    /// Whether this process has published any event: before it, a receipt beyond the head tells of an old copy.
+    has_sent: bool,
+}
+
+/// Connections of one start; a session counter is the start's number and the connection's.
+const SESSIONS_PER_START: u64 = 1_000_000;
+
+impl Shared {
+    fn run_to_end(&mut self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.run()),
+            Err(error) => tracing::error!(%error, "sync can't run"),
+        }
+    }
+
+    async fn run(&mut self) {
+        let mut failures: u32 = 0;
+        let mut session = self.journal.starts() * SESSIONS_PER_START;
+        loop {
+            session += 1;
+            let ended = client::run(self, session).await;
+            if matches!(ended, Ended::Stopped) || *self.stop.borrow() {
+                return;
+            }
+            let was_up = self.status.borrow().link == Link::Up;
+            failures = if was_up { 1 } else { failures.saturating_add(1) };
+            let wait = backoff::wait(failures, random());
+            let retry_at = self.clock.now().wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
+            self.status.send_modify(|status| status.attempts = failures);
+            self.link(Link::Down { reason: ended.to_string(), retry_at });
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// Records how the link is; since when is kept while only the reason's wording changes.
+    fn link(&self, link: Link) {
+        let now = self.clock.now().wall;
+        self.status.send_modify(|status| {
+            if std::mem::discriminant(&status.link) != std::mem::discriminant(&link) {
+                status.since = now;
+            }
+            if link == Link::Up {
+                status.attempts = 0;
+            }
+            status.link = link;
+        });
+    }
+
+    fn receipt_seen(&self, at: Timestamp, sequence: u64) {
+        self.status.send_modify(|status| status.receipts = Receipts::Last { at, sequence });
+    }
+
+    fn read_epochs(&mut self) -> Result<(), crate::journal::Error> {
+        self.epochs = self.reader.epochs()?;
+        Ok(())
+    }
+
+    fn epoch_of(&self, place: Place) -> Option<Epoch> {
+        self.epochs.iter().rev().find(|epoch| epoch.base < place).copied()
+    }
+
+    /// The last sequence of an epoch: the log's head in the newest, the next one's base in an older one.
+    fn epoch_head(&self, epoch: Epoch, head: Place) -> u64 {
+        let next = self.epochs.iter().find(|other| epoch.base < other.base);
+        epoch.sequence(next.map_or(head, |next| next.base))
+    }
+}
+
+/// Uniform over all of `u32`; only spreads reconnects.
+fn random() -> u32 {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}

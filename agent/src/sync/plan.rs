@@ -1,0 +1,405 @@
+//! Which events may be sent now, and when sending goes back: pure, time is an argument.
+//!
+//! The broker's acknowledgement moves `sent`, the platform's receipt moves `received`; only the second one lets an
+//! event be forgotten. Sending goes back to `received` when a receipt repeats although more was acknowledged, when
+//! receipts stand still, or when the broker says that nobody listens; then one window goes out as a probe, and the
+//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window.
+
+use std::time::Duration;
+
+/// What the configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Unacknowledged publishes at once.
+    pub window: usize,
+    /// Events beyond the last receipt.
+    pub ahead: u64,
+    /// How long receipts may stand still.
+    pub receipt_timeout: Duration,
+    /// False where the platform sends no receipts and the broker's acknowledgement is all there is.
+    pub receipts_expected: bool,
+}
+
+/// Where sending stands. Places are the journal's.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    limits: Limits,
+    /// The limit's window, or what this connection's broker allows.
+    window: usize,
+    head: u64,
+    received: u64,
+    /// Everything up to here is acknowledged by the broker.
+    sent: u64,
+    /// The last event handed to the client.
+    handed: u64,
+    in_flight: usize,
+    receipts_known: bool,
+    /// Receipts stood still: only one window beyond `received` until they move.
+    probing: bool,
+    /// Sending waits to go back to here until nothing is in flight.
+    rewind_to: Option<u64>,
+    /// When receipts last moved, or sending last went back.
+    progress_at: Duration,
+    /// How long receipts may stand still from then on.
+    patience: Duration,
+    /// How long after that a repeated receipt is believed to mean a gap.
+    repeat_grace: Duration,
+    rewinds: u64,
+}
+
+/// The platform repeats a receipt also when it connects, or for duplicates of a rewind.
+const REPEAT_GRACE: Duration = Duration::from_secs(1);
+
+/// Receipts that never come are asked for this seldom.
+const PATIENCE_MAX: Duration = Duration::from_secs(3_600);
+
+impl Plan {
+    #[must_use]
+    pub fn new(limits: Limits, head: u64, sent: u64, received: u64) -> Self {
+        let sent = sent.max(received).min(head);
+        Self {
+            limits,
+            window: limits.window,
+            head,
+            received,
+            sent,
+            handed: sent,
+            in_flight: 0,
+            receipts_known: 0 < received,
+            probing: false,
+            rewind_to: None,
+            progress_at: Duration::ZERO,
+            patience: limits.receipt_timeout,
+            repeat_grace: REPEAT_GRACE,
+            rewinds: 0,
+        }
+    }
+
+    /// A new connection: what was in flight on the last one is sent again.
+    pub fn connected(&mut self, now: Duration) {
+        self.handed = self.sent;
+        self.in_flight = 0;
+        self.progress_at = now;
+        if let Some(place) = self.rewind_to.take() {
+            self.go_back(place, now);
+        }
+    }
+
+    /// This connection's broker takes fewer unacknowledged publishes than the configuration allows.
+    pub fn limit_window(&mut self, window: usize) {
+        self.window = window.min(self.limits.window);
+    }
+
+    /// The log has grown, or a new epoch began.
+    pub fn head_is(&mut self, head: u64) {
+        self.head = head;
+    }
+
+    /// A new epoch: everything after `base` is unsent.
+    pub fn restarted_at(&mut self, base: u64, head: u64, now: Duration) {
+        let rewinds = self.rewinds;
+        let window = self.window;
+        *self = Self { receipts_known: true, rewinds, window, ..Self::new(self.limits, head, base, base) };
+        self.progress_at = now;
+    }
+
+    /// After which place, and how many events, may be handed to the client now.
+    #[must_use]
+    pub fn room(&self) -> Option<(u64, usize)> {
+        if self.rewind_to.is_some() {
+            return None;
+        }
+        let window = self.window.saturating_sub(self.in_flight);
+        let last = if !self.limits.receipts_expected {
+            u64::MAX
+        } else if self.receipts_known && !self.probing {
+            self.received.saturating_add(self.limits.ahead)
+        } else {
+            self.received.saturating_add(self.window as u64)
+        };
+        let count = window.min(usize::try_from(last.min(self.head).saturating_sub(self.handed)).unwrap_or(usize::MAX));
+        (0 < count).then_some((self.handed, count))
+    }
+
+    /// The event at `place` was handed to the client.
+    pub fn handed(&mut self, place: u64) {
+        self.handed = place;
+        self.in_flight += 1;
+    }
+
+    /// Acknowledged in order up to `place`; returns what `sent` is now.
+    pub fn acknowledged(&mut self, place: u64, now: Duration) -> u64 {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.received == self.sent {
+            self.progress_at = now;
+        }
+        self.sent = self.sent.max(place);
+        self.settle(now);
+        self.sent
+    }
+
+    /// The broker has the event and nobody to give it to: it counts as not sent, and is tried again as a probe when
+    /// receipts are overdue or the platform says where it stands.
+    pub fn unheard(&mut self) {
+        self.probing = self.limits.receipts_expected;
+    }
+
+    /// A receipt moved `received`.
+    pub fn received(&mut self, place: u64, now: Duration) {
+        self.receipts_known = true;
+        self.probing = false;
+        self.patience = self.limits.receipt_timeout;
+        self.repeat_grace = REPEAT_GRACE;
+        self.progress_at = now;
+        self.received = self.received.max(place);
+        self.sent = self.sent.max(place);
+        self.handed = self.handed.max(place);
+        if self.rewind_to.is_some_and(|to| to < place) {
+            self.rewind_to = None;
+        }
+    }
+
+    /// A receipt said what an earlier one had said.
+    pub fn repeated(&mut self, now: Duration) {
+        self.receipts_known = true;
+        if self.received < self.sent && self.progress_at.saturating_add(self.repeat_grace) <= now {
+            self.probing = true;
+            self.repeat_grace = self.repeat_grace.saturating_mul(2).min(PATIENCE_MAX);
+            self.rewind_to.get_or_insert(self.received);
+            self.settle(now);
+        }
+    }
+
+    /// The platform asked for everything after `place` again.
+    pub fn asked_back(&mut self, place: u64, now: Duration) {
+        self.rewind_to = Some(self.rewind_to.map_or(place, |to| to.min(place)));
+        self.settle(now);
+    }
+
+    /// Looks whether receipts have stood still for too long. Whether sending goes back because of it.
+    pub fn tick(&mut self, now: Duration) -> bool {
+        let due = self.overdue_at().is_some_and(|at| at <= now);
+        if due {
+            self.probing = true;
+            self.patience = self.patience.saturating_mul(2).min(PATIENCE_MAX);
+            self.rewind_to.get_or_insert(self.received);
+            self.settle(now);
+        }
+        due
+    }
+
+    /// When receipts will have stood still for too long.
+    #[must_use]
+    pub fn overdue_at(&self) -> Option<Duration> {
+        let waiting = self.limits.receipts_expected && self.received < self.sent && self.rewind_to.is_none();
+        waiting.then(|| self.progress_at.saturating_add(self.patience))
+    }
+
+    /// Since when receipts stand still although a whole patience has passed.
+    #[must_use]
+    pub fn are_receipts_missing(&self) -> bool {
+        self.probing
+    }
+
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    #[must_use]
+    pub fn rewinds(&self) -> u64 {
+        self.rewinds
+    }
+
+    /// Goes back as soon as nothing is in flight: until then acknowledgements could not be told apart.
+    fn settle(&mut self, now: Duration) {
+        if self.in_flight == 0
+            && let Some(place) = self.rewind_to.take()
+        {
+            self.go_back(place, now);
+        }
+    }
+
+    fn go_back(&mut self, place: u64, now: Duration) {
+        self.sent = place.min(self.sent);
+        self.handed = self.sent;
+        self.progress_at = now;
+        self.rewinds += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a script. A line is `seconds verb [number]`; `→` lines say what may be sent next, as `after+count`.
+    fn check(limits: Limits, head: u64, sent: u64, received: u64, script: &str) {
+        let mut plan = Plan::new(limits, head, sent, received);
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let now = Duration::from_secs_f64(words[0].parse().unwrap());
+            let number = || words[2].parse::<u64>().unwrap();
+            match words[1] {
+                "connected" => plan.connected(now),
+                "head" => plan.head_is(number()),
+                "hand" => (0..number()).for_each(|_| {
+                    let (after, _) = plan.room().unwrap_or_else(|| panic!("no room: {line}"));
+                    plan.handed(after + 1);
+                }),
+                "ack" => {
+                    plan.acknowledged(number(), now);
+                }
+                "receipt" => plan.received(number(), now),
+                "repeat" => plan.repeated(now),
+                "unheard" => plan.unheard(),
+                "back" => plan.asked_back(number(), now),
+                "tick" => {
+                    plan.tick(now);
+                }
+                "room" => {
+                    let room = plan.room().map_or("none".to_owned(), |(after, count)| format!("{after}+{count}"));
+                    assert_eq!(room, words[2], "{line}");
+                }
+                "sent" => assert_eq!(plan.sent(), number(), "{line}"),
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    fn limits(window: usize, ahead: u64) -> Limits {
+        Limits { window, ahead, receipt_timeout: Duration::from_secs(60), receipts_expected: true }
+    }
+
+    #[test]
+    fn sends_a_window_at_a_time_and_only_so_far_ahead() {
+        check(
+            limits(4, 6),
+            100,
+            10,
+            10,
+            "0 connected
+             0 room 10+4
+             0 hand 4
+             0 room none
+             0 ack 11
+             0 room 14+1
+             0 hand 1
+             0 ack 12
+             0 room 15+1
+             0 hand 1
+             0 ack 13
+             0 room none
+             0 receipt 12
+             0 room 16+1",
+        );
+    }
+
+    #[test]
+    fn a_platform_without_receipts_is_not_flooded() {
+        check(
+            limits(4, 500),
+            100,
+            0,
+            0,
+            "0 connected
+             0 hand 4
+             0 ack 4
+             0 room none
+             59 tick
+             59 room none
+             60 tick
+             60 room 0+4
+             60 hand 4
+             61 ack 1
+             61 ack 2
+             61 ack 3
+             61 ack 4
+             179 tick
+             179 room none
+             181 tick
+             181 room 0+4
+             182 receipt 4
+             182 room 4+4",
+        );
+    }
+
+    #[test]
+    fn goes_on_from_what_was_acknowledged_after_a_reconnect() {
+        check(
+            limits(4, 500),
+            100,
+            0,
+            1,
+            "0 connected
+             0 hand 4
+             0 ack 2
+             0 ack 3
+             1 connected
+             1 room 3+4",
+        );
+    }
+
+    #[test]
+    fn a_repeated_receipt_goes_back_once_it_is_old_enough_and_nothing_is_in_flight() {
+        check(
+            limits(2, 500),
+            100,
+            5,
+            5,
+            "0 connected
+             0 hand 2
+             0 ack 6
+             0 repeat
+             0 room 7+1
+             2 repeat
+             2 room none
+             2 ack 7
+             2 room 5+2
+             2 sent 5
+             2 hand 2
+             2 ack 6
+             2 ack 7
+             3.5 repeat
+             3.5 room none
+             4 receipt 7
+             4 room 7+2",
+        );
+    }
+
+    #[test]
+    fn goes_back_when_nobody_listens_and_when_asked() {
+        check(
+            limits(2, 500),
+            100,
+            5,
+            5,
+            "0 connected
+             0 hand 2
+             0 unheard
+             0 ack 6
+             0 ack 7
+             0 room none
+             60 tick
+             60 room 5+2
+             61 back 1
+             61 room 1+2",
+        );
+    }
+
+    #[test]
+    fn without_receipts_by_choice_only_the_window_limits() {
+        check(
+            Limits { receipts_expected: false, ..limits(4, 6) },
+            100,
+            0,
+            0,
+            "0 connected
+             0 hand 4
+             0 ack 1
+             0 ack 2
+             0 room 4+2
+             0 unheard
+             0 room 4+2",
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! How sync is doing, for pages and command lines.
+
+use jiff::Timestamp;
+
+/// Sync at one moment.
+#[derive(Clone, Debug)]
+pub struct SyncStatus {
+    /// The broker's address, without any secret.
+    pub broker: String,
+    pub link: Link,
+    /// Since when the link is so.
+    pub since: Timestamp,
+    /// Failed attempts since the link was last up.
+    pub attempts: u32,
+    pub receipts: Receipts,
+    /// Publishes without their acknowledgement yet.
+    pub in_flight: usize,
+    /// Publishes that the broker refused since the start, and its last reason.
+    pub refused: u64,
+    pub last_refusal: Option<String>,
+    /// Acknowledgements that said that nobody subscribes.
+    pub without_subscriber: u64,
+    /// How often sending went back because receipts did not move.
+    pub rewinds: u64,
+}
+
+/// The connection to the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    Connecting,
+    Up,
+    /// Tried again at about this time.
+    Down { reason: String, retry_at: Timestamp },
+}
+
+/// What the platform's receipts tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipts {
+    /// None has ever come: events are kept, and only a few are sent as a probe.
+    None,
+    /// The last one, and the sequence that it covered.
+    Last { at: Timestamp, sequence: u64 },
+    /// Events are sent and receipts stand still since then.
+    Missing { since: Timestamp },
+    /// Not expected: the configuration forgets on the broker's acknowledgement.
+    NotExpected,
+}

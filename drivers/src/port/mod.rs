@@ -1,0 +1,285 @@
+//! Lines that scanners hang on: a serial device by its stable path, or a TCP address. One OS thread each.
+//!
+//! The thread is the port's only opener, reader and closer. It sleeps until bytes, a hang-up or a wake-up come, and
+//! has a time-out only while a frame is partial or the line is lost. A lost line is closed at once and opened anew by
+//! its address, which is resolved each time, with pauses that grow to a second and are not forgiven to a line that is
+//! lost again right away. What was sent before the port was open is never a read.
+//!
+//! There is one descriptor per line, behind a mutex held for one system call that cannot block: an [`Answerer`] on
+//! another thread writes through it, and finds nothing there once the line is lost.
+
+mod backoff;
+mod link;
+mod serial;
+mod tcp;
+mod worker;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use mio::{Poll, Waker};
+use thiserror::Error;
+
+pub use crate::framing::Unreadable;
+pub use serial::{DataBits, LineSettings, Parity, StopBits};
+
+use crate::framing;
+use crate::symbology::{self, Symbology};
+use link::Link;
+use worker::Worker;
+
+/// Where a scanner is found. Serial paths should be stable ones, as under `/dev/serial/by-id`: a number such as
+/// `/dev/ttyACM0` may be another scanner's after a replug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Serial { path: PathBuf, settings: LineSettings },
+    Tcp { host: String, port: u16 },
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the port's thread is named after.
+    pub name: String,
+    pub address: Address,
+    pub framing: framing::line::Config,
+}
+
+/// What happens on a port, in order. Each `Lost` follows an `Opened`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Opened {
+        /// Bytes that lay in the input buffer: scans made while nobody listened, thrown away.
+        discarded_bytes: usize,
+    },
+    Read(Read),
+    Unreadable {
+        reason: Unreadable,
+        bytes: usize,
+    },
+    Lost {
+        reason: String,
+    },
+    /// Reported when the reason changes, not for each attempt.
+    OpenFailed {
+        reason: String,
+    },
+}
+
+/// One whole barcode as the scanner sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    pub symbology: Symbology,
+    /// The barcode's data, never empty.
+    pub payload: Vec<u8>,
+    /// The payload with its symbology identifier, without terminator.
+    pub frame: Vec<u8>,
+}
+
+/// A running port. Dropping it ends its thread without waiting for it.
+#[derive(Debug)]
+pub struct Port {
+    thread: Option<JoinHandle<()>>,
+    control: Arc<Control>,
+    link: Arc<Link>,
+}
+
+/// Sends bytes back to the scanner, from any thread.
+#[derive(Clone, Debug)]
+pub struct Answerer {
+    link: Arc<Link>,
+}
+
+/// Why an answer did not go out. The scanner's own time-out then tells the one who scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotSent {
+    #[error("the scanner is unplugged or unreachable")]
+    Lost,
+    #[error("the line takes no bytes now: the scanner is held, switched off or out of range")]
+    LineFull,
+}
+
+/// Starts the thread of a port, named `port-{name}`. `sink` is called on it; if it panics the thread ends, its line is
+/// closed, and [`Port::is_alive`] tells.
+///
+/// # Errors
+/// When the system has no thread or descriptor left. A line that can't be opened is an [`Event`], not an error.
+pub fn spawn(config: Config, sink: impl FnMut(Event) + Send + 'static) -> io::Result<Port> {
+    let poll = Poll::new()?;
+    let control = Arc::new(Control {
+        stop: AtomicBool::new(false),
+        reopen: AtomicBool::new(false),
+        waker: Waker::new(poll.registry(), worker::WAKE)?,
+    });
+    let link = Arc::new(Link::default());
+    let name = format!("port-{}", config.name);
+    let worker = Worker::new(config, poll, Arc::clone(&control), Arc::clone(&link), sink);
+    let thread = thread::Builder::new().name(name).spawn(move || worker.run())?;
+    Ok(Port { thread: Some(thread), control, link })
+}
+
+impl Port {
+    #[must_use]
+    pub fn answerer(&self) -> Answerer {
+        Answerer { link: Arc::clone(&self.link) }
+    }
+
+    /// Closes the line and opens it anew, at once if it is lost.
+    pub fn reopen(&self) {
+        self.control.reopen.store(true, Ordering::Release);
+        self.control.wake();
+    }
+
+    /// Whether the thread runs: only a panic in the sink ends it before [`stop`](Self::stop).
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Closes the line and waits for the thread's end. No event comes after it.
+    pub fn stop(mut self) {
+        self.control.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic in the sink was printed when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.control.stop();
+    }
+}
+
+impl Answerer {
+    /// Sends `bytes` if the line takes them at once; never blocks, and never opens a lost line.
+    ///
+    /// # Errors
+    /// When the line is lost, or takes not all of the bytes now.
+    pub fn send(&self, bytes: &[u8]) -> Result<(), NotSent> {
+        self.link.write(bytes)
+    }
+}
+
+impl Read {
+    fn from_frame(frame: &[u8]) -> Result<Self, Unreadable> {
+        let (symbology, payload) = symbology::identify(frame);
+        if payload.is_empty() {
+            return Err(Unreadable::Empty);
+        }
+        Ok(Self { symbology, payload: payload.to_vec(), frame: frame.to_vec() })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not an address: write the path of a device under /dev, or tcp://host:port")]
+pub struct BadAddress;
+
+/// A path, with default line settings, or `tcp://host:port`; IPv6 hosts in brackets.
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        let Some(host_and_port) = text.strip_prefix("tcp://") else {
+            let is_path = text.starts_with('/');
+            return is_path
+                .then(|| Self::Serial { path: text.into(), settings: LineSettings::default() })
+                .ok_or(BadAddress);
+        };
+        let (host, port) = host_and_port.rsplit_once(':').ok_or(BadAddress)?;
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').ok_or(BadAddress)?,
+            None if host.contains(':') => return Err(BadAddress),
+            None => host,
+        };
+        let port = port.parse().map_err(|_| BadAddress)?;
+        if host.is_empty() || host.contains(['/', '@']) || port == 0 {
+            return Err(BadAddress);
+        }
+        Ok(Self::Tcp { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial { path, .. } => write!(f, "{}", path.display()),
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
+}
+
+/// How others reach the thread.
+#[derive(Debug)]
+struct Control {
+    stop: AtomicBool,
+    reopen: AtomicBool,
+    waker: Waker,
+}
+
+impl Control {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// A waker fails only when its queue of wake-ups is full, and then the thread wakes anyway.
+    fn wake(&self) {
+        let _ = self.waker.wake();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.is_stopped() || self.reopen.load(Ordering::Acquire)
+    }
+
+    fn take_reopen(&self) -> bool {
+        self.reopen.swap(false, Ordering::AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_paths_or_tcp() {
+        let rows = [
+            ("/dev/serial/by-id/usb-Zebra_1-if00", Some("/dev/serial/by-id/usb-Zebra_1-if00")),
+            ("tcp://10.0.0.7:4001", Some("tcp://10.0.0.7:4001")),
+            ("tcp://scanner.local:4001", Some("tcp://scanner.local:4001")),
+            ("tcp://[fe80::1]:4001", Some("tcp://[fe80::1]:4001")),
+            ("ttyACM0", None),
+            ("tcp://10.0.0.7", None),
+            ("tcp://10.0.0.7:0", None),
+            ("tcp://10.0.0.7:4001/", None),
+            ("tcp://:4001", None),
+            ("tcp://fe80::1:4001", None),
+            ("tcp://user@host:4001", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            let address = text.parse::<Address>().ok().map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_read_needs_more_than_an_identifier() {
+        assert_eq!(Read::from_frame(b"]C1"), Err(Unreadable::Empty));
+        let read = Read::from_frame(b"]C110AB").unwrap();
+        assert_eq!(
+            (read.symbology, &read.payload[..], &read.frame[..]),
+            (Symbology::Gs1128, &b"10AB"[..], &b"]C110AB"[..])
+        );
+    }
+}

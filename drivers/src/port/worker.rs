@@ -1,0 +1,203 @@
+//! The thread of a port: open, serve until the line is lost, close, pause, again.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use super::backoff::Backoff;
+use super::link::{Line, Link, Taken};
+use super::{Address, Config, Control, Event, Read, serial, tcp};
+use crate::framing::line::{Framed, LineFramer};
+
+pub(super) const WAKE: Token = Token(0);
+pub(super) const LINE: Token = Token(1);
+
+/// One read takes at most this, several scans.
+const CHUNK_BYTES: usize = 2048;
+
+/// What a Linux tty can hold unread: 64 KiB as received and 4 KiB in its line discipline. Bytes beyond it came after
+/// the port was opened.
+const OLD_INPUT_BYTES_MAX: usize = (64 + 4) * 1024;
+
+pub(super) struct Worker<S> {
+    address: Address,
+    framer: LineFramer,
+    poll: Poll,
+    events: Events,
+    control: Arc<Control>,
+    link: Arc<Link>,
+    sink: S,
+    last_failure: Option<String>,
+}
+
+impl<S: FnMut(Event)> Worker<S> {
+    pub fn new(config: Config, poll: Poll, control: Arc<Control>, link: Arc<Link>, sink: S) -> Self {
+        Self {
+            address: config.address,
+            framer: LineFramer::new(config.framing),
+            poll,
+            events: Events::with_capacity(4),
+            control,
+            link,
+            sink,
+            last_failure: None,
+        }
+    }
+
+    pub fn run(mut self) {
+        let mut backoff = Backoff::new();
+        while !self.control.is_stopped() {
+            self.control.take_reopen();
+            let lasted = match self.open() {
+                Ok(line) => {
+                    let opened = now();
+                    self.serve(line);
+                    now().duration_since(opened)
+                }
+                Err(reason) => {
+                    self.report_failure(reason);
+                    Duration::ZERO
+                }
+            };
+            self.pause(backoff.next(lasted));
+        }
+    }
+
+    fn open(&mut self) -> Result<Line, String> {
+        let line = match &self.address {
+            Address::Serial { path, settings } => serial::open(path, *settings)?,
+            Address::Tcp { host, port } => tcp::open(host, *port, &mut self.poll, || self.control.is_wanted())?,
+        };
+        let descriptor = line.descriptor();
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&descriptor), LINE, Interest::READABLE)
+            .map_err(|error| format!("{}: {error}", self.address))?;
+        Ok(line)
+    }
+
+    fn report_failure(&mut self, reason: String) {
+        if !self.control.is_wanted() && self.last_failure.as_ref() != Some(&reason) {
+            self.last_failure = Some(reason.clone());
+            (self.sink)(Event::OpenFailed { reason });
+        }
+    }
+
+    fn serve(&mut self, mut line: Line) {
+        self.last_failure = None;
+        let discarded_bytes = self.discard_old_input(&mut line);
+        self.link.put(line);
+        (self.sink)(Event::Opened { discarded_bytes });
+        if let Some(reason) = self.read_until_lost() {
+            self.close(Line::abandon);
+            self.framer.abandon(|framed| (self.sink)(event_of(framed)));
+            (self.sink)(Event::Lost { reason });
+        }
+    }
+
+    /// A new TCP connection has no past; what a device server sends on it is taken as new.
+    fn discard_old_input(&mut self, line: &mut Line) -> usize {
+        let mut chunk = [0; CHUNK_BYTES];
+        let mut discarded_bytes = 0;
+        while matches!(line, Line::Serial(_)) && discarded_bytes < OLD_INPUT_BYTES_MAX {
+            let Taken::Bytes(count) = line.read(&mut chunk) else { break };
+            self.framer.skip_past(&chunk[..count]);
+            discarded_bytes += count;
+        }
+        discarded_bytes
+    }
+
+    /// Reads until the line is lost, and says why; `None` when the port is stopped.
+    fn read_until_lost(&mut self) -> Option<String> {
+        let mut chunk = [0; CHUNK_BYTES];
+        let mut silent_since = now();
+        loop {
+            if self.control.is_stopped() {
+                return None;
+            }
+            if self.control.is_wanted() {
+                return Some("opened anew on request".to_owned());
+            }
+            match self.link.read(&mut chunk) {
+                Taken::Bytes(count) => {
+                    self.framer.push(&chunk[..count], |framed| (self.sink)(event_of(framed)));
+                    silent_since = now();
+                }
+                Taken::Drained => {
+                    let time_out = self.end_silence(silent_since);
+                    if let Err(error) = wait(&mut self.poll, &mut self.events, time_out) {
+                        return Some(error.to_string());
+                    }
+                }
+                Taken::Lost(reason) => return Some(reason),
+            }
+        }
+    }
+
+    /// How long the framer wants to wait for the rest of a frame, after telling it that the wait is over if it is.
+    fn end_silence(&mut self, silent_since: Instant) -> Option<Duration> {
+        if !self.framer.is_partial() {
+            return None;
+        }
+        let gap = Duration::from_millis(self.framer.gap_ms());
+        let left = gap.saturating_sub(now().duration_since(silent_since));
+        if left.is_zero() {
+            self.framer.idle(|framed| (self.sink)(event_of(framed)));
+            return None;
+        }
+        Some(left)
+    }
+
+    fn pause(&mut self, pause: Duration) {
+        let until = now() + pause;
+        while !self.control.is_wanted() {
+            let left = until.saturating_duration_since(now());
+            if left.is_zero() || wait(&mut self.poll, &mut self.events, Some(left)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl<S> Worker<S> {
+    /// Whoever answers finds nothing from here on, before the descriptor is closed.
+    fn close(&mut self, closed: impl FnOnce(Line)) {
+        if let Some(line) = self.link.take() {
+            // The system forgets a closed descriptor by itself.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&line.descriptor()));
+            closed(line);
+        }
+    }
+}
+
+/// The line goes with its thread, also when the sink panics.
+impl<S> Drop for Worker<S> {
+    fn drop(&mut self) {
+        self.close(drop);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a port's own thread measures gaps and pauses, never event times")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+fn wait(poll: &mut Poll, events: &mut Events, time_out: Option<Duration>) -> io::Result<()> {
+    match poll.poll(events, time_out) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn event_of(framed: Framed<'_>) -> Event {
+    match framed {
+        Framed::Frame(frame) => match Read::from_frame(frame) {
+            Ok(read) => Event::Read(read),
+            Err(reason) => Event::Unreadable { reason, bytes: frame.len() },
+        },
+        Framed::Unreadable { reason, bytes } => Event::Unreadable { reason, bytes },
+    }
+}

@@ -1,0 +1,52 @@
+//! A port on a TCP address.
+
+mod harness;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use harness::Watched;
+use parceld_drivers::port::{Address, NotSent};
+
+fn address(place: SocketAddr) -> Address {
+    Address::Tcp { host: place.ip().to_string(), port: place.port() }
+}
+
+#[test]
+fn scans_and_answers_go_over_tcp_and_a_closed_connection_is_made_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let watched = Watched::spawn(address(listener.local_addr().unwrap()));
+    let answerer = watched.port.answerer();
+    for _ in 0..3 {
+        let (mut scanner, _) = listener.accept().unwrap();
+        assert_eq!(watched.next(), "opened, 0 discarded");
+        scanner.write_all(b"]E04006381333931\r\n").unwrap();
+        assert_eq!(watched.next(), "Ean13 4006381333931");
+        answerer.send(b"\x06\x07").unwrap();
+        let mut heard = [0; 2];
+        scanner.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"\x06\x07");
+        scanner.write_all(b"40063").unwrap();
+        drop(scanner);
+        assert_eq!(watched.next(), "Unterminated 5");
+        assert_eq!(watched.next(), "lost");
+        assert_eq!(answerer.send(b"\x06"), Err(NotSent::Lost));
+    }
+    drop(listener);
+    watched.port.stop();
+}
+
+#[test]
+fn a_refused_connection_is_reported_once_and_made_when_somebody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    drop(listener);
+    let watched = Watched::spawn(address(place));
+    assert_eq!(watched.next(), "open failed");
+    let listener = TcpListener::bind(place).unwrap();
+    let (mut scanner, _) = listener.accept().unwrap();
+    assert_eq!(watched.next(), "opened, 0 discarded");
+    scanner.write_all(b"A\r").unwrap();
+    assert_eq!(watched.next(), "Unidentified A");
+    assert!(watched.stop().is_empty());
+}

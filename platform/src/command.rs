@@ -1,0 +1,276 @@
+//! Commands to sites: what may be asked for, and how each is written.
+
+use crate::clock::Now;
+use crate::faults;
+use crate::terms::{self, Terms};
+use crate::wire::MESSAGE_BYTES_MAX;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Unanswered commands of one site.
+const WAITING_MAX: usize = 100_000;
+
+/// Products or stock items in one command, so that it stays well below the contract's largest message.
+pub const ITEMS_MAX: usize = 400;
+
+/// Something that a shop or a person asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// `order.put` of each.
+    Put(Vec<Value>),
+    Cancel {
+        order: String,
+        revision: Option<u32>,
+        reason: String,
+        notify: bool,
+    },
+    Catalog(Vec<Value>),
+    Stock {
+        items: Vec<Value>,
+        as_of: Option<Value>,
+    },
+    Resend {
+        epoch: Uuid,
+        from: u64,
+    },
+    /// The file that a site starts with: what was put before is not put again.
+    Seed(Seed),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    #[serde(default)]
+    catalog: Option<Catalog>,
+    #[serde(default)]
+    stock: Option<Stock>,
+    #[serde(default)]
+    orders: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Catalog {
+    pub products: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Stock {
+    pub items: Vec<Value>,
+    #[serde(default)]
+    pub as_of: Option<Value>,
+}
+
+/// Why a request has no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("order {0} is not known here")]
+    UnknownOrder(String),
+    #[error("the command has {0} bytes, a message has at most {MESSAGE_BYTES_MAX}")]
+    TooLarge(usize),
+    #[error("{WAITING_MAX} commands of this site are unanswered: the site is gone, or doesn't answer")]
+    TooMany,
+    #[error("the storage refuses: {0}")]
+    Storage(#[from] rusqlite::Error),
+}
+
+/// The commands of one site, being written into the open transaction.
+pub struct Desk<'a> {
+    db: &'a Connection,
+    site: i64,
+    now: Now,
+    /// Unanswered ones, without those written here.
+    waiting: usize,
+    written: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct Product {
+    sku: String,
+    #[serde(rename = "name")]
+    _name: String,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    sku: String,
+    quantity: i64,
+}
+
+impl<'a> Desk<'a> {
+    #[must_use]
+    pub fn new(db: &'a Connection, site: i64, waiting: usize, now: Now) -> Self {
+        Self { db, site, now, waiting, written: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn place(&self) -> (&'a Connection, i64) {
+        (self.db, self.site)
+    }
+
+    /// Numbers of the commands that were written, in order.
+    #[must_use]
+    pub fn written(self) -> Vec<i64> {
+        self.written
+    }
+
+    /// Stores what a request asks for. Returns the ids of its commands.
+    ///
+    /// # Errors
+    /// Why it has no effect; the transaction must then be rolled back.
+    pub fn take(&mut self, request: Request) -> Result<Vec<Uuid>, Refusal> {
+        match request {
+            Request::Put(orders) => orders.into_iter().map(|order| self.put(order)).collect(),
+            Request::Cancel { order, revision, reason, notify } => self.cancel(&order, revision, &reason, notify),
+            Request::Catalog(products) => self.catalog(&products),
+            Request::Stock { items, as_of } => self.stock(&items, as_of.as_ref()),
+            Request::Resend { epoch, from } => {
+                Ok(vec![self.send("events.resend", None, &json!({ "epoch": epoch, "from": from }))?])
+            }
+            Request::Seed(seed) => self.seed(seed),
+        }
+    }
+
+    /// Stores one command; it goes out after the commit.
+    ///
+    /// # Errors
+    /// It is too large, or there are too many.
+    pub fn send(&mut self, kind: &str, order: Option<(&str, u32)>, data: &Value) -> Result<Uuid, Refusal> {
+        if WAITING_MAX <= self.waiting + self.written.len() {
+            return Err(Refusal::TooMany);
+        }
+        let id = Uuid::now_v7();
+        let time = faults::stamp(self.now);
+        let payload = json!({
+            "specversion": "1.0",
+            "id": id,
+            "source": "/platform",
+            "type": format!("parceld.{kind}.v1"),
+            "time": time,
+            "datacontenttype": "application/json",
+            "data": data,
+        })
+        .to_string();
+        if MESSAGE_BYTES_MAX < payload.len() {
+            return Err(Refusal::TooLarge(payload.len()));
+        }
+        let (order, revision) = order.unzip();
+        self.db
+            .prepare_cached(
+                "INSERT INTO commands (site, command, kind, order_id, revision, payload, created)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![self.site, id.to_string(), kind, order, revision, payload, time])?;
+        self.written.push(self.db.last_insert_rowid());
+        Ok(id)
+    }
+
+    fn put(&mut self, mut order: Value) -> Result<Uuid, Refusal> {
+        let mut terms = Terms::check(&order).map_err(Refusal::Invalid)?;
+        let last = self.last_revision(&terms.id)?;
+        let revision = *terms.revision.get_or_insert(last.map_or(1, |last| last.saturating_add(1)));
+        let number = terms.number.get_or_insert_with(|| terms.id.clone()).clone();
+        order["revision"] = revision.into();
+        order["number"] = number.into();
+        let stored = terms::without_known(&order.to_string()).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let time = faults::stamp(self.now);
+        terms::store(self.db, self.site, &terms, &stored, "put", &time)?;
+        let waits: bool = self
+            .db
+            .prepare_cached("SELECT state = 'put' AND revision = ?3 FROM orders WHERE site = ?1 AND id = ?2")?
+            .query_row(params![self.site, terms.id, revision], |row| row.get(0))?;
+        if waits {
+            terms::store_lines(self.db, self.site, &terms)?;
+        }
+        self.send("order.put", Some((&terms.id, revision)), &order)
+    }
+
+    fn cancel(&mut self, id: &str, revision: Option<u32>, reason: &str, notify: bool) -> Result<Vec<Uuid>, Refusal> {
+        let known = self.last_revision(id)?;
+        let revision = revision.or(known).ok_or_else(|| Refusal::UnknownOrder(id.to_owned()))?;
+        let data = json!({ "id": id, "revision": revision, "reason": reason, "notify": notify });
+        Ok(vec![self.send("order.cancel", Some((id, revision)), &data)?])
+    }
+
+    fn catalog(&mut self, products: &[Value]) -> Result<Vec<Uuid>, Refusal> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO products (site, sku, data) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET data = excluded.data",
+        )?;
+        for product in products {
+            let Product { sku, .. } =
+                Product::deserialize(product).map_err(|error| Refusal::Invalid(format!("products: {error}")))?;
+            insert.execute(params![self.site, sku, product.to_string()])?;
+        }
+        self.put_products(products)
+    }
+
+    /// `catalog.put` of all of them, in as many commands as that takes.
+    ///
+    /// # Errors
+    /// As [`Desk::send`].
+    pub fn put_products(&mut self, products: &[Value]) -> Result<Vec<Uuid>, Refusal> {
+        products.chunks(ITEMS_MAX).map(|some| self.send("catalog.put", None, &json!({ "products": some }))).collect()
+    }
+
+    fn stock(&mut self, items: &[Value], as_of: Option<&Value>) -> Result<Vec<Uuid>, Refusal> {
+        for item in items {
+            let Item { sku, quantity } =
+                Item::deserialize(item).map_err(|error| Refusal::Invalid(format!("items: {error}")))?;
+            if quantity < 0 {
+                return Err(Refusal::Invalid(format!("items: quantity of {sku} is below 0")));
+            }
+        }
+        self.set_stock(items, as_of)
+    }
+
+    /// `stock.set` of all of them, in as many commands as that takes.
+    ///
+    /// # Errors
+    /// As [`Desk::send`].
+    pub fn set_stock(&mut self, items: &[Value], as_of: Option<&Value>) -> Result<Vec<Uuid>, Refusal> {
+        let data = |some: &[Value]| match as_of {
+            Some(as_of) => json!({ "items": some, "as_of": as_of }),
+            None => json!({ "items": some }),
+        };
+        items.chunks(ITEMS_MAX).map(|some| self.send("stock.set", None, &data(some))).collect()
+    }
+
+    fn seed(&mut self, seed: Seed) -> Result<Vec<Uuid>, Refusal> {
+        let mut sent = Vec::new();
+        if let Some(Catalog { products }) = seed.catalog
+            && !self.has_sent("catalog.put")?
+        {
+            sent.extend(self.catalog(&products)?);
+        }
+        if let Some(Stock { items, as_of }) = seed.stock
+            && !self.has_sent("stock.set")?
+        {
+            sent.extend(self.stock(&items, as_of.as_ref())?);
+        }
+        for mut order in seed.orders {
+            let terms = Terms::check(&order).map_err(Refusal::Invalid)?;
+            let revision = terms.revision.unwrap_or(1);
+            if self.last_revision(&terms.id)?.is_none_or(|last| last < revision) {
+                order["revision"] = revision.into();
+                sent.push(self.put(order)?);
+            }
+        }
+        Ok(sent)
+    }
+
+    fn last_revision(&self, order: &str) -> rusqlite::Result<Option<u32>> {
+        self.db
+            .prepare_cached("SELECT revision FROM orders WHERE site = ?1 AND id = ?2")?
+            .query_row(params![self.site, order], |row| row.get(0))
+            .optional()
+    }
+
+    fn has_sent(&self, kind: &str) -> rusqlite::Result<bool> {
+        self.db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM commands WHERE site = ?1 AND kind = ?2)")?
+            .query_row(params![self.site, kind], |row| row.get(0))
+    }
+}

@@ -1,0 +1,222 @@
+//! `parceld-platform`: the reference central platform. An independent reader of the contract: it shares no code with
+//! the agent.
+//!
+//! link (MQTT) and web (HTTP) hand jobs to one writer thread, which owns the file and decides with `central`.
+
+mod again;
+mod apply;
+mod central;
+mod clock;
+mod command;
+mod faults;
+mod inbox;
+mod link;
+mod outbox;
+mod receipts;
+mod store;
+mod terms;
+mod topic;
+mod web;
+mod wire;
+mod writer;
+
+use anyhow::{Context, bail};
+use central::Central;
+use clap::Parser;
+use clock::Clock;
+use command::{Request, Seed};
+use link::Broker;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use topic::Topics;
+use tracing_subscriber::EnvFilter;
+use web::Web;
+use writer::Job;
+
+/// Takes the events of any number of sites, each once and in sequence, and tells the sites what to do.
+///
+/// Events are stored before they are acknowledged, receipts tell each site how far, and commands are repeated until
+/// their reply. The page and the API are at --listen.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = AFTER_HELP)]
+struct Options {
+    /// Broker, as mqtt://HOST[:PORT].
+    #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
+    broker: String,
+    /// Everything is in this file; it is made when it is missing.
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// What all topics begin with.
+    #[arg(long, value_name = "TOPIC", default_value = "parceld/v1")]
+    root: String,
+    /// Where the page and the API listen. They have no login: leave them on loopback, or put a proxy before them.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Further host names that requests may be for; on loopback only its own names are served.
+    #[arg(long, value_name = "HOST")]
+    allowed_host: Vec<String>,
+    /// MQTT client id. The broker keeps what comes while we are away under this name, so only one may use it.
+    #[arg(long, value_name = "ID", default_value = "parceld-platform")]
+    client_id: String,
+    /// User at the broker.
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    username: Option<String>,
+    /// File with the password of --username.
+    #[arg(long, value_name = "FILE", requires = "username")]
+    password_file: Option<PathBuf>,
+    /// Catalog, stock and orders for --site, as JSON. What was put before is not put again.
+    #[arg(long, value_name = "FILE", requires = "site")]
+    orders: Option<PathBuf>,
+    /// Site that --orders are for.
+    #[arg(long, value_name = "ID", requires = "orders")]
+    site: Option<String>,
+}
+
+/// Requests that are under way at the end have this long.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+const AFTER_HELP: &str = r#"The file for --orders:
+  {"catalog": {"products": [{"sku": "TEA", "name": "Green tea", "barcodes": ["7350053850019"]}]},
+   "stock": {"items": [{"sku": "TEA", "quantity": 40}]},
+   "orders": [{"id": "10042", "delivery": "carrier", "carrier": "postnord",
+               "lines": [{"line": "1", "sku": "TEA", "name": "Green tea", "quantity": 2}]}]}
+
+API:
+  POST /api/sites/{site}/orders                an order, or an array of them
+  POST /api/sites/{site}/orders/{id}/cancel    {"reason": "customer", "notify": true}
+  POST /api/sites/{site}/catalog               {"products": [...]}
+  POST /api/sites/{site}/stock                 {"items": [{"sku": "TEA", "quantity": 40}]}
+  POST /api/sites/{site}/resend                {"epoch": "...", "from": 1}
+  POST /api/sites/{site}/commands              published once, as it is
+  GET  /api/sites, /api/sites/{site}, /api/quarantine
+  GET  /api/sites/{site}/{orders|parcels|dispatches|notifications|stock|refused|scanners|commands|replies}
+  GET  /api/sites/{site}/events?since=0&limit=1000&all=0
+
+RUST_LOG sets what is logged (info by default). SIGTERM and Ctrl-C stop it in order."#;
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let broker = broker(&options)?;
+    let seed = options.orders.as_deref().map(seed).transpose()?;
+    if let Some(site) = options.site.as_deref().filter(|site| !topic::is_level(site)) {
+        bail!("--site {site:?}: 1 to 32 of a-z, 0-9, - and _");
+    }
+    let clock = Clock::start();
+    let topics = Topics::new(&options.root);
+    let db = store::open(&options.database)?;
+    let central = Central::new(db, topics.clone(), clock.now()).context("the database can't be read")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+
+    let (jobs, waiting) = mpsc::channel(writer::JOBS_MAX);
+    let (changed, changes) = watch::channel(0);
+    let (stop, stopped) = watch::channel(false);
+    let handle = runtime.handle().clone();
+    let writer = thread::Builder::new()
+        .name("writer".into())
+        .spawn(move || writer::run(central, waiting, &handle, clock, &changed))?;
+    let hosts = hosts(options.listen, options.allowed_host);
+    let web = Web::new(jobs.clone(), options.database, clock, changes, stopped.clone(), hosts);
+    let served = runtime.block_on(async {
+        let listener =
+            TcpListener::bind(options.listen).await.with_context(|| format!("--listen {}", options.listen))?;
+        tracing::info!(address = %listener.local_addr()?, "the page and the API listen");
+        if let (Some(seed), Some(site)) = (seed, options.site) {
+            plant(&jobs, site, seed).await?;
+        }
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let link = tokio::spawn(link::run(broker, topics, jobs.clone(), stopped.clone()));
+        let mut ended = stopped.clone();
+        let server = axum::serve(listener, web.router())
+            .with_graceful_shutdown(async move {
+                let _ = ended.wait_for(|stop| *stop).await;
+            })
+            .into_future();
+        let server = tokio::spawn(server);
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping"),
+            _ = interrupt.recv() => tracing::info!("stopping"),
+            () = jobs.closed() => tracing::error!("the writer ended"),
+        }
+        let lost = jobs.is_closed();
+        stop.send_replace(true);
+        drop(jobs);
+        link.await?;
+        match timeout(DRAIN_MAX, server).await {
+            Ok(ended) => ended??,
+            Err(_) => tracing::warn!("some requests were cut off"),
+        }
+        if lost {
+            bail!("the writer ended");
+        }
+        Ok(())
+    });
+    drop(runtime);
+    let ended = writer.join();
+    served?;
+    if ended.is_err() {
+        bail!("the writer panicked");
+    }
+    Ok(())
+}
+
+async fn plant(jobs: &mpsc::Sender<Job>, site: String, seed: Seed) -> anyhow::Result<()> {
+    let (answer, done) = oneshot::channel();
+    jobs.send(Job::Ask { site, request: Request::Seed(seed), answer }).await.context("the writer ended")?;
+    let commands = done.await.context("the writer ended")?.context("--orders")?;
+    tracing::info!(commands = commands.len(), "orders of the file are put");
+    Ok(())
+}
+
+fn seed(path: &Path) -> anyhow::Result<Seed> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+fn broker(options: &Options) -> anyhow::Result<Broker> {
+    let url = &options.broker;
+    let Some(place) = url.strip_prefix("mqtt://") else {
+        bail!(
+            "--broker {url}: must be mqtt://HOST[:PORT]; TLS is not built in, so keep it on one machine or in a tunnel"
+        );
+    };
+    let place = place.trim_end_matches('/');
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, port.parse().with_context(|| format!("--broker {url}: port {port:?}"))?)
+        }
+        _ => (place, 1883),
+    };
+    if host.is_empty() || host.contains(['/', '@']) {
+        bail!("--broker {url}: must be mqtt://HOST[:PORT]");
+    }
+    let login = match (&options.username, &options.password_file) {
+        (Some(user), Some(file)) => {
+            let password = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        _ => None,
+    };
+    Ok(Broker { host: host.to_owned(), port, client_id: options.client_id.clone(), login })
+}
+
+/// On loopback only its own names are served: a name that somebody let point here is not.
+fn hosts(listen: SocketAddr, allowed: Vec<String>) -> Option<Vec<String>> {
+    if !listen.ip().is_loopback() && allowed.is_empty() {
+        return None;
+    }
+    let own = match listen.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), own];
+    hosts.extend(allowed);
+    Some(hosts)
+}

@@ -1,0 +1,136 @@
+//! An order's terms: checked when they are put, stored as they came, and sent again when a site has lost them.
+
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What the platform reads of the terms; the rest passes through.
+#[derive(Debug, Deserialize)]
+pub struct Terms {
+    pub id: String,
+    #[serde(default)]
+    pub number: Option<String>,
+    #[serde(default)]
+    pub revision: Option<u32>,
+    pub lines: Vec<Line>,
+    delivery: Delivery,
+    #[serde(default)]
+    carrier: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Line {
+    line: String,
+    sku: String,
+    name: String,
+    quantity: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Delivery {
+    Carrier,
+    Pickup,
+}
+
+impl Terms {
+    /// What a shop put, or what is wrong with it in a sentence for the shop.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub fn check(order: &Value) -> Result<Self, String> {
+        let terms = Self::deserialize(order).map_err(|error| format!("order: {error}"))?;
+        let id = &terms.id;
+        if id.is_empty() {
+            return Err("order: id is empty".into());
+        }
+        if terms.lines.is_empty() {
+            return Err(format!("order {id}: lines is empty"));
+        }
+        if let Some(line) = terms.lines.iter().find(|line| line.quantity == 0) {
+            return Err(format!("order {id}: quantity of line {} is 0", line.line));
+        }
+        for (index, line) in terms.lines.iter().enumerate() {
+            if terms.lines[..index].iter().any(|earlier| earlier.line == line.line) {
+                return Err(format!("order {id}: line {} stands twice", line.line));
+            }
+        }
+        if terms.delivery == Delivery::Carrier && terms.carrier.as_deref().is_none_or(str::is_empty) {
+            return Err(format!("order {id}: delivery \"carrier\" needs a carrier"));
+        }
+        Ok(terms)
+    }
+}
+
+/// The terms as they are sent, without the progress that came with them.
+///
+/// # Errors
+/// It is no JSON.
+pub fn without_known(data: &str) -> Result<String, serde_json::Error> {
+    let mut terms: Value = serde_json::from_str(data)?;
+    if let Some(fields) = terms.as_object_mut() {
+        fields.remove("known");
+    }
+    Ok(terms.to_string())
+}
+
+/// Stores terms unless newer ones are there; a new order is in `state`.
+///
+/// # Errors
+/// The storage's.
+pub fn store(db: &Connection, site: i64, terms: &Terms, text: &str, state: &str, time: &str) -> rusqlite::Result<()> {
+    let number = terms.number.as_ref().unwrap_or(&terms.id);
+    db.prepare_cached(
+        "INSERT INTO orders (site, id, number, revision, state, terms, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET number = excluded.number, revision = excluded.revision, terms = excluded.terms,
+         updated = excluded.updated WHERE revision <= excluded.revision",
+    )?
+    .execute(params![site, terms.id, number, terms.revision.unwrap_or(1), state, text, time])?;
+    Ok(())
+}
+
+/// The lines as the site has them now; what was done on a line that stays, stays.
+///
+/// # Errors
+/// The storage's.
+pub fn store_lines(db: &Connection, site: i64, terms: &Terms) -> rusqlite::Result<()> {
+    let names: Vec<&str> = terms.lines.iter().map(|line| line.line.as_str()).collect();
+    db.prepare_cached(
+        "DELETE FROM lines WHERE site = ?1 AND order_id = ?2 AND line NOT IN (SELECT value FROM json_each(?3))",
+    )?
+    .execute(params![site, terms.id, Value::from(names).to_string()])?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET position = excluded.position, sku = excluded.sku, name = excluded.name,
+         wanted = excluded.wanted",
+    )?;
+    for (position, Line { line, sku, name, quantity }) in (0_u32..).zip(&terms.lines) {
+        insert.execute(params![site, terms.id, line, position, sku, name, quantity])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_order_is_said() {
+        let good = r#"{"id":"1","lines":[{"line":"1","sku":"A","name":"a","quantity":2}],"delivery":"pickup"}"#;
+        assert!(Terms::check(&serde_json::from_str(good).unwrap()).is_ok());
+        let rows = [
+            (r#""id":"1""#, r#""id":"""#, "id is empty"),
+            (r#""id":"1","#, "", "missing field `id`"),
+            (r#""quantity":2"#, r#""quantity":0"#, "quantity of line 1 is 0"),
+            (r#""quantity":2"#, r#""quantity":"2""#, "invalid type"),
+            ("pickup", "carrier", "needs a carrier"),
+            ("pickup", "pigeon", "unknown variant `pigeon`"),
+            (r#"[{"line""#, r#"[{"line":"1","sku":"B","name":"b","quantity":1},{"line""#, "line 1 stands twice"),
+        ];
+        for (from, to, expected) in rows {
+            let bad: Value = serde_json::from_str(&good.replace(from, to)).unwrap();
+            let why = Terms::check(&bad).unwrap_err();
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The platform's HTTP side: an API for shops and tests, and one page for people.
+//!
+//! Reads have their own connections, which can't write; what changes something is a job for the writer. Bound to
+//! loopback unless told otherwise. A browser that another site sent here is refused.
+
+mod api;
+mod page;
+
+use crate::clock::Clock;
+use crate::store;
+use crate::writer::Job;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+/// A few thousand orders in one request.
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Reads at the same time.
+const READS_MAX: usize = 4;
+
+/// What every handler may use.
+#[derive(Clone)]
+pub struct Web {
+    pub jobs: mpsc::Sender<Job>,
+    pub database: Arc<PathBuf>,
+    pub clock: Clock,
+    pub changed: watch::Receiver<u64>,
+    pub stop: watch::Receiver<bool>,
+    /// Names that a request may be for; none means any.
+    pub hosts: Option<Arc<[String]>>,
+    reads: Arc<Semaphore>,
+}
+
+impl Web {
+    #[must_use]
+    pub fn new(
+        jobs: mpsc::Sender<Job>,
+        database: PathBuf,
+        clock: Clock,
+        changed: watch::Receiver<u64>,
+        stop: watch::Receiver<bool>,
+        hosts: Option<Vec<String>>,
+    ) -> Self {
+        let hosts = hosts.map(Into::into);
+        Self {
+            jobs,
+            database: Arc::new(database),
+            clock,
+            changed,
+            stop,
+            hosts,
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+        }
+    }
+
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/", get(page::page))
+            .route("/live", get(page::live))
+            .route("/assets/{name}", get(page::asset))
+            .route("/api/sites", get(api::sites))
+            .route("/api/quarantine", get(api::quarantine))
+            .route("/api/sites/{site}", get(api::site))
+            .route("/api/sites/{site}/{list}", get(api::list).post(api::ask))
+            .route("/api/sites/{site}/orders/{order}/cancel", post(api::cancel))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(self.clone(), guard))
+            .with_state(self)
+    }
+
+    /// Reads from the file, beside the writer.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let gone = |_| Problem(StatusCode::SERVICE_UNAVAILABLE, "the platform is stopping".to_owned());
+        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(gone)?;
+        let path = Arc::clone(&self.database);
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(&store::read(&path)?)
+        });
+        done.await.map_err(|error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+    }
+}
+
+/// A request that can't be served, with a sentence that says why.
+#[derive(Debug)]
+pub struct Problem(StatusCode, String);
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, format!("the storage refuses: {error}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self(status, error) = self;
+        (status, axum::Json(serde_json::json!({ "error": error }))).into_response()
+    }
+}
+
+const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
+
+async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let refused = if !is_for_us(request.headers(), web.hosts.as_deref()) {
+        Some(Problem(StatusCode::MISDIRECTED_REQUEST, "this host name is not served here".to_owned()))
+    } else if request.method() != Method::GET && is_cross_site(request.headers()) {
+        Some(Problem(StatusCode::FORBIDDEN, "sent by the page of another site".to_owned()))
+    } else {
+        None
+    };
+    let mut response = match refused {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A name that somebody let point at this address is not ours.
+fn is_for_us(headers: &HeaderMap, hosts: Option<&[String]>) -> bool {
+    let Some(hosts) = hosts else { return true };
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin), host) => origin.split_once("://").map(|(_, origin)| origin) != host,
+        (None, None, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    fn headers(text: &str) -> HeaderMap {
+        let pairs = text.split_terminator(", ").map(|pair| pair.split_once('=').unwrap());
+        pairs.map(|(name, value)| (HeaderName::try_from(name).unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_our_own_names_are_served() {
+        let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        let rows = [
+            ("host=localhost:8090", true),
+            ("host=LOCALHOST", true),
+            ("host=127.0.0.1:1", true),
+            ("host=[::1]:8090", true),
+            ("host=[::1]", true),
+            ("host=evil.example:8090", false),
+            ("", false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(is_for_us(&headers(text), Some(&hosts)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_sites_page_is_refused() {
+        let rows = [
+            ("host=localhost:8090", false),
+            ("host=localhost:8090, origin=http://localhost:8090", false),
+            ("host=localhost:8090, origin=http://evil.example", true),
+            ("host=localhost:8090, sec-fetch-site=cross-site", true),
+            ("host=localhost:8090, sec-fetch-site=same-site", true),
+            ("host=localhost:8090, sec-fetch-site=same-origin", false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(is_cross_site(&headers(text)), expected, "{text}");
+        }
+    }
+}

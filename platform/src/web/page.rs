@@ -1,0 +1,232 @@
+//! The page: what each site has told, and what is to be done about it.
+
+use super::api::describe;
+use super::{Problem, Web};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{Html, IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use rusqlite::{Connection, Row, params};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// Sites, and rows of each table, on the page; the API has the rest.
+const SITES_MAX: i64 = 20;
+const ROWS_MAX: i64 = 50;
+
+/// The page is told of changes at most this often.
+const CHANGES_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page {
+    sites: Vec<SiteView>,
+}
+
+struct SiteView {
+    name: String,
+    /// `online`, `offline`, `lost`, or `unknown`.
+    agent: String,
+    version: String,
+    sequence: i64,
+    head: i64,
+    gaps: i64,
+    waiting: i64,
+    conflicts: Vec<String>,
+    scanners_lost: Vec<String>,
+    orders: Vec<OrderView>,
+    parcels: Vec<ParcelView>,
+    dispatches: Vec<DispatchView>,
+    notifications: Vec<NotificationView>,
+    refused: Vec<RefusedView>,
+}
+
+struct OrderView {
+    number: String,
+    state: String,
+    picked: i64,
+    packed: i64,
+    wanted: i64,
+}
+
+struct ParcelView {
+    number: String,
+    n: i64,
+    sscc: String,
+    state: String,
+}
+
+struct DispatchView {
+    number: String,
+    parcel: i64,
+    carrier: String,
+    service: String,
+    collection: String,
+    sscc: String,
+}
+
+struct NotificationView {
+    number: String,
+    milestone: String,
+    customer: String,
+    channels: String,
+    expires: String,
+}
+
+struct RefusedView {
+    time: String,
+    scanner: String,
+    code: String,
+    signal: String,
+    reason: String,
+}
+
+pub async fn page(State(web): State<Web>) -> Result<Response, Problem> {
+    let now_ms = web.clock.now().at.as_millisecond();
+    let page = web
+        .read(move |db| {
+            let mut sites = db.prepare("SELECT id, name FROM sites ORDER BY name LIMIT ?1")?;
+            let sites = sites.query_map([SITES_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let sites: Vec<(i64, String)> = sites.collect::<Result<_, _>>()?;
+            let sites = sites.into_iter().map(|(id, name)| SiteView::read(db, id, name, now_ms));
+            Ok(Page { sites: sites.collect::<Result<_, _>>()? })
+        })
+        .await?;
+    let html = page.render().map_err(|error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(Html(html).into_response())
+}
+
+/// Says `changed` after commits, until the platform stops.
+pub async fn live(State(web): State<Web>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let changes = stream::unfold((web.changed, web.stop), |(mut changed, mut stop)| async {
+        let change = async {
+            changed.changed().await.ok()?;
+            tokio::time::sleep(CHANGES_EVERY).await;
+            changed.mark_unchanged();
+            Some(())
+        };
+        let change = tokio::select! {
+            change = change => change,
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        change.map(|()| (Ok(Event::default().data("changed")), (changed, stop)))
+    });
+    Sse::new(changes).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+pub async fn asset(Path(name): Path<String>) -> Response {
+    let (content, text) = match name.as_str() {
+        "tokens.css" => ("text/css; charset=utf-8", include_str!("../../assets/tokens.css")),
+        "page.css" => ("text/css; charset=utf-8", include_str!("../../assets/page.css")),
+        "live.js" => ("text/javascript; charset=utf-8", include_str!("../../assets/live.js")),
+        _ => return Problem(StatusCode::NOT_FOUND, "there is no such file".to_owned()).into_response(),
+    };
+    ([(header::CONTENT_TYPE, content)], text).into_response()
+}
+
+impl SiteView {
+    fn read(db: &Connection, site: i64, name: String, now_ms: i64) -> Result<Self, Problem> {
+        let told = describe(db, &name)?;
+        let sequence = told["sequence"].as_i64().unwrap_or_default();
+        let conflicts = told["conflicts"].as_array().map(|list| list.iter().map(|one| word(&one["detail"])).collect());
+        Ok(Self {
+            agent: Some(word(&told["agent"]["state"])).filter(|state| !state.is_empty()).unwrap_or("unknown".into()),
+            version: word(&told["agent"]["version"]),
+            sequence,
+            head: told["agent"]["head"].as_i64().unwrap_or_default().max(sequence),
+            gaps: told["gaps"].as_i64().unwrap_or_default(),
+            waiting: told["commands"]["waiting"].as_i64().unwrap_or_default(),
+            conflicts: conflicts.unwrap_or_default(),
+            scanners_lost: rows(
+                db,
+                "SELECT scanner FROM scanners WHERE site = ?1 AND state = 'lost' ORDER BY scanner LIMIT ?2",
+                site,
+                |row| row.get(0),
+            )?,
+            orders: rows(db, ORDERS, site, |row| {
+                Ok(OrderView {
+                    number: row.get(0)?,
+                    state: row.get(1)?,
+                    picked: row.get(2)?,
+                    packed: row.get(3)?,
+                    wanted: row.get(4)?,
+                })
+            })?,
+            parcels: rows(
+                db,
+                "SELECT number, n, sscc, state FROM parcels WHERE site = ?1 ORDER BY updated DESC, n DESC LIMIT ?2",
+                site,
+                |row| Ok(ParcelView { number: row.get(0)?, n: row.get(1)?, sscc: row.get(2)?, state: row.get(3)? }),
+            )?,
+            dispatches: rows(db, DISPATCHES, site, |row| {
+                Ok(DispatchView {
+                    number: row.get(0)?,
+                    parcel: row.get(1)?,
+                    sscc: row.get(2)?,
+                    carrier: row.get(3)?,
+                    service: row.get(4)?,
+                    collection: row.get(5)?,
+                })
+            })?,
+            notifications: notifications(db, site, now_ms)?,
+            refused: rows(db, REFUSED, site, |row| {
+                Ok(RefusedView {
+                    time: row.get(0)?,
+                    scanner: row.get(1)?,
+                    code: row.get(2)?,
+                    signal: row.get(3)?,
+                    reason: row.get(4)?,
+                })
+            })?,
+            name,
+        })
+    }
+}
+
+const ORDERS: &str = "SELECT number, state, sum(picked), sum(lines.packed), sum(wanted)
+    FROM orders JOIN lines ON lines.site = orders.site AND order_id = id
+    WHERE orders.site = ?1 GROUP BY id ORDER BY state IN ('completed', 'cancelled'), updated DESC LIMIT ?2";
+
+const DISPATCHES: &str = "SELECT number, parcel, sscc,
+        coalesce(data ->> 'carrier_name', data ->> 'carrier', ''), coalesce(data ->> 'service', ''),
+        coalesce(data ->> '$.collection.at', 'next')
+    FROM dispatches WHERE site = ?1 AND state = 'open' ORDER BY requested, key LIMIT ?2";
+
+const REFUSED: &str = "SELECT time, coalesce(data ->> 'scanner', ''), coalesce(data ->> 'code', ''),
+        coalesce(data ->> 'signal', ''), coalesce(data ->> 'reason', '')
+    FROM refused WHERE site = ?1 ORDER BY epoch DESC, sequence DESC LIMIT min(?2, 10)";
+
+fn notifications(db: &Connection, site: i64, now_ms: i64) -> rusqlite::Result<Vec<NotificationView>> {
+    let mut to_send = db.prepare(
+        "SELECT number, milestone, coalesce(data ->> 'customer', ''), data -> 'channels', data ->> 'expires_at'
+         FROM notifications WHERE site = ?1 AND state = 'to_send' AND ?3 < expires_ms ORDER BY requested, key LIMIT ?2",
+    )?;
+    let rows = to_send.query_map(params![site, ROWS_MAX, now_ms], |row| {
+        let channels: Option<String> = row.get(3)?;
+        let channels: Vec<String> = channels.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(NotificationView {
+            number: row.get(0)?,
+            milestone: row.get(1)?,
+            customer: row.get(2)?,
+            channels: channels.join(", "),
+            expires: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn rows<T>(
+    db: &Connection,
+    sql: &str,
+    site: i64,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    db.prepare(sql)?.query_map([site, ROWS_MAX], read)?.collect()
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

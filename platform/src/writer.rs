@@ -1,0 +1,133 @@
+//! The thread that owns the file: takes what waits, commits it at once, and only then acknowledges and publishes.
+
+use crate::central::Central;
+use crate::clock::Clock;
+use crate::command::{Refusal, Request};
+use crate::link::{Delivery, Line};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub enum Job {
+    Connected(Line),
+    Disconnected(u64),
+    Message(Delivery),
+    Ask { site: String, request: Request, answer: oneshot::Sender<Result<Vec<Uuid>, Refusal>> },
+    Raw { site: String, payload: String, answer: oneshot::Sender<Result<(), Refusal>> },
+}
+
+/// Jobs that may wait. More than the broker may have outstanding, so that it never waits for this.
+pub const JOBS_MAX: usize = 2_048;
+/// Jobs in one round, and so messages in one transaction.
+const ROUND_MAX: usize = 512;
+/// Without anything to do it looks up this often.
+const IDLE: Duration = Duration::from_secs(60);
+/// A line without room is asked again after this.
+const ROOM_WAIT: Duration = Duration::from_millis(50);
+
+/// Works until every sender of `jobs` is gone. `changed` counts the commits.
+pub fn run(
+    mut central: Central,
+    mut jobs: mpsc::Receiver<Job>,
+    runtime: &Handle,
+    clock: Clock,
+    changed: &watch::Sender<u64>,
+) {
+    let mut line = None;
+    let mut round = Vec::with_capacity(ROUND_MAX);
+    loop {
+        let wait = match (&line, central.next_ms()) {
+            (Some(_), Some(due_ms)) => Duration::from_millis(due_ms.saturating_sub(clock.now().ms)),
+            _ => IDLE,
+        };
+        let wait = if line.as_ref().is_some_and(|line: &Line| line.room() == 0) { wait.max(ROOM_WAIT) } else { wait };
+        match runtime.block_on(async { timeout(wait.min(IDLE), jobs.recv_many(&mut round, ROUND_MAX)).await }) {
+            Ok(0) => break,
+            Ok(_) => work(&mut central, &mut round, &mut line, clock, changed),
+            Err(_) => {}
+        }
+        speak(&mut central, &mut line, clock);
+    }
+    drop(line);
+    if let Err(error) = central.close() {
+        tracing::error!(%error, "the file could not be closed in order");
+    }
+}
+
+fn work(
+    central: &mut Central,
+    round: &mut Vec<Job>,
+    line: &mut Option<Line>,
+    clock: Clock,
+    changed: &watch::Sender<u64>,
+) {
+    let mut messages = Vec::new();
+    for job in round.drain(..) {
+        if let Job::Message(delivery) = job {
+            messages.push(delivery);
+            continue;
+        }
+        store(central, &mut messages, line, clock, changed);
+        match job {
+            Job::Message(_) => {}
+            Job::Connected(new) => {
+                central.connected();
+                *line = Some(new);
+            }
+            Job::Disconnected(connection) => {
+                line.take_if(|line| line.is(connection));
+            }
+            Job::Ask { site, request, answer } => {
+                let done = central.ask(&site, request, clock.now());
+                changed.send_modify(|commits| *commits += 1);
+                // Whoever asked may have gone: what was asked is done all the same.
+                let _ = answer.send(done);
+            }
+            Job::Raw { site, payload, answer } => {
+                let _ = answer.send(central.raw(&site, payload));
+            }
+        }
+    }
+    store(central, &mut messages, line, clock, changed);
+}
+
+/// Commits the messages, then acknowledges them. If that fails the connection ends, and the broker delivers again.
+fn store(
+    central: &mut Central,
+    messages: &mut Vec<Delivery>,
+    line: &mut Option<Line>,
+    clock: Clock,
+    changed: &watch::Sender<u64>,
+) {
+    if messages.is_empty() {
+        return;
+    }
+    let taken = central.take(messages.iter().map(|delivery| (delivery.topic(), delivery.payload())), clock.now());
+    if let Err(error) = taken {
+        tracing::error!(%error, messages = messages.len(), "nothing of this was stored: it shall be delivered again");
+        messages.clear();
+        *line = None;
+        return;
+    }
+    changed.send_modify(|commits| *commits += 1);
+    let Some(open) = line else { return messages.clear() };
+    let all = messages.drain(..).fold(true, |all, delivery| open.acknowledge(delivery) && all);
+    if !all {
+        *line = None;
+    }
+}
+
+fn speak(central: &mut Central, line: &mut Option<Line>, clock: Clock) {
+    let Some(open) = line else { return };
+    match central.due(clock.now(), open.room()) {
+        Ok(outgoing) => outgoing.into_iter().for_each(|outgoing| open.publish(outgoing)),
+        Err(error) => {
+            tracing::error!(%error, "commands could not be read");
+            *line = None;
+        }
+    }
+}

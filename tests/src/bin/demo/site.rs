@@ -1,0 +1,177 @@
+//! The site and what it needs: broker, platform, agent, scanners.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use parceld_tests::agent::{Agent, AgentSetup};
+use parceld_tests::embedded::DemoBroker;
+use parceld_tests::http;
+use parceld_tests::platform::Platform;
+use parceld_tests::scanner::VirtualScanner;
+use parceld_tests::wait::{self, Stopwatch};
+use serde_json::Value;
+
+use crate::LOOK_EVERY;
+use crate::goods::{self, CARGO_BIKE, EXAMPLE_POST, ORDERS};
+use crate::stop::Stop;
+
+pub const SITE: &str = "demo";
+
+/// Collections all week and late into the evening, so that whoever looks sees one later today.
+const CARRIERS: &str = r#"
+[[carrier]]
+id = "cargo-bike"
+name = "Cargo Bike"
+services = ["same-day"]
+collections = [
+    { days = ["mon-sun"], at = "08:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "10:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "12:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "14:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "16:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "18:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "20:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "22:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "23:59", cut_off = "0s" },
+]
+
+[[carrier]]
+id = "example-post"
+name = "Example Post"
+services = ["home", "pickup-point"]
+collections = [
+    { days = ["mon-sun"], at = "12:30", cut_off = "15m" },
+    { days = ["mon-sun"], at = "16:30", cut_off = "15m" },
+    { days = ["mon-sun"], at = "20:30", cut_off = "15m" },
+    { days = ["mon-sun"], at = "23:59", cut_off = "0s" },
+]
+"#;
+
+/// The last lines of the agent's log that are shown where something went wrong.
+const LOG_LINES: usize = 30;
+
+/// The scanners of bench-1, bench-2 and the door. They outlive the site, so that none of them is lost while it closes.
+#[must_use]
+pub fn scanners() -> [VirtualScanner; 3] {
+    [(); 3].map(|()| VirtualScanner::new())
+}
+
+/// A running site. Dropping it kills its processes; [`close`](Site::close) lets them end in order.
+pub struct Site {
+    agent: Agent,
+    platform: Platform,
+    // Last, so that the others can say goodbye.
+    _broker: DemoBroker,
+}
+
+impl Site {
+    #[must_use]
+    pub fn open([left, right, door]: [&VirtualScanner; 3]) -> Site {
+        let broker = DemoBroker::start();
+        let platform = Platform::start(broker.port());
+        let mut agent = AgentSetup::new(SITE, &broker.url())
+            .set("site.name", "Demo site")
+            .set("site.gs1_company_prefix", "735005385")
+            .station("bench-1", "pack")
+            .station("bench-2", "pack")
+            .station("door", "load")
+            .scanner("bench-1", "bench-1", left.port())
+            .scanner("bench-2", "bench-2", right.port())
+            .scanner("door", "door", door.port())
+            .toml(CARRIERS)
+            .start();
+        agent.ready();
+        Site { agent, platform, _broker: broker }
+    }
+
+    #[must_use]
+    pub fn agent_url(&self) -> String {
+        self.agent.url()
+    }
+
+    #[must_use]
+    pub fn platform_url(&self) -> String {
+        self.platform.url()
+    }
+
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.agent.config()
+    }
+
+    /// Puts catalog, stock and orders at the platform, and waits until the site has taken all of them.
+    ///
+    /// # Errors
+    /// Where it doesn't, or the end is asked for.
+    pub fn put_orders(&self, stop: &Stop) -> anyhow::Result<()> {
+        self.platform.put_catalog(SITE, &goods::catalog());
+        self.platform.set_stock(SITE, &goods::stock());
+        let now = now();
+        for order in &ORDERS {
+            self.platform.put_order(SITE, &order.put(now));
+        }
+        let waiting = Stopwatch::start();
+        while self.orders_in(|state| state != "put") < ORDERS.len() {
+            if wait::GENEROUS < waiting.elapsed() {
+                bail!("the site didn't take the orders within {} s", wait::GENEROUS.as_secs());
+            }
+            stop.pause(LOOK_EVERY)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the platform shows every order as completed.
+    #[must_use]
+    pub fn all_completed(&self) -> bool {
+        self.orders_in(|state| state == "completed") == ORDERS.len()
+    }
+
+    /// The events that the platform has received, in their order.
+    ///
+    /// # Errors
+    /// Where it doesn't answer, as while it ends.
+    pub fn events(&self) -> anyhow::Result<Vec<Value>> {
+        let reply = http::get(&format!("{}/api/sites/{SITE}/events", self.platform_url()))?;
+        serde_json::from_str(&reply.body).context("the platform's events are no list")
+    }
+
+    /// What the agent's own command line prints.
+    ///
+    /// # Errors
+    /// Where it fails, with what it says.
+    pub fn ask(&self, verb: &str) -> anyhow::Result<String> {
+        let mut command = self.agent.command(&[verb, "--config"]);
+        let output = command.arg(self.agent.config()).output().context("cannot start parceld")?;
+        if !output.status.success() {
+            bail!("parceld {verb}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("parceld {verb} prints no text"))
+    }
+
+    #[must_use]
+    pub fn end_of_log(&self) -> String {
+        let log = self.agent.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    /// Ends agent and platform in order, then the broker.
+    pub fn close(mut self) {
+        self.agent.stop();
+        self.platform.stop();
+    }
+
+    fn orders_in(&self, wanted: impl Fn(&str) -> bool) -> usize {
+        let orders = self.platform.orders(SITE);
+        orders.iter().filter(|order| order["state"].as_str().is_some_and(&wanted)).count()
+    }
+}
+
+/// The carriers that the door serves, in the order of their urgency.
+pub const CARRIERS_IN_TURN: [(&str, &str); 2] = [(CARGO_BIKE, "Cargo Bike"), (EXAMPLE_POST, "Example Post")];
+
+#[expect(clippy::disallowed_methods, reason = "the orders promise something for today")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,211 @@
+//! What is told on the terminal: each scan with its answer, and each event as it arrives at the platform.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use parceld_tests::scanner::Answer;
+use serde_json::Value;
+
+use crate::board::{Board, Event};
+use crate::goods::ORDERS;
+use crate::site::{SITE, Site};
+use crate::stop::Stop;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who tells. Each call writes whole lines, so that nobody is cut short by another.
+#[derive(Debug)]
+pub struct Story {
+    colours: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Colour {
+    Green,
+    Amber,
+    Red,
+    Blue,
+    Grey,
+}
+
+impl Story {
+    #[must_use]
+    pub fn new() -> Story {
+        Story { colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+    }
+
+    /// Where to look, and what will happen.
+    pub fn opening(&self, site: &Site) {
+        let (agent, platform) = (site.agent_url(), site.platform_url());
+        let config = site.config();
+        self.line(&format!(
+            "\n  The site's status page   {agent}\n  The platform             {platform}\n  \
+             The configuration        {}\n\n  {} orders, two benches, a loading door. Ctrl-C ends all of it.\n",
+            config.display(),
+            ORDERS.len()
+        ));
+    }
+
+    /// One scan and what its scanner was answered.
+    pub fn scanned(&self, station: &str, code: &str, what: &str, answer: Answer) {
+        let (colour, light) = match (answer.recorded, answer.beeps) {
+            (false, _) => (Colour::Red, "NOT SAVED"),
+            (true, 0) => (Colour::Green, "green"),
+            (true, 1) => (Colour::Green, "green, one beep: finished"),
+            (true, 2) => (Colour::Amber, "amber, two beeps: look up"),
+            (true, _) => (Colour::Red, "red, three beeps: stop"),
+        };
+        let ms = answer.after.as_secs_f64() * 1_000.0;
+        let light = self.coloured(colour, &format!("→ {light}"));
+        self.line(&format!("{station:<8} scan  {code:<20} {what:<24} {light} ({ms:.1} ms)"));
+    }
+
+    /// Tells each event that the platform receives, and puts it on the board, until the end.
+    ///
+    /// # Errors
+    /// None but the end: a platform that doesn't answer is asked again.
+    pub fn tell_what_arrives(&self, site: &Site, board: &Board, stop: &Stop) -> anyhow::Result<()> {
+        let mut told = 0;
+        loop {
+            let events = site.events().unwrap_or_default();
+            for event in events.iter().filter_map(Event::read) {
+                if told < event.sequence {
+                    told = event.sequence;
+                    self.arrived(&event);
+                    board.add(event);
+                }
+            }
+            stop.pause(LOOK_EVERY)?;
+        }
+    }
+
+    pub fn all_done(&self) {
+        self.line("\n  Every order is on its way, and the platform knows it.");
+    }
+
+    /// The orders are done, and the pages stay.
+    pub fn resting(&self, site: &Site) {
+        self.all_done();
+        self.line(&format!(
+            "  Look around: {} and {}. Ctrl-C ends the demonstration.",
+            site.agent_url(),
+            site.platform_url()
+        ));
+    }
+
+    fn arrived(&self, event: &Event) {
+        let Event { sequence, kind, data, .. } = event;
+        let (what, colour) = match kind.as_str() {
+            "dispatch.requested" => ("dispatch", Colour::Blue),
+            "notification.requested" => ("notify", Colour::Blue),
+            _ => ("event", Colour::Grey),
+        };
+        let text = format!("{kind:<24} {}", told(kind, data));
+        let line =
+            format!("         {} #{sequence:<4} {}", self.coloured(colour, &format!("{what:<8}")), text.trim_end());
+        self.line(&line);
+    }
+
+    fn coloured(&self, colour: Colour, text: &str) -> String {
+        let code = match colour {
+            Colour::Green => 32,
+            Colour::Amber => 33,
+            Colour::Red => 31,
+            Colour::Blue => 36,
+            Colour::Grey => 90,
+        };
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// A reader that has gone away doesn't end the demonstration.
+    fn line(&self, text: &str) {
+        let mut output = io::stdout().lock();
+        let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+    }
+}
+
+/// What an event says, in a few words.
+fn told(kind: &str, data: &Value) -> String {
+    let word = |field: &str| data[field].as_str().unwrap_or_default();
+    let number = |field: &str| data[field].as_i64().unwrap_or_default();
+    let order = data["order"]["number"].as_str().unwrap_or_default();
+    match kind {
+        "order.accepted" => format!("order {} to go with {}", word("number"), word("carrier")),
+        "order.completed" => format!("order {order} has left"),
+        "pack.started" => format!("order {order}: {} units", number("units")),
+        "pick.item_picked" => {
+            let left = data["stock"]["on_hand"].as_i64().unwrap_or_default();
+            format!("{}, {} of {} for order {order}; {left} left", word("name"), number("picked"), number("wanted"))
+        }
+        "pack.item_packed" => format!("{} into parcel {} of order {order}", word("name"), number("parcel")),
+        "pack.parcel_sealed" => format!("parcel {} of order {order} is {}", number("parcel"), word("sscc")),
+        "pack.completed" => format!("order {order} is packed"),
+        "dispatch.requested" => format!("{} to fetch order {order} {}", word("carrier_name"), collection(data)),
+        "dispatch.parcel_loaded" => {
+            format!("order {order}, now {} on the list of {}", number("loaded"), word("carrier"))
+        }
+        "dispatch.handed_over" => format!("{} has order {order}", word("carrier")),
+        "notification.requested" => {
+            let channels: Vec<&str> =
+                data["channels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            format!("tell {} by {}: order {order} is {}", word("customer"), channels.join(" and "), milestone(data))
+        }
+        "stock.adjusted" => format!("{}: {} on hand", word("sku"), number("on_hand")),
+        "stock.low" => format!("{}: only {} left", word("name"), number("on_hand")),
+        "site.started" => format!("{SITE}, {}", word("cause")),
+        "site.scan_refused" => format!("{}: {} ({})", word("signal"), word("code"), word("reason").replace('_', " ")),
+        "site.scanner_lost" | "site.scanner_back" => word("scanner").to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// `at 16:00, 37 min from now`, of a collection such as `cargo-bike@2026-11-22T16:00`.
+fn collection(data: &Value) -> String {
+    let id = data["collection"]["id"].as_str().unwrap_or_default();
+    let (Some((_, at)), Some(left_s)) = (id.rsplit_once('T'), data["time_left_s"].as_i64()) else {
+        return "at the next collection".to_owned();
+    };
+    format!("at {at}, {} min from now", left_s / 60)
+}
+
+fn milestone(data: &Value) -> String {
+    data["milestone"].as_str().unwrap_or_default().replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tells_events_in_a_few_words() {
+        let order = json!({ "id": "10041", "number": "10041", "revision": 1 });
+        let rows = [
+            (
+                "pick.item_picked",
+                json!({ "order": order, "name": "Pine soap", "picked": 1, "wanted": 3, "stock": { "on_hand": 59 } }),
+                "Pine soap, 1 of 3 for order 10041; 59 left",
+            ),
+            (
+                "dispatch.requested",
+                json!({
+                    "order": order,
+                    "carrier_name": "Cargo Bike",
+                    "collection": { "id": "cargo-bike@2026-11-22T16:00" },
+                    "time_left_s": 2_250,
+                }),
+                "Cargo Bike to fetch order 10041 at 16:00, 37 min from now",
+            ),
+            (
+                "notification.requested",
+                json!({ "order": order, "customer": "c-1", "channels": ["push", "email"], "milestone": "handed_over" }),
+                "tell c-1 by push and email: order 10041 is handed over",
+            ),
+            ("return.received", json!({}), ""),
+        ];
+        for (kind, data, expected) in rows {
+            assert_eq!(told(kind, &data), expected);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The harness: real agents, ptys, brokers and the reference platform, driven from tests.
+//!
+//! - Every part is a value that a test owns. Dropping it ends its process or thread and removes its files; where the
+//!   test panics, files are kept and logs printed.
+//! - A wish that isn't met is a panic with what was awaited: a harness has no errors to handle.
+//! - Nothing sleeps for a fixed time. What takes time is awaited by [`wait::until`], the only place that sleeps.
+//! - Everything listens on loopback, on ports outside the range from which the kernel serves clients.
+
+pub mod wait;
+
+pub mod net;
+pub mod tempdir;
+
+pub mod binaries;
+pub mod process;
+
+pub mod pty;
+pub mod scanner;
+
+pub mod embedded;
+pub mod mosquitto;
+pub mod mqtt_client;
+pub mod scripted;
+
+pub mod http;
+
+pub mod agent;
+pub mod platform;

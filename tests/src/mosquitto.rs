@@ -1,0 +1,160 @@
+//! A private mosquitto 2.
+
+use std::fmt::Write;
+use std::fs;
+use std::process::Command;
+
+use crate::process::Process;
+use crate::tempdir::TempDir;
+use crate::{binaries, net};
+
+/// How a [`Mosquitto`] deviates from its own defaults.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Sessions, queues and retained messages survive an orderly [`Mosquitto::stop`]; a kill loses them all the same,
+    /// since mosquitto saves every half hour.
+    pub persistence: bool,
+    /// Messages queued for a client that is away; what comes beyond is dropped silently. Its default is 1,000, and 0
+    /// is no limit.
+    pub max_queued_messages: Option<u32>,
+}
+
+/// Listens on one loopback port for its whole life, across restarts; takes anyone.
+#[derive(Debug)]
+pub struct Mosquitto {
+    process: Option<Process>,
+    port: u16,
+    dir: TempDir,
+}
+
+impl Mosquitto {
+    /// Starts one with mosquitto's own defaults: nothing is persisted.
+    #[must_use]
+    pub fn start() -> Mosquitto {
+        Mosquitto::with(Options::default())
+    }
+
+    #[must_use]
+    pub fn with(options: Options) -> Mosquitto {
+        let dir = TempDir::new("mosquitto");
+        let port = net::free_port();
+        fs::write(dir.join("mosquitto.conf"), config(port, &dir, options)).expect("a fresh directory takes a file");
+        let mut mosquitto = Mosquitto { process: None, port, dir };
+        mosquitto.restart();
+        mosquitto
+    }
+
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    /// # Panics
+    /// Where it is stopped, as in the other methods that need it running.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("mosquitto is stopped")
+    }
+
+    /// Starts it again on the same port, after an orderly stop where it runs.
+    pub fn restart(&mut self) {
+        self.stop();
+        let mut command = Command::new(binaries::system("mosquitto", "mosquitto"));
+        command.arg("-c").arg(self.dir.join("mosquitto.conf"));
+        self.process = Some(Process::spawn("mosquitto", &mut command, &self.dir.join("log")));
+        net::until_listening(self.port);
+    }
+
+    /// Orderly, with what persistence saves. No effect where it is stopped.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.terminate();
+        }
+    }
+
+    /// SIGKILL: what wasn't saved is lost.
+    pub fn kill9(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill9();
+        }
+    }
+
+    /// SIGSTOP: connections stay open, and nothing moves on them.
+    pub fn pause(&self) {
+        self.process().pause();
+    }
+
+    pub fn resume(&self) {
+        self.process().resume();
+    }
+}
+
+fn config(port: u16, dir: &TempDir, options: Options) -> String {
+    // Started by root it would become another user, who can't write to the directory.
+    let mut config = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\n");
+    if options.persistence {
+        let _ = writeln!(config, "persistence true\npersistence_location {}/", dir.path().display());
+    }
+    if let Some(messages) = options.max_queued_messages {
+        let _ = writeln!(config, "max_queued_messages {messages}");
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt_client::MqttClient;
+    use crate::wait;
+
+    #[test]
+    fn carries_messages_and_comes_back_on_its_port_after_a_kill() {
+        let mut mosquitto = Mosquitto::start();
+        let client = MqttClient::connect(mosquitto.port(), "self-test");
+        client.subscribe("floor/#");
+        client.publish("floor/1", b"before");
+        client.until_messages(1);
+
+        mosquitto.kill9();
+        mosquitto.restart();
+        client.publish("floor/1", b"after");
+        client.until_messages(2);
+        let payloads: Vec<_> = client.messages().into_iter().map(|message| message.text()).collect();
+        assert_eq!(payloads, ["before", "after"]);
+    }
+
+    #[test]
+    fn persistence_saves_retained_messages_at_an_orderly_stop() {
+        for persistence in [true, false] {
+            let mut mosquitto = Mosquitto::with(Options { persistence, ..Options::default() });
+            MqttClient::connect(mosquitto.port(), "writer").publish_retained("state", b"online");
+            mosquitto.restart();
+            let reader = MqttClient::connect(mosquitto.port(), "reader");
+            reader.subscribe("state");
+            reader.subscribe("mark");
+            reader.publish("mark", b"");
+            wait::until("the mark", wait::GENEROUS, || {
+                reader.messages().iter().any(|m| m.topic == "mark").then_some(())
+            });
+            let saved = reader.messages().iter().any(|message| message.topic == "state" && message.retained);
+            assert_eq!(saved, persistence);
+        }
+    }
+
+    #[test]
+    fn a_paused_broker_delivers_once_resumed() {
+        let mosquitto = Mosquitto::start();
+        let client = MqttClient::connect(mosquitto.port(), "self-test");
+        client.subscribe("floor/#");
+        mosquitto.pause();
+        client.start_publish("floor/1", b"held", false);
+        assert!(client.messages().is_empty());
+        mosquitto.resume();
+        client.until_messages(1);
+    }
+}

@@ -1,0 +1,55 @@
+//! Free loopback ports.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::wait;
+
+/// Below the kernel's ephemeral range (32768 and up): no client connection takes the port while its server restarts.
+const FIRST_PORT: u32 = 20_000;
+const PORTS: u32 = 12_000;
+
+/// Spreads processes that run at the same time.
+const PORTS_PER_PROCESS: u32 = 61;
+
+/// A loopback port that nobody listens on, never given twice by one process.
+#[must_use]
+pub fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let offset = process::id().wrapping_mul(PORTS_PER_PROCESS) % PORTS;
+    for _ in 0..PORTS {
+        let candidate = FIRST_PORT + (offset + GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let Ok(port) = u16::try_from(candidate) else { continue };
+        if TcpListener::bind(loopback(port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free loopback port from {FIRST_PORT} on");
+}
+
+/// `127.0.0.1:port`.
+#[must_use]
+pub fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Waits until a connection to the loopback port is accepted.
+#[track_caller]
+pub fn until_listening(port: u16) {
+    wait::until(&format!("a listener on port {port}"), wait::GENEROUS, || TcpStream::connect(loopback(port)).ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_no_port_twice_and_none_that_is_taken() {
+        let first = free_port();
+        let _taken = TcpListener::bind(loopback(first)).unwrap();
+        let others: Vec<u16> = (0..100).map(|_| free_port()).collect();
+        assert!(!others.contains(&first));
+        assert!(others.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

@@ -1,0 +1,81 @@
+//! The project's own commands: `cargo xtask test`, `cargo xtask demo` and `cargo xtask bench`.
+//!
+//! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
+
+mod debian;
+mod step;
+mod test;
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use step::{Step, cargo};
+
+const HELP: &str = "\
+The project's own commands.
+
+  cargo xtask test [--full]        everything that must hold before a change is taken: formatting, lints, all tests
+                                   --full adds the tests that take long and the documentation's links
+  cargo xtask demo [--once] [--fast]
+                                   a site at work on this machine: scans, events, dispatches, notifications
+  cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
+
+`cargo demo` is short for `cargo xtask demo`.";
+
+/// What the harness starts as processes of their own.
+const PROGRAMS: [&str; 3] = ["parceld", "parceld-platform", "parceld-demo-broker"];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    env::set_current_dir(root()).context("cannot enter the workspace")?;
+    match command {
+        "test" => test::run(rest),
+        "demo" => demo(rest),
+        "bench" => bench(rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => bail!("there is no command {unknown:?}\n\n{HELP}"),
+    }
+}
+
+/// Replaces this process by the demonstration, so that Ctrl-C and its exit code are the demonstration's own.
+fn demo(arguments: &[String]) -> anyhow::Result<()> {
+    let programs = PROGRAMS.into_iter().flat_map(|program| ["--package", program, "--bin", program]);
+    let demo = ["--package", "parceld-tests", "--bin", "demo"];
+    Step::new("build", cargo(["build", "--quiet"]).args(programs).args(demo)).run_quietly()?;
+    let failed = cargo(["run", "--quiet"]).args(demo).arg("--").args(arguments).exec();
+    Err(failed).context("cannot start the demonstration")
+}
+
+fn bench(arguments: &[String]) -> anyhow::Result<()> {
+    const PROFILE: [&str; 2] = ["--profile", "bench-agent"];
+    let programs = PROGRAMS.into_iter().flat_map(|program| ["--package", program, "--bin", program]);
+    Step::new("build", cargo(["build"]).args(PROFILE).args(programs)).run_quietly()?;
+    let bench = ["--package", "parceld-tests", "--bin", "bench", "--", "--bin-dir", "target/bench-agent"];
+    let failed = cargo(["run"]).args(PROFILE).args(bench).args(arguments).exec();
+    Err(failed).context("cannot start the benchmark")
+}
+
+/// The workspace that this program was built in.
+fn root() -> &'static str {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/..")
+}

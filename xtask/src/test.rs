@@ -1,0 +1,77 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+
+use anyhow::bail;
+
+use crate::debian;
+use crate::step::{Step, cargo};
+
+/// Runs the steps, and stops at the first that fails.
+///
+/// # Errors
+/// The step that failed, and how to repeat it.
+pub fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let full = match arguments {
+        [] => false,
+        [flag] if flag == "--full" => true,
+        _ => bail!("usage: cargo xtask test [--full]"),
+    };
+    debian::install_missing()?;
+    Step::new("formatting", &mut cargo(["fmt", "--all", "--check"])).run()?;
+    let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
+    Step::new("lints", &mut clippy).run()?;
+    // The same selection as the tests', so that nothing is built twice.
+    Step::new("programs", &mut cargo(["build", "--workspace", "--bins", "--quiet"])).run()?;
+
+    let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
+    if full {
+        tests.args(["--", "--include-ignored"]);
+    }
+    let mut counts = Counts::default();
+    let outcome = Step::new("tests", &mut tests).run_and_read(|line| counts.add(line));
+    println!("{} passed, {} failed, {} ignored", counts.passed, counts.failed, counts.ignored);
+    outcome?;
+    if full {
+        let mut doc = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
+        Step::new("documentation", doc.env("RUSTDOCFLAGS", "--deny warnings")).run()?;
+    }
+    Ok(())
+}
+
+/// Added up over all test programs.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Adds what a test program's closing line says: `test result: ok. 3 passed; 0 failed; …`.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return;
+        };
+        for count in counts.split("; ") {
+            match count.split_once(' ').and_then(|(number, what)| Some((number.parse::<u64>().ok()?, what))) {
+                Some((number, "passed")) => self.passed += number,
+                Some((number, "failed")) => self.failed += number,
+                Some((number, "ignored")) => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_up_closing_lines() {
+        let mut counts = Counts::default();
+        counts.add("running 3 tests");
+        counts.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");
+        counts.add("test result: FAILED. 5 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.5s");
+        assert_eq!(counts, Counts { passed: 8, failed: 2, ignored: 1 });
+    }
+}
