@@ -1,10 +1,15 @@
 //! The warehouse edge agent: scans in, durable events out, answers in between.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod control;
+pub mod doctor;
 pub mod domain;
 pub mod floor;
 pub mod journal;
+pub mod report;
 pub mod sync;
+pub mod web;

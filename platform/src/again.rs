@@ -63,7 +63,10 @@ fn known(db: &Connection, site: i64, order: &str, packed: bool) -> rusqlite::Res
         };
         Ok(json!({ "parcel": n, "sscc": sscc, "handed_over": handed_over, "contents": contents }))
     })?;
-    let parcels: Vec<Value> = parcels.collect::<Result<_, _>>()?;
+    let mut parcels: Vec<Value> = parcels.collect::<Result<_, _>>()?;
+    // A site refuses an order whose parcels aren't numbered from 1: one that couldn't be read here must not cost that.
+    let numbered = parcels.iter().zip(1..).take_while(|(parcel, n)| parcel["parcel"] == *n).count();
+    parcels.truncate(numbered);
     Ok(json!({ "lines": lines, "parcels": parcels, "packed": packed }))
 }
 

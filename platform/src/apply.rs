@@ -156,8 +156,8 @@ pub fn apply(db: &Connection, event: &Envelope<'_>, epoch: i64, about: About, no
     let desk = Desk { db, site: about.site, time: format!("{:.3}", event.time) };
     let data = event.data.get();
     match event.kind().unwrap_or_default() {
-        "order.accepted" => desk.terms(read(data)?, data, true)?,
-        "order.updated" => desk.terms(read(data)?, data, false)?,
+        "order.accepted" => desk.terms(&read(data)?, data, true)?,
+        "order.updated" => desk.terms(&read(data)?, data, false)?,
         "order.completed" => desk.order_becomes(&read::<OrderOnly<'_>>(data)?.order.id, "completed")?,
         "order.cancelled" => desk.cancelled(&read::<OrderOnly<'_>>(data)?.order.id)?,
         "pick.item_picked" => desk.picked(&read(data)?)?,
@@ -197,9 +197,9 @@ impl Desk<'_> {
     }
 
     /// What was picked and packed stays: `known` in an update is this platform's own word come back.
-    fn terms(&self, terms: Terms, data: &str, accepted: bool) -> Result<(), ApplyError> {
+    fn terms(&self, terms: &Terms, data: &str, accepted: bool) -> Result<(), ApplyError> {
         let text = terms::without_known(data)?;
-        terms::store(self.db, self.site, &terms, &text, "accepted", &self.time)?;
+        terms::store(self.db, self.site, terms, &text, "accepted", &self.time)?;
         if accepted {
             self.run(
                 "UPDATE orders SET state = 'accepted' WHERE site = ?1 AND id = ?2 AND state IN ('put', 'cancelled')",
@@ -211,7 +211,7 @@ impl Desk<'_> {
                 params![self.site, terms.id],
             )?;
         }
-        terms::store_lines(self.db, self.site, &terms)?;
+        terms::store_lines(self.db, self.site, terms)?;
         Ok(())
     }
 

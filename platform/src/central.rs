@@ -279,7 +279,9 @@ impl Memory {
         }
         db.prepare_cached("UPDATE sites SET agent = ?2 WHERE id = ?1")?.execute(params![site.id, text])?;
         let state = agent.state;
-        let receipt = site.applied(agent.epoch).map(|applied| (agent.epoch, applied));
+        // The retained message that every subscription brings is no news: a receipt for it would cost a resend.
+        let news = site.agent.as_ref() != Some(&agent);
+        let receipt = site.applied(agent.epoch).map(|applied| (agent.epoch, applied)).filter(|_| news);
         site.agent = Some(agent);
         let (id, name) = (site.id, Arc::clone(&site.name));
         if state != Presence::Online {

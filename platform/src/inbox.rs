@@ -127,7 +127,6 @@ impl Inbox {
         Ok(inbox)
     }
 
-    #[must_use]
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
         self.sites.values()
     }
@@ -500,9 +499,9 @@ mod tests {
             ("/sites/s", "/sites/t", "source"),
             ("stock.adjusted", "pick.item_picked", "group"),
             ("\"sequence\":1", "\"sequence\":0", "the first is 1"),
-            ("\"sequence\":1", "\"sequence\":18446744073709551615", "number"),
+            ("\"sequence\":1", "\"sequence\":18446744073709551615", "expected i64"),
             ("\"data\":{", "\"data\":", "expected"),
-            ("2026-11-22", "yesterday", "time"),
+            ("2026-11-22", "yesterday", "year"),
         ];
         for (from, to, expected) in rows {
             assert!(good.contains(from), "{from}");

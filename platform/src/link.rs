@@ -222,9 +222,7 @@ async fn poll(
     loop {
         match next(events).await? {
             Event::Incoming(Packet::Publish(publish)) => {
-                if jobs.send(Job::Message(Delivery { publish, connection })).await.is_err() {
-                    return Ok(());
-                }
+                let Ok(()) = jobs.send(Job::Message(Delivery { publish, connection })).await else { return Ok(()) };
             }
             Event::Incoming(Packet::PubAck(ack)) => {
                 window.add_permits(1);

@@ -26,6 +26,7 @@ use clap::Parser;
 use clock::Clock;
 use command::{Request, Seed};
 use link::Broker;
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -81,6 +82,9 @@ struct Options {
 /// Requests that are under way at the end have this long.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// A topic of the contract has at most seven slashes, of which three come after the root.
+const ROOT_LEVELS_MAX: usize = 5;
+
 const AFTER_HELP: &str = r#"The file for --orders:
   {"catalog": {"products": [{"sku": "TEA", "name": "Green tea", "barcodes": ["7350053850019"]}]},
    "stock": {"items": [{"sku": "TEA", "quantity": 40}]},
@@ -103,11 +107,18 @@ RUST_LOG sets what is logged (info by default). SIGTERM and Ctrl-C stop it in or
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
     let broker = broker(&options)?;
     let seed = options.orders.as_deref().map(seed).transpose()?;
     if let Some(site) = options.site.as_deref().filter(|site| !topic::is_level(site)) {
         bail!("--site {site:?}: 1 to 32 of a-z, 0-9, - and _");
+    }
+    let levels = options.root.split('/');
+    if ROOT_LEVELS_MAX < levels.clone().count()
+        || levels.clone().any(|level| level.is_empty() || level.contains(['+', '#']))
+    {
+        bail!("--root {:?}: 1 to {ROOT_LEVELS_MAX} levels, none of them empty, without + and #", options.root);
     }
     let clock = Clock::start();
     let topics = Topics::new(&options.root);

@@ -115,8 +115,7 @@ fn store(
     }
     changed.send_modify(|commits| *commits += 1);
     let Some(open) = line else { return messages.clear() };
-    let all = messages.drain(..).fold(true, |all, delivery| open.acknowledge(delivery) && all);
-    if !all {
+    if !messages.drain(..).all(|delivery| open.acknowledge(delivery)) {
         *line = None;
     }
 }

@@ -17,13 +17,15 @@ use crate::{binaries, http, net, wait};
 #[derive(Debug, Clone)]
 pub struct AgentSetup {
     config: Table,
+    /// A program and its arguments, to which the agent's own are added.
+    runner: Vec<String>,
 }
 
 impl AgentSetup {
     /// A site in Stockholm without stations.
     #[must_use]
     pub fn new(site: &str, broker_url: &str) -> AgentSetup {
-        AgentSetup { config: Table::new() }
+        AgentSetup { config: Table::new(), runner: Vec::new() }
             .set("site.id", site)
             .set("site.name", "Test site")
             .set("site.timezone", "Europe/Stockholm")
@@ -31,17 +33,18 @@ impl AgentSetup {
             .set("broker.url", broker_url)
     }
 
-    /// A station with a screen, in `mode` (`pack`, `load`, …).
+    /// A station in `mode` (`pack`, `load`, …).
     #[must_use]
     pub fn station(self, id: &str, mode: &str) -> AgentSetup {
         self.push("station", [("id", id), ("mode", mode)])
     }
 
-    /// A scanner with the driver `line`; `port` is a device path or `tcp://host:port`.
+    /// A scanner with the driver `line`; `port` is a device path or `tcp://host:port`. Its bounce is off: tests scan at
+    /// once what people scan a second apart.
     #[must_use]
     pub fn scanner(self, id: &str, station: &str, port: impl AsRef<Path>) -> AgentSetup {
         let port = port.as_ref().to_string_lossy();
-        self.push("scanner", [("id", id), ("station", station), ("driver", "line"), ("port", &port)])
+        self.push("scanner", [("id", id), ("station", station), ("driver", "line"), ("port", &port), ("bounce", "0s")])
     }
 
     /// A carrier that collects every day, late: a test at any hour has a collection ahead.
@@ -78,6 +81,12 @@ impl AgentSetup {
         let added: Table = text.parse().unwrap_or_else(|error| panic!("the test's TOML is broken: {error}"));
         merge(&mut self.config, added);
         self
+    }
+
+    /// Runs the agent through another program, which must become it: the process that is watched is the agent's.
+    #[must_use]
+    pub fn through(self, runner: Vec<String>) -> AgentSetup {
+        AgentSetup { runner, ..self }
     }
 
     /// Starts an agent, and doesn't wait for it.
@@ -178,11 +187,11 @@ impl Agent {
         reply.success().json()
     }
 
-    /// Another command of the same program, for example `&["events", "--json"]`, ready to run.
+    /// Another command of the same program, for example `&["events", "--json"]`, ready to run with this agent's configuration.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binaries::workspace("parceld"));
-        command.args(arguments);
+        command.args(arguments).env("PARCELD_CONFIG", self.config());
         command
     }
 
@@ -190,8 +199,15 @@ impl Agent {
     pub fn restart(&mut self) {
         self.stop();
         fs::write(self.config(), self.setup.config.to_string()).expect("a directory of our own takes a file");
-        let mut command = self.command(&["run", "--config"]);
-        command.arg(self.config());
+        let mut command = match self.setup.runner.split_first() {
+            None => self.command(&["run"]),
+            Some((runner, arguments)) => {
+                let mut command = Command::new(runner);
+                command.args(arguments).arg(binaries::workspace("parceld")).arg("run");
+                command
+            }
+        };
+        command.arg("--config").arg(self.config());
         self.process = Some(Process::spawn("parceld", &mut command, &self.dir.join("log")));
     }
 

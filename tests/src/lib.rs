@@ -8,11 +8,14 @@
 
 pub mod wait;
 
+pub mod disk;
 pub mod net;
+pub mod site;
 pub mod tempdir;
 
 pub mod binaries;
 pub mod process;
+pub mod trace;
 
 pub mod pty;
 pub mod scanner;
@@ -22,6 +25,7 @@ pub mod mosquitto;
 pub mod mqtt_client;
 pub mod scripted;
 
+pub mod goods;
 pub mod http;
 
 pub mod agent;

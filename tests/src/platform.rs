@@ -131,6 +131,12 @@ impl Platform {
 
     #[must_use]
     #[track_caller]
+    pub fn stock(&self, site: &str) -> Vec<Value> {
+        self.list(site, "stock")
+    }
+
+    #[must_use]
+    #[track_caller]
     pub fn events(&self, site: &str) -> Vec<Value> {
         self.list(site, "events")
     }

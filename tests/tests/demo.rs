@@ -36,7 +36,10 @@ fn the_demonstration_goes_from_scans_to_dispatches_and_notifications() {
 fn the_demonstration_ends_its_processes_on_sigterm() {
     let dir = TempDir::new("demo");
     let mut demo = demo(&["--fast"], &dir);
-    wait::until("the first event", ENDS_WITHIN, || demo.log().contains("pick.item_picked").then_some(()));
+    wait::until("the first item", ENDS_WITHIN, || {
+        assert!(demo.ended().is_none(), "it ended by itself");
+        demo.log().contains("pick.item_picked").then_some(())
+    });
     let children = children_of(demo.pid());
     assert_eq!(children.len(), 3, "broker, platform and agent");
     assert!(demo.terminate().success());

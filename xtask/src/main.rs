@@ -61,7 +61,7 @@ fn run() -> anyhow::Result<()> {
 fn demo(arguments: &[String]) -> anyhow::Result<()> {
     let programs = PROGRAMS.into_iter().flat_map(|program| ["--package", program, "--bin", program]);
     let demo = ["--package", "parceld-tests", "--bin", "demo"];
-    Step::new("build", cargo(["build", "--quiet"]).args(programs).args(demo)).run_quietly()?;
+    Step::new("build", cargo(["build"]).args(programs).args(demo)).run_quietly()?;
     let failed = cargo(["run", "--quiet"]).args(demo).arg("--").args(arguments).exec();
     Err(failed).context("cannot start the demonstration")
 }

@@ -139,6 +139,7 @@ fn sync(table: Spanned<Table<raw::Sync>>, faults: &mut Faults) -> Option<Sync> {
     let ahead = read.number("ahead", raw.ahead, 500, 1..=1_000_000);
     let forget = read.named("forget", raw.forget, Forget::Receipt, Forget::NAMED);
     let millis = Duration::from_millis;
+    let ack_timeout = read.duration("ack_timeout", raw.ack_timeout, Or(secs(15)), millis(100)..=hours(1));
     let receipt_timeout = read.duration("receipt_timeout", raw.receipt_timeout, Or(secs(60)), millis(100)..=hours(1));
     let historical_after = read.duration("historical_after", raw.historical_after, Or(secs(60)), millis(0)..=days(1));
     let (window, ahead): (u16, u32) = (window?, ahead?);
@@ -153,6 +154,7 @@ fn sync(table: Spanned<Table<raw::Sync>>, faults: &mut Faults) -> Option<Sync> {
         window,
         ahead,
         forget: forget?,
+        ack_timeout: ack_timeout?,
         receipt_timeout: receipt_timeout?,
         historical_after: historical_after?,
     })

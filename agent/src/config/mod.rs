@@ -157,6 +157,8 @@ pub struct Sync {
     /// Events beyond the last receipt, at most; never below `window`.
     pub ahead: u32,
     pub forget: Forget,
+    /// How long the broker may owe an acknowledgement before the connection is given up.
+    pub ack_timeout: Duration,
     pub receipt_timeout: Duration,
     pub historical_after: Duration,
 }

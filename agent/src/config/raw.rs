@@ -88,6 +88,7 @@ pub struct Sync {
     pub window: Item<i64>,
     pub ahead: Item<i64>,
     pub forget: Item<String>,
+    pub ack_timeout: Item<String>,
     pub receipt_timeout: Item<String>,
     pub historical_after: Item<String>,
 }

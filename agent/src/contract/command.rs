@@ -78,9 +78,32 @@ const ITEMS_MAX: usize = 5_000;
 /// Fields that name or reach a person, as letters and digits alone: `firstName` and `first_name` are one. A command
 /// with one of them anywhere is refused and not stored.
 const PERSONAL: [&str; 27] = [
-    "address", "addressline1", "addressline2", "birthdate", "city", "customername", "dateofbirth", "email",
-    "emailaddress", "familyname", "firstname", "fullname", "givenname", "lastname", "mobile", "phone", "phonenumber",
-    "postcode", "postalcode", "recipient", "recipientname", "street", "streetaddress", "surname", "telephone", "zip",
+    "address",
+    "addressline1",
+    "addressline2",
+    "birthdate",
+    "city",
+    "customername",
+    "dateofbirth",
+    "email",
+    "emailaddress",
+    "familyname",
+    "firstname",
+    "fullname",
+    "givenname",
+    "lastname",
+    "mobile",
+    "phone",
+    "phonenumber",
+    "postcode",
+    "postalcode",
+    "recipient",
+    "recipientname",
+    "street",
+    "streetaddress",
+    "surname",
+    "telephone",
+    "zip",
     "zipcode",
 ];
 
@@ -169,7 +192,10 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
         None => Unreadable { id: None, kind: String::new(), reason, why },
     };
     if super::MESSAGE_BYTES_MAX < payload.len() {
-        return Err(lost("too_large", format!("{} bytes, at most {} are read", payload.len(), super::MESSAGE_BYTES_MAX)));
+        return Err(lost(
+            "too_large",
+            format!("{} bytes, at most {} are read", payload.len(), super::MESSAGE_BYTES_MAX),
+        ));
     }
     let wire: Wire = serde_json::from_slice(payload).map_err(|error| lost("unreadable", error.to_string()))?;
     let Wire { specversion, id, r#type: kind, expirytime, data } = wire;
@@ -196,7 +222,14 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
 
 /// The reply to a command, as published.
 #[must_use]
-pub fn reply(site: &str, command: &str, kind: &str, status: Status, reason: Option<(&str, &str)>, at: Timestamp) -> String {
+pub fn reply(
+    site: &str,
+    command: &str,
+    kind: &str,
+    status: Status,
+    reason: Option<(&str, &str)>,
+    at: Timestamp,
+) -> String {
     #[derive(Serialize)]
     struct Reply<'a> {
         specversion: &'a str,

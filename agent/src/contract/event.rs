@@ -307,7 +307,17 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             contents: units(contents),
         }),
         Event::DispatchRequested {
-            order, key, parcel, of, sscc, carrier, carrier_name, service, collection, time_left_s, revision,
+            order,
+            key,
+            parcel,
+            of,
+            sscc,
+            carrier,
+            carrier_name,
+            service,
+            collection,
+            time_left_s,
+            revision,
         } => serde_json::to_string(&Requested {
             order: order.into(),
             key: Cow::Borrowed(key),
@@ -338,16 +348,18 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             manifest: Cow::Borrowed(manifest),
             loaded: *loaded,
         }),
-        Event::HandedOver { order, parcel, of, sscc, carrier, service, manifest, key } => serde_json::to_string(&Gone {
-            order: order.into(),
-            parcel: *parcel,
-            of: *of,
-            sscc: sscc.to_string().into(),
-            carrier: Cow::Borrowed(carrier),
-            service: service.as_deref().map(Into::into),
-            manifest: Cow::Borrowed(manifest),
-            key: key.as_deref().map(Into::into),
-        }),
+        Event::HandedOver { order, parcel, of, sscc, carrier, service, manifest, key } => {
+            serde_json::to_string(&Gone {
+                order: order.into(),
+                parcel: *parcel,
+                of: *of,
+                sscc: sscc.to_string().into(),
+                carrier: Cow::Borrowed(carrier),
+                service: service.as_deref().map(Into::into),
+                manifest: Cow::Borrowed(manifest),
+                key: key.as_deref().map(Into::into),
+            })
+        }
         Event::NotificationRequested(notice) => serde_json::to_string(&WireNotice::from(&**notice)),
         Event::StockAdjusted { sku, delta, stock, cause: Adjustment::Set } => serde_json::to_string(&Adjusted {
             sku: Cow::Borrowed(sku),
@@ -363,7 +375,9 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         }),
         Event::SiteStarted { cause, follows, version, boot } => serde_json::to_string(&SiteStarted {
             cause: start_word(*cause).into(),
-            follows: follows.as_ref().map(|(epoch, sequence)| Place { epoch: epoch.as_ref().into(), sequence: *sequence }),
+            follows: follows
+                .as_ref()
+                .map(|(epoch, sequence)| Place { epoch: epoch.as_ref().into(), sequence: *sequence }),
             version: version.as_ref().into(),
             boot: boot.as_ref().into(),
         }),
@@ -380,7 +394,9 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::ScannerLost { scanner, cause } => {
             serde_json::to_string(&Scanner { scanner: Cow::Borrowed(scanner), reason: Some(cause.as_ref().into()) })
         }
-        Event::ScannerBack { scanner } => serde_json::to_string(&Scanner { scanner: Cow::Borrowed(scanner), reason: None }),
+        Event::ScannerBack { scanner } => {
+            serde_json::to_string(&Scanner { scanner: Cow::Borrowed(scanner), reason: None })
+        }
     }
 }
 
@@ -482,7 +498,9 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
                 key: key.map(|key| key.as_ref().into()),
             }
         }
-        Kind::NotificationRequested => Event::NotificationRequested(Box::new(json::<WireNotice<'_>>(data)?.into_domain()?)),
+        Kind::NotificationRequested => {
+            Event::NotificationRequested(Box::new(json::<WireNotice<'_>>(data)?.into_domain()?))
+        }
         Kind::StockAdjusted => {
             let Adjusted { sku, delta, stock, .. } = json(data)?;
             Event::StockAdjusted { sku: sku.as_ref().into(), delta, stock: stock.into(), cause: Adjustment::Set }
@@ -675,7 +693,11 @@ impl<'a> From<&'a Notice> for WireNotice<'a> {
             customer: notice.customer.as_ref().into(),
             channels: notice.channels.iter().map(|channel| channel.as_ref().into()).collect(),
             language: notice.language.as_deref().map(Into::into),
-            items: notice.items.iter().map(|(name, n)| NoticeItem { name: name.as_ref().into(), quantity: *n }).collect(),
+            items: notice
+                .items
+                .iter()
+                .map(|(name, n)| NoticeItem { name: name.as_ref().into(), quantity: *n })
+                .collect(),
             carrier: notice.carrier.as_deref().map(Into::into),
             service: notice.service.as_deref().map(Into::into),
             promise: WirePromise::from_domain(&notice.promise),

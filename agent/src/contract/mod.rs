@@ -3,13 +3,13 @@
 //! The log keeps each event's `data` exactly as it is published, so what was committed is what is sent, however
 //! often. v1 only ever gains optional fields. Wire types stay private here; domain types go in and out.
 
+pub mod command;
 pub mod envelope;
 pub mod event;
-pub mod command;
+mod order;
 pub mod receipt;
 pub mod state;
 pub mod topic;
-mod order;
 
 /// Version of the contract, as in topics, types and schemas.
 pub const VERSION: &str = "v1";
@@ -19,3 +19,6 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
 /// No message is larger.
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -234,8 +234,8 @@ impl WireKnown {
         let mut parcels =
             self.parcels.into_iter().map(WireKnownParcel::into_domain).collect::<Result<Vec<KnownParcel>, _>>()?;
         parcels.sort_by_key(|parcel| parcel.n);
-        if parcels.windows(2).any(|two| two[0].n == two[1].n) {
-            return Err("known.parcels: one number stands twice".into());
+        if parcels.iter().zip(1..).any(|(parcel, n)| parcel.n != n) {
+            return Err("known.parcels: they are numbered from 1, each number once".into());
         }
         Ok(Known { lines: self.lines.into_iter().map(line).collect::<Result<_, _>>()?, parcels, packed: self.packed })
     }

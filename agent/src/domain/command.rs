@@ -9,7 +9,9 @@ use std::sync::Arc;
 pub enum Slot {
     Empty,
     /// Cancelled at this revision before it was ever put.
-    Tombstone { revision: u32 },
+    Tombstone {
+        revision: u32,
+    },
     Order(Order),
 }
 
@@ -94,7 +96,7 @@ fn merge(order: &Order, terms: Arc<Terms>, known: Option<Known>) -> Result<Chang
     }
     let packed = matches!(order.progress.state, State::Packed | State::PartlyDispatched);
     let sealed = order.progress.parcels.iter().any(|parcel| parcel.state != ParcelState::Open);
-    if (packed && !same_goods(&order.terms, &terms)) || (sealed && !awaited && order.terms.delivery != terms.delivery) {
+    if (packed && !order.terms.same_goods(&terms)) || (sealed && !awaited && order.terms.delivery != terms.delivery) {
         return Err(Rejection::Packed);
     }
     let (mut order, mut events) = (order.clone(), Vec::new());
@@ -102,13 +104,13 @@ fn merge(order: &Order, terms: Arc<Terms>, known: Option<Known>) -> Result<Chang
     Ok(Change { events, order: Some(order) })
 }
 
-fn same_goods(old: &Terms, new: &Terms) -> bool {
-    let goods = |terms: &Terms| -> Vec<_> { terms.lines.iter().map(|l| (l.id.clone(), l.sku.clone(), l.quantity)).collect() };
-    goods(old) == goods(new)
-}
-
 /// Takes newer terms; an order of which the platform knows every parcel to be gone is completed with it.
-fn update(order: &mut Order, terms: Arc<Terms>, known: Option<Known>, events: &mut Vec<Event>) -> Result<(), Rejection> {
+fn update(
+    order: &mut Order,
+    terms: Arc<Terms>,
+    known: Option<Known>,
+    events: &mut Vec<Event>,
+) -> Result<(), Rejection> {
     let updated = Event::OrderUpdated { terms, known };
     order.apply(&updated).map_err(|_| Rejection::Cancelled)?;
     events.push(updated);
@@ -148,7 +150,13 @@ pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<C
     }
     let gone = |parcel: &super::order::Parcel| parcel.state == ParcelState::HandedOver;
     let partial = order.progress.parcels.iter().any(gone);
-    events.push(Event::OrderCancelled { order: order.reference(), cause: cause.into(), notify, partial, picked: here(&order) });
+    events.push(Event::OrderCancelled {
+        order: order.reference(),
+        cause: cause.into(),
+        notify,
+        partial,
+        picked: here(&order),
+    });
     for event in &events {
         order.apply(event).map_err(|_| Rejection::Cancelled)?;
     }
@@ -166,3 +174,6 @@ fn here(order: &Order) -> Vec<(Item, u32)> {
         .filter(|(_, units)| 0 < *units)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,10 +53,16 @@ pub struct Facts<'a> {
 /// What a code stands for at this site.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    Parcel { order: Order, n: u32 },
+    Parcel {
+        order: Order,
+        n: u32,
+    },
     Order(Order),
     /// A product; the catalog's name for it where it is there.
-    Product { sku: Option<Sku>, name: Option<Arc<str>> },
+    Product {
+        sku: Option<Sku>,
+        name: Option<Arc<str>>,
+    },
     /// A verb, or a code that nobody knows.
     Nothing,
 }
@@ -216,3 +222,6 @@ fn items(order: &Order, n: u32) -> Vec<(Item, u32)> {
 pub fn command_line() -> ScannerId {
     "command-line".into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,19 +12,58 @@ use std::sync::Arc;
 /// One recorded fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    OrderAccepted { terms: Arc<Terms> },
+    OrderAccepted {
+        terms: Arc<Terms>,
+    },
     /// `known` is what the platform told of work that an older copy of the database had forgotten.
-    OrderUpdated { terms: Arc<Terms>, known: Option<Known> },
+    OrderUpdated {
+        terms: Arc<Terms>,
+        known: Option<Known>,
+    },
     /// Quantities are what had been picked: goods to be put back. `partial`: some parcels had left already.
-    OrderCancelled { order: OrderRef, cause: Box<str>, notify: bool, partial: bool, picked: Vec<(Item, u32)> },
-    OrderCompleted { order: OrderRef, parcels: u32 },
-    PackStarted { order: OrderRef, units: u32 },
+    OrderCancelled {
+        order: OrderRef,
+        cause: Box<str>,
+        notify: bool,
+        partial: bool,
+        picked: Vec<(Item, u32)>,
+    },
+    OrderCompleted {
+        order: OrderRef,
+        parcels: u32,
+    },
+    PackStarted {
+        order: OrderRef,
+        units: u32,
+    },
     /// One unit left the shelf; `stock` is after it.
-    ItemPicked { order: OrderRef, item: Item, code: ProductCode, method: Method, picked: u32, wanted: u32, stock: Stock },
+    ItemPicked {
+        order: OrderRef,
+        item: Item,
+        code: ProductCode,
+        method: Method,
+        picked: u32,
+        wanted: u32,
+        stock: Stock,
+    },
     /// One unit is in a parcel.
-    ItemPacked { order: OrderRef, item: Item, parcel: u32, packed: u32, wanted: u32 },
-    ParcelSealed { order: OrderRef, parcel: u32, sscc: Sscc, contents: Vec<(Item, u32)> },
-    PackCompleted { order: OrderRef, parcels: u32 },
+    ItemPacked {
+        order: OrderRef,
+        item: Item,
+        parcel: u32,
+        packed: u32,
+        wanted: u32,
+    },
+    ParcelSealed {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        contents: Vec<(Item, u32)>,
+    },
+    PackCompleted {
+        order: OrderRef,
+        parcels: u32,
+    },
     /// The same-day dispatch trigger: one per parcel.
     DispatchRequested {
         order: OrderRef,
@@ -40,9 +79,29 @@ pub enum Event {
         time_left_s: Option<i64>,
         revision: u32,
     },
-    DispatchWithdrawn { order: OrderRef, key: DispatchKey, parcel: u32, sscc: Sscc, cause: Box<str> },
-    ParcelLoaded { order: OrderRef, parcel: u32, sscc: Sscc, carrier: CarrierId, manifest: ManifestId, loaded: u32 },
-    ParcelUnloaded { order: OrderRef, parcel: u32, sscc: Sscc, carrier: CarrierId, manifest: ManifestId, loaded: u32 },
+    DispatchWithdrawn {
+        order: OrderRef,
+        key: DispatchKey,
+        parcel: u32,
+        sscc: Sscc,
+        cause: Box<str>,
+    },
+    ParcelLoaded {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        carrier: CarrierId,
+        manifest: ManifestId,
+        loaded: u32,
+    },
+    ParcelUnloaded {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        carrier: CarrierId,
+        manifest: ManifestId,
+        loaded: u32,
+    },
     HandedOver {
         order: OrderRef,
         parcel: u32,
@@ -56,9 +115,24 @@ pub enum Event {
     /// The customer notification trigger.
     NotificationRequested(Box<Notice>),
     /// A change that no pick explains; `stock` is after it.
-    StockAdjusted { sku: Sku, delta: i64, stock: Stock, cause: Adjustment },
-    StockLow { sku: Sku, name: Arc<str>, stock: Stock, threshold: i64 },
-    SiteStarted { cause: StartCause, follows: Option<(Box<str>, u64)>, version: Box<str>, boot: Box<str> },
+    StockAdjusted {
+        sku: Sku,
+        delta: i64,
+        stock: Stock,
+        cause: Adjustment,
+    },
+    StockLow {
+        sku: Sku,
+        name: Arc<str>,
+        stock: Stock,
+        threshold: i64,
+    },
+    SiteStarted {
+        cause: StartCause,
+        follows: Option<(Box<str>, u64)>,
+        version: Box<str>,
+        boot: Box<str>,
+    },
     SiteStopped,
     /// A scan that counted for nothing, as the bench saw it.
     ScanRefused {
@@ -69,8 +143,13 @@ pub enum Event {
         order: Option<OrderNumber>,
         expected: Vec<Box<str>>,
     },
-    ScannerLost { scanner: ScannerId, cause: Box<str> },
-    ScannerBack { scanner: ScannerId },
+    ScannerLost {
+        scanner: ScannerId,
+        cause: Box<str>,
+    },
+    ScannerBack {
+        scanner: ScannerId,
+    },
 }
 
 /// The order that an event is about.

@@ -20,6 +20,12 @@ impl Manifest {
     #[must_use]
     pub fn open(carrier: &CarrierId, collection: Option<Collection>, nth: u32) -> Self {
         let base = collection.as_ref().map_or(&**carrier, |collection| &*collection.id);
-        Self { id: format!("{base}#{nth}").as_str().into(), carrier: carrier.clone(), collection, closed: false, loaded: 0 }
+        Self {
+            id: format!("{base}#{nth}").as_str().into(),
+            carrier: carrier.clone(),
+            collection,
+            closed: false,
+            loaded: 0,
+        }
     }
 }

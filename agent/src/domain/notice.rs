@@ -65,7 +65,13 @@ pub struct Notice {
 ///
 /// `parcel` names the parcel that it is about; without one it is about the whole order.
 #[must_use]
-pub fn notice(site: &SiteId, order: &Order, milestone: Milestone, parcel: Option<u32>, now: Timestamp) -> Option<Notice> {
+pub fn notice(
+    site: &SiteId,
+    order: &Order,
+    milestone: Milestone,
+    parcel: Option<u32>,
+    now: Timestamp,
+) -> Option<Notice> {
     let notify = &order.terms.notify;
     let customer = notify.customer.clone().filter(|_| !notify.channels.is_empty())?;
     let (carrier, service) = match &order.terms.delivery {

@@ -5,8 +5,8 @@
 //! `open → sealed → loaded → handed over`, back from loaded to sealed, and is `withdrawn` with its order.
 
 use super::event::{Event, Known};
-use super::name::{DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, Sku};
 use super::name::CarrierId;
+use super::name::{DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, Sku};
 use super::sscc::Sscc;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -178,6 +178,15 @@ pub struct Illegal {
     pub event: &'static str,
 }
 
+impl Terms {
+    /// Whether `other` asks for the same units of the same products.
+    #[must_use]
+    pub fn same_goods(&self, other: &Self) -> bool {
+        let goods = |line: &Line| (line.id.clone(), line.sku.clone(), line.quantity);
+        self.lines.iter().map(goods).eq(other.lines.iter().map(goods))
+    }
+}
+
 impl Order {
     /// A new order with nothing done.
     #[must_use]
@@ -275,11 +284,8 @@ impl Order {
         if event.order().is_none_or(|order| *order != self.terms.id) {
             return Ok(());
         }
-        let illegal = Illegal {
-            order: self.terms.id.clone(),
-            state: self.progress.state.word(),
-            event: event.kind().word(),
-        };
+        let illegal =
+            Illegal { order: self.terms.id.clone(), state: self.progress.state.word(), event: event.kind().word() };
         self.follow(event).ok_or(illegal)
     }
 
@@ -310,14 +316,20 @@ impl Order {
                 self.progress.state = State::Packed;
                 self.settle();
             }
-            (State::Packing | State::Packed | State::PartlyDispatched, Event::DispatchRequested { parcel, key, revision, .. }) => {
+            (
+                State::Packing | State::Packed | State::PartlyDispatched,
+                Event::DispatchRequested { parcel, key, revision, .. },
+            ) => {
                 let parcel = self.parcel_mut(*parcel)?;
                 (parcel.state == ParcelState::Sealed).then_some(())?;
                 parcel.dispatch = Some(key.clone());
                 parcel.dispatch_revision = *revision;
             }
             (_, Event::DispatchWithdrawn { parcel, .. }) => self.parcel_mut(*parcel)?.dispatch = None,
-            (State::Packing | State::Packed | State::PartlyDispatched, Event::ParcelLoaded { parcel, manifest, .. }) => {
+            (
+                State::Packing | State::Packed | State::PartlyDispatched,
+                Event::ParcelLoaded { parcel, manifest, .. },
+            ) => {
                 let parcel = self.parcel_mut(*parcel)?;
                 (parcel.state == ParcelState::Sealed).then_some(())?;
                 parcel.state = ParcelState::Loaded;
@@ -343,6 +355,10 @@ impl Order {
             (State::Completed | State::Cancelled, Event::OrderCancelled { .. }) => return None,
             (_, Event::OrderCancelled { .. }) => self.withdraw(),
             (State::Completed | State::Cancelled, Event::OrderUpdated { .. }) => return None,
+            (State::Packed | State::PartlyDispatched, Event::OrderUpdated { terms, .. }) => {
+                self.terms.same_goods(terms).then_some(())?;
+                self.update(terms, None);
+            }
             (_, Event::OrderUpdated { terms, known }) => self.update(terms, known.as_ref()),
             (_, Event::NotificationRequested(_)) => {}
             _ => return None,
@@ -431,7 +447,8 @@ impl Order {
             let place = theirs.n.saturating_sub(1) as usize;
             let next = self.progress.parcels.len();
             match self.progress.parcels.get_mut(place) {
-                Some(ours) if ours.sscc == Some(theirs.sscc) && ours.state != ParcelState::Open && !theirs.handed_over => {}
+                Some(ours)
+                    if ours.sscc == Some(theirs.sscc) && ours.state != ParcelState::Open && !theirs.handed_over => {}
                 Some(ours) => *ours = parcel,
                 None if place == next => self.progress.parcels.push(parcel),
                 None => {}
@@ -489,3 +506,5 @@ impl Parcel {
     }
 }
 
+#[cfg(test)]
+mod tests;

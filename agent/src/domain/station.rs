@@ -43,7 +43,10 @@ pub enum Work {
     Idle,
     Order(OrderId),
     /// `hand_over_asked`: `HANDOVER` was scanned while sealed parcels were missing; a second one closes.
-    Manifest { id: ManifestId, hand_over_asked: bool },
+    Manifest {
+        id: ManifestId,
+        hand_over_asked: bool,
+    },
 }
 
 impl Station {

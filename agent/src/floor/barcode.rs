@@ -1,6 +1,7 @@
 //! Command barcodes `PD:{verb}:{check}`: the check is made with the site's key, so that a label that came from
 //! outside can't drive a station.
 
+use crate::domain::code::Verb;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -27,6 +28,11 @@ pub fn text(verb: &str, site_key: &[u8]) -> String {
     let words = format!("{PREFIX}{verb}");
     let check = check(&words, site_key);
     format!("{words}:{check}")
+}
+
+/// Every command barcode of this site: its word and its text.
+pub fn sheet(site_key: &[u8]) -> impl Iterator<Item = (&'static str, String)> {
+    Verb::WORDS.into_iter().map(move |(word, _)| (word, text(word, site_key)))
 }
 
 /// The verb of a command barcode: `None` where the text is none, `Some(Err)` where its check is not this site's.

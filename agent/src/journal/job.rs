@@ -64,6 +64,20 @@ pub enum ReceiptOutcome {
     NewEpoch,
 }
 
+impl Job {
+    /// Whether it touches nothing but what is in memory, and needs no transaction.
+    pub fn is_memory_only(&self) -> bool {
+        match self {
+            Self::Sent { .. } | Self::Unanswered { .. } | Self::Barrier { .. } | Self::Stop => true,
+            Self::Scan { .. }
+            | Self::Command { .. }
+            | Self::Record { .. }
+            | Self::Receipt { .. }
+            | Self::Retain { .. } => false,
+        }
+    }
+}
+
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -5,9 +5,9 @@
 //! one: what still fails is answered as not saved. The log is the outbox: nothing is copied, nothing forgotten before
 //! the platform's receipt.
 
+mod job;
 pub mod log;
 pub mod reader;
-mod job;
 mod row;
 mod schema;
 mod shelf;

@@ -1,7 +1,7 @@
 //! Looking without writing: connections of their own, query-only, short transactions.
 
 use super::log::{self, Epoch, Place, Stored};
-use super::{Error, schema, slate};
+use super::{Error, SITE_KEY_BYTES, schema, slate};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
@@ -73,12 +73,21 @@ impl Reader {
         })
     }
 
+    /// The key that command barcodes are checked with; none before the first start.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn site_key(&self) -> Result<Option<[u8; SITE_KEY_BYTES]>, Error> {
+        slate::get(&self.conn, slate::SITE_KEY)
+    }
+
     /// When the first event after `place` happened.
     ///
     /// # Errors
     /// The file can't be read.
     pub fn time_after(&self, place: Place) -> Result<Option<Timestamp>, Error> {
-        let mut statement = self.conn.prepare_cached("SELECT at FROM events WHERE ?1 < place ORDER BY place LIMIT 1")?;
+        let mut statement =
+            self.conn.prepare_cached("SELECT at FROM events WHERE ?1 < place ORDER BY place LIMIT 1")?;
         let at: Option<i64> = statement.query_row([place], |row| row.get(0)).optional()?;
         Ok(at.and_then(|at| Timestamp::from_microsecond(at).ok()))
     }

@@ -130,9 +130,7 @@ pub fn read_station(id: StationId, text: &str) -> Result<Station, Damaged> {
     let mode = Mode::named(&row.mode).ok_or_else(|| damaged(format!("mode {}", row.mode)))?;
     let work = match (row.order, row.manifest) {
         (Some(order), _) => Work::Order(OrderId::from(order.as_str())),
-        (None, Some(id)) => {
-            Work::Manifest { id: ManifestId::from(id.as_str()), hand_over_asked: row.hand_over_asked }
-        }
+        (None, Some(id)) => Work::Manifest { id: ManifestId::from(id.as_str()), hand_over_asked: row.hand_over_asked },
         (None, None) => Work::Idle,
     };
     Ok(Station { id, mode, work })

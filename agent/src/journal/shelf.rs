@@ -145,9 +145,10 @@ impl Shelf {
              WHERE p.state IN (?1, ?2) ORDER BY p.urgency, p.key LIMIT ?3",
         )?;
         let more_than_open = self.stations.len() + 1;
-        let rows = statement.query_map(params![State::Accepted as i64, State::Packing as i64, more_than_open], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?;
+        let rows = statement
+            .query_map(params![State::Accepted as i64, State::Packing as i64, more_than_open], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })?;
         let candidates = rows.collect::<Result<Vec<_>, _>>()?;
         let is_open = |id: &str| self.stations.values().any(|station| station.work == Work::Order(id.into()));
         let free = candidates.into_iter().find(|(_, id)| !is_open(id));
@@ -203,7 +204,13 @@ impl Shelf {
              ON CONFLICT (key) DO UPDATE SET state = excluded.state, urgency = excluded.urgency,
              closed_s = excluded.closed_s, body = excluded.body",
         )?
-        .execute(params![key, order.progress.state as i64, urgency(order), closed_s, row::progress(&order.progress)?])?;
+        .execute(params![
+            key,
+            order.progress.state as i64,
+            urgency(order),
+            closed_s,
+            row::progress(&order.progress)?
+        ])?;
         save_parcels(conn, key, before.as_ref(), order)?;
         self.remember(key, order);
         Ok(())
@@ -306,9 +313,8 @@ impl Shelf {
     pub fn product(conn: &Connection, code: &str) -> Result<Option<(Sku, Arc<str>)>, Error> {
         let mut statement =
             conn.prepare_cached("SELECT sku, name FROM barcodes JOIN products USING (sku) WHERE code = ?1")?;
-        let found = statement
-            .query_row([code], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-            .optional()?;
+        let found =
+            statement.query_row([code], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).optional()?;
         Ok(found.map(|(sku, name)| (sku.as_str().into(), name.into())))
     }
 

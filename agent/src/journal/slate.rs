@@ -29,14 +29,17 @@ pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>, Error
 }
 
 pub fn set(conn: &Connection, name: &str, value: &dyn ToSql) -> Result<(), Error> {
-    conn.prepare_cached("INSERT INTO slate (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")?
-        .execute(params![name, value])?;
+    conn.prepare_cached(
+        "INSERT INTO slate (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![name, value])?;
     Ok(())
 }
 
 /// Every name that begins with `prefix`, without it, and its text.
 pub fn all(conn: &Connection, prefix: &str) -> Result<Vec<(String, String)>, Error> {
-    let mut statement = conn.prepare_cached("SELECT substr(name, 1 + length(?1)), value FROM slate WHERE name LIKE ?1 || '%'")?;
+    let mut statement =
+        conn.prepare_cached("SELECT substr(name, 1 + length(?1)), value FROM slate WHERE name LIKE ?1 || '%'")?;
     let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -247,7 +247,8 @@ impl State {
 
     /// Whether everything in the write-ahead log has reached the file, synced.
     fn force(&self) -> bool {
-        let complete = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?);
+        let complete =
+            |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?);
         self.conn.query_row("PRAGMA wal_checkpoint(FULL)", [], complete).unwrap_or(false)
     }
 
@@ -406,7 +407,11 @@ impl State {
         })
     }
 
-    fn manifest(&self, station: &Station, subject: &Subject) -> Result<Option<crate::domain::manifest::Manifest>, Error> {
+    fn manifest(
+        &self,
+        station: &Station,
+        subject: &Subject,
+    ) -> Result<Option<crate::domain::manifest::Manifest>, Error> {
         if let Work::Manifest { id, .. } = &station.work
             && let Some(here) = Shelf::manifest(&self.conn, id)?.filter(|manifest| !manifest.closed)
         {
@@ -488,7 +493,9 @@ impl State {
         let payload = &payload[..payload.len().min(crate::contract::MESSAGE_BYTES_MAX)];
         let known: Option<i64> = self
             .conn
-            .prepare_cached("SELECT key FROM quarantine WHERE length(payload) = length(?2) AND reason = ?1 AND payload = ?2")?
+            .prepare_cached(
+                "SELECT key FROM quarantine WHERE length(payload) = length(?2) AND reason = ?1 AND payload = ?2",
+            )?
             .query_row(params![reason, payload], |row| row.get(0))
             .optional()?;
         if known.is_some() && !payload.is_empty() {
@@ -614,9 +621,9 @@ impl State {
     }
 
     fn picked_since(&self, place: Place) -> Result<BTreeMap<Sku, i64>, Error> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT data ->> 'sku', count(*) FROM events WHERE ?1 < place AND kind = ?2 GROUP BY 1",
-        )?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT data ->> 'sku', count(*) FROM events WHERE ?1 < place AND kind = ?2 GROUP BY 1")?;
         let rows = statement.query_map(params![place, Kind::ItemPicked.word()], |row| {
             Ok((Sku::from(row.get::<_, String>(0)?.as_str()), row.get(1)?))
         })?;
@@ -735,7 +742,8 @@ impl State {
         }
         let orders = self.retain_orders(limit_s)?;
         for table in ["commands", "tombstones"] {
-            let query = format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
+            let query =
+                format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
             self.conn.prepare_cached(&query)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
         }
         self.wrote = true;

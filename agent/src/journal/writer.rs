@@ -142,7 +142,11 @@ impl Writer {
     }
 
     fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Error> {
-        self.transaction(|state| jobs.iter().map(|job| perform(state, job)).collect())
+        let all = |state: &mut State| jobs.iter().map(|job| perform(state, job)).collect();
+        match jobs.iter().all(Job::is_memory_only) {
+            true => all(&mut self.state),
+            false => self.transaction(all),
+        }
     }
 
     /// All of `work` is on disk, or nothing of it is.

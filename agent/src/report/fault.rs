@@ -12,19 +12,39 @@ use std::collections::BTreeMap;
 /// What can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    StorageFailing { error: String },
+    StorageFailing {
+        error: String,
+    },
     /// The page and the command line can't look into the database.
-    DatabaseUnreadable { error: String },
+    DatabaseUnreadable {
+        error: String,
+    },
     /// Scanners of one station whose line isn't open, each with the reason.
-    ScannersLost { station: String, lost: Vec<(String, String)>, all: bool },
+    ScannersLost {
+        station: String,
+        lost: Vec<(String, String)>,
+        all: bool,
+    },
     NoScanner,
-    BrokerDown { url: String, reason: Option<String>, attempts: u32 },
-    PublishRefused { reason: Option<String>, count: u64 },
-    NoSubscriber { count: u64, kept: bool },
+    BrokerDown {
+        url: String,
+        reason: Option<String>,
+        attempts: u32,
+    },
+    PublishRefused {
+        reason: Option<String>,
+        count: u64,
+    },
+    NoSubscriber {
+        count: u64,
+        kept: bool,
+    },
     ReceiptsNeverCame,
     ReceiptsMissing,
     ClockUntrusted,
-    Quarantined { count: usize },
+    Quarantined {
+        count: usize,
+    },
     WeakPromise,
 }
 

@@ -131,7 +131,10 @@ impl Gatherer {
     }
 
     /// Runs a blocking question away from the runtime's threads; `None` when it panicked.
-    pub async fn ask<T: Send + 'static>(self: &Arc<Self>, question: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+    pub async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
         let gatherer = Arc::clone(self);
         tokio::task::spawn_blocking(move || question(&gatherer)).await.ok()
     }
@@ -139,7 +142,7 @@ impl Gatherer {
     /// Whether the writer takes a job and comes to it in time.
     pub async fn writer_answers(&self, within: Duration) -> bool {
         let (answered, answer) = oneshot::channel();
-        let reply = Box::new(move |()| drop(answered.send(())));
+        let reply = Box::new(move |()| _ = answered.send(()));
         if self.journal.try_submit(Job::Barrier { reply }).is_err() {
             return false;
         }

@@ -4,9 +4,9 @@
 //! Its verdict is the worst of its findings; each finding has a reason, a beginning and steps, in the language that was
 //! asked for. Field names and words of the report are an interface: they are added to, never changed.
 
+mod fault;
 pub mod gather;
 pub mod wire;
-mod fault;
 mod words;
 
 pub use fault::{Fault, Severity, Topic};
@@ -176,8 +176,13 @@ pub struct Broker {
 pub enum ReceiptsSeen {
     /// None has ever come.
     None,
-    Last { at: Timestamp, sequence: u64 },
-    Missing { since: Timestamp },
+    Last {
+        at: Timestamp,
+        sequence: u64,
+    },
+    Missing {
+        since: Timestamp,
+    },
     NotExpected,
 }
 
@@ -301,7 +306,7 @@ impl From<Severity> for State {
 fn verdict(facts: &Facts, language: Language) -> Verdict {
     let mut found = fault::find(facts);
     found.sort_by_key(|found| std::cmp::Reverse(found.severity));
-    let findings: Vec<Finding> = found.into_iter().map(|found| finding(found, facts, language)).collect();
+    let findings: Vec<Finding> = found.iter().map(|found| finding(found, facts, language)).collect();
     match findings.first().filter(|worst| Severity::Attention <= worst.severity) {
         Some(worst) => Verdict {
             state: worst.severity.into(),
@@ -323,7 +328,7 @@ fn verdict(facts: &Facts, language: Language) -> Verdict {
     }
 }
 
-fn finding(found: fault::Found, facts: &Facts, language: Language) -> Finding {
+fn finding(found: &fault::Found, facts: &Facts, language: Language) -> Finding {
     let said = words::say(&found.fault, &facts.log, language);
     Finding {
         fault: found.fault.word().to_owned(),
@@ -340,7 +345,11 @@ fn finding(found: fault::Found, facts: &Facts, language: Language) -> Finding {
 /// The last change of anything that could have been a fault.
 fn well_since(facts: &Facts) -> Timestamp {
     let scanners = facts.floor.scanners.values().map(|scanner| scanner.since);
-    [facts.about.started_at, facts.storage_since, facts.sync.since].into_iter().chain(scanners).max().unwrap_or(facts.now)
+    [facts.about.started_at, facts.storage_since, facts.sync.since]
+        .into_iter()
+        .chain(scanners)
+        .max()
+        .unwrap_or(facts.now)
 }
 
 fn storage(facts: &Facts) -> Storage {

@@ -1,7 +1,79 @@
 use super::*;
+use crate::clock::Clock;
+use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
+use crate::domain::rules::Rules;
 use crate::domain::signal::{Reason, Signal};
+use crate::journal::{Job, Journal, Writing};
 use jiff::ToSpan;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A gatherer before a real journal; floor and broker are told by the test.
+pub struct Running {
+    pub gatherer: Arc<Gatherer>,
+    pub floor: watch::Sender<FloorStatus>,
+    pub sync: watch::Sender<SyncStatus>,
+    pub directory: PathBuf,
+    journal: Journal,
+    writing: Option<Writing>,
+    clock: Clock,
+}
+
+impl Running {
+    pub fn new() -> Self {
+        let directory = std::env::temp_dir().join(format!("parceld-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let clock = Clock::start();
+        let config = journal::Config {
+            path: directory.join("parceld.db"),
+            rules: Rules {
+                site: "sthlm-03".into(),
+                zone: TimeZone::UTC,
+                company_prefix: "7312345".into(),
+                carriers: Vec::new(),
+                low_stock: 2,
+            },
+            stations: [].into(),
+            bounce: [].into(),
+            keep: Duration::from_secs(86_400),
+            forget_on_puback: false,
+            version: "1.2.3".into(),
+            boot: "boot".into(),
+        };
+        let (journal, writing) = journal::open(config, clock.now()).unwrap();
+        let facts = facts();
+        let (floor, floor_seen) = watch::channel(facts.floor);
+        let (sync, sync_seen) = watch::channel(facts.sync);
+        let about = About { site: Site { id: "sthlm-03".into(), name: "Söder & malm".into() }, ..facts.about };
+        let gatherer = Gatherer::new(about, clock, journal.clone(), floor_seen, sync_seen);
+        Self { gatherer, floor, sync, directory, journal, writing: Some(writing), clock }
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.directory.join("parceld.db")
+    }
+
+    pub async fn record(&self, event: Event) {
+        self.journal.submit(Job::Record { event, station: None, moment: self.clock.now() }).unwrap();
+        assert!(self.gatherer.writer_answers(Duration::from_secs(10)).await);
+    }
+
+    pub fn stop_writing(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            writing.stop();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop_writing();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
 
 pub fn now() -> Timestamp {
     "2026-11-22T14:03:24Z".parse().unwrap()
@@ -241,4 +313,25 @@ fn failing() -> journal::Storage {
 
 fn down() -> Link {
     Link::Down { reason: "connection refused".into(), retry_at: now() }
+}
+
+#[tokio::test]
+async fn gathers_what_is_there() {
+    let running = Running::new();
+    running.record(Event::ScannerBack { scanner: "hand".into() }).await;
+    let facts = running.gatherer.facts();
+    assert_eq!((facts.log.head, facts.log.received, facts.log.backlog), (2, 0, 2));
+    assert!(facts.log.oldest_at.is_some());
+    assert_eq!(facts.unreadable, None);
+    assert_eq!(running.gatherer.latest(1).unwrap().events[0].place, 2);
+}
+
+#[tokio::test]
+async fn wakes_those_who_wait_for_changes() {
+    let running = Running::new();
+    let mut changes = running.gatherer.changes();
+    running.sync.send_modify(|sync| sync.in_flight = 1);
+    tokio::time::timeout(Duration::from_secs(20), changes.wait()).await.expect("sync has changed");
+    running.record(Event::ScannerBack { scanner: "hand".into() }).await;
+    tokio::time::timeout(Duration::from_secs(20), changes.wait()).await.expect("the log has grown");
 }

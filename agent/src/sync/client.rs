@@ -31,6 +31,8 @@ const COMMANDS_IN_FLIGHT_MAX: u16 = 32;
 const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize;
 /// TCP, CONNECT and CONNACK together; a slow mobile link needs most of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often the journal is told how far sending is: a crash repeats what was acknowledged since.
+const TELL_EVERY: Duration = Duration::from_millis(250);
 /// How long a stopping agent waits for the broker to take its `offline`.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -297,9 +299,11 @@ impl<'a> Work<'a> {
         if self.stage == Stage::Sending {
             if self.shared.plan.tick(now) {
                 tracing::warn!("receipts stand still: sending goes back to the last one");
-                self.moved();
             }
             self.send()?;
+        }
+        if self.tell_at().is_some_and(|at| at <= now) {
+            self.tell();
         }
         self.report();
         Ok(())
@@ -376,16 +380,12 @@ impl<'a> Work<'a> {
         }
         let now = self.now();
         let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::Broken(stray.to_string()))?;
-        let mut sent = None;
         for flight in done {
             match flight {
-                Flight::Event(place) => sent = Some(self.shared.plan.acknowledged(place, now)),
+                Flight::Event(place) => self.shared.plan.acknowledged(place, now),
                 Flight::State if self.stage == Stage::Arriving => self.arrived(),
                 Flight::State | Flight::Reply => {}
             }
-        }
-        if sent.is_some() {
-            self.moved();
         }
         Ok(())
     }
@@ -399,11 +399,17 @@ impl<'a> Work<'a> {
         tracing::info!(broker = %self.shared.config.address(), "connected");
     }
 
+    /// When the journal is to be told how far sending is.
+    fn tell_at(&self) -> Option<Duration> {
+        let (told, at) = self.shared.told;
+        (self.shared.plan.sent() != told).then_some(at + TELL_EVERY)
+    }
+
     /// Tells the journal how far sending is, also when it went back.
-    fn moved(&mut self) {
+    fn tell(&mut self) {
         let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
-        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_err() {
-            tracing::debug!("the journal is busy: the cursor is told with the next acknowledgement");
+        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_ok() {
+            self.shared.told = (place, moment.since_start);
         }
     }
 
@@ -459,7 +465,6 @@ impl<'a> Work<'a> {
         if let Some(place) = outcome.rewind {
             let now = self.now();
             self.shared.plan.asked_back(place, now);
-            self.moved();
         }
         let Some(payload) = outcome.reply else {
             return Ok(());
@@ -567,6 +572,7 @@ impl<'a> Work<'a> {
             }
         };
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, taken).await;
+        self.tell();
         if self.client.try_disconnect().is_ok() {
             let _ = tokio::time::timeout(FAREWELL_TIMEOUT, std::future::pending::<()>()).await;
         }
@@ -580,7 +586,7 @@ impl<'a> Work<'a> {
     fn next_deadline(&self) -> Option<Duration> {
         let acknowledgement = self.ledger.waiting_since().map(|since| since + self.shared.config.ack_timeout);
         let receipts = self.shared.plan.overdue_at().filter(|_| self.stage == Stage::Sending);
-        [acknowledgement, receipts].into_iter().flatten().min()
+        [acknowledgement, receipts, self.tell_at()].into_iter().flatten().min()
     }
 
     fn report(&self) {

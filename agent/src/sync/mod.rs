@@ -93,6 +93,7 @@ pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, 
     let mut shared = Shared {
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received),
+        told: (head.sent, Duration::ZERO),
         config,
         journal,
         clock,
@@ -138,6 +139,8 @@ struct Shared {
     reader: Reader,
     epochs: Vec<Epoch>,
     plan: Plan,
+    /// What the journal was last told of how far sending is, and when.
+    told: (Place, Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
     /// Whether this process has published any event: before it, a receipt beyond the head tells of an old copy.

@@ -115,7 +115,7 @@ impl Plan {
         } else if self.receipts_known && !self.probing {
             self.received.saturating_add(self.limits.ahead)
         } else {
-            self.received.saturating_add(self.window as u64)
+            self.received.saturating_add(self.limits.window as u64)
         };
         let count = window.min(usize::try_from(last.min(self.head).saturating_sub(self.handed)).unwrap_or(usize::MAX));
         (0 < count).then_some((self.handed, count))
@@ -127,15 +127,14 @@ impl Plan {
         self.in_flight += 1;
     }
 
-    /// Acknowledged in order up to `place`; returns what `sent` is now.
-    pub fn acknowledged(&mut self, place: u64, now: Duration) -> u64 {
+    /// Acknowledged in order up to `place`.
+    pub fn acknowledged(&mut self, place: u64, now: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.received == self.sent {
             self.progress_at = now;
         }
         self.sent = self.sent.max(place);
         self.settle(now);
-        self.sent
     }
 
     /// The broker has the event and nobody to give it to: it counts as not sent, and is tried again as a probe when
@@ -246,9 +245,7 @@ mod tests {
                     let (after, _) = plan.room().unwrap_or_else(|| panic!("no room: {line}"));
                     plan.handed(after + 1);
                 }),
-                "ack" => {
-                    plan.acknowledged(number(), now);
-                }
+                "ack" => plan.acknowledged(number(), now),
                 "receipt" => plan.received(number(), now),
                 "repeat" => plan.repeated(now),
                 "unheard" => plan.unheard(),
@@ -303,6 +300,9 @@ mod tests {
             0,
             "0 connected
              0 hand 4
+             0 ack 1
+             0 ack 2
+             0 ack 3
              0 ack 4
              0 room none
              59 tick

@@ -75,7 +75,7 @@ fn render(page: &Page, after: Place) -> Result<String, Error> {
         events: Vec<Box<RawValue>>,
         next: Place,
     }
-    let envelope = |stored| Ok(RawValue::from_string(page.sender.render(stored)?)?);
+    let envelope = |stored| RawValue::from_string(page.sender.render(stored)?);
     let events = page.events.iter().map(envelope).collect::<Result<_, serde_json::Error>>()?;
     let next = page.events.last().map_or(after, |last| last.place);
     Ok(serde_json::to_string(&Events { events, next })?)

@@ -2,6 +2,7 @@
 
 use super::Config;
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -75,7 +76,7 @@ fn asked_for<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> Option<&'r str> {
     if lines.next().is_some() {
         return None;
     }
-    uri.authority().map(|authority| authority.as_str()).or_else(|| host?.to_str().ok())
+    uri.authority().map(Authority::as_str).or_else(|| host?.to_str().ok())
 }
 
 fn without_port(host: &str) -> &str {

@@ -70,12 +70,15 @@ async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, List
 /// A listener that gets the newest parts at once, or as soon as there are any.
 fn listen(shared: &Shared) -> watch::Receiver<Arc<str>> {
     let mut is_rendering = shared.live.is_rendering.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut parts = shared.live.parts.subscribe();
-    if *is_rendering {
-        parts.mark_changed();
-    } else {
+    if !*is_rendering {
         *is_rendering = true;
+        // What was rendered for earlier listeners is old.
+        shared.live.parts.send_replace("".into());
         tokio::spawn(render(shared.clone()));
+    }
+    let mut parts = shared.live.parts.subscribe();
+    if !parts.borrow().is_empty() {
+        parts.mark_changed();
     }
     parts
 }

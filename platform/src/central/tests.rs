@@ -23,6 +23,7 @@ impl World {
     }
 
     /// The site's next event.
+    #[expect(clippy::needless_pass_by_value, reason = "every caller writes it in place")]
     fn event(&mut self, kind: &str, data: Value) {
         self.sequence += 1;
         let id = self.epoch << 64 | u128::from(self.sequence.unsigned_abs());
@@ -293,7 +294,8 @@ fn a_newer_epoch_is_told_all_that_is_open() {
 
     world.event("order.updated", put);
     assert_eq!(world.rows("SELECT state FROM orders WHERE id = '10'"), ["packed"]);
-    assert_eq!(world.rows("SELECT DISTINCT picked = packed AND picked > 0 FROM lines WHERE order_id = '10'").len(), 1);
+    let progress = "SELECT line || ' ' || picked || ' ' || packed FROM lines WHERE order_id = '10'";
+    assert_eq!(world.rows(progress), ["1 2 2", "2 1 1"]);
 }
 
 #[test]

@@ -25,9 +25,9 @@ const LISTS: [(&str, &str); 9] = [
         "orders",
         "SELECT json_object('id', id, 'number', number, 'revision', revision, 'state', state,
              'packed', json(iif(packed, 'true', 'false')), 'parcels', parcels, 'updated', updated,
-             'lines', (SELECT json_group_array(json_object('line', line, 'sku', sku, 'name', name, 'wanted', wanted,
+             'lines', json((SELECT json_group_array(json_object('line', line, 'sku', sku, 'name', name, 'wanted', wanted,
                  'picked', picked, 'packed', packed) ORDER BY position)
-                 FROM lines WHERE lines.site = orders.site AND order_id = orders.id))
+                 FROM lines WHERE lines.site = orders.site AND order_id = orders.id)))
          FROM orders WHERE site = ?1 ORDER BY id LIMIT ?2",
     ),
     (

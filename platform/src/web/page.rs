@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::stream::{self, Stream};
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 use std::convert::Infallible;
@@ -168,13 +169,13 @@ impl SiteView {
                     sscc: row.get(2)?,
                     carrier: row.get(3)?,
                     service: row.get(4)?,
-                    collection: row.get(5)?,
+                    collection: moment(&row.get::<_, String>(5)?),
                 })
             })?,
             notifications: notifications(db, site, now_ms)?,
             refused: rows(db, REFUSED, site, |row| {
                 Ok(RefusedView {
-                    time: row.get(0)?,
+                    time: moment(&row.get::<_, String>(0)?),
                     scanner: row.get(1)?,
                     code: row.get(2)?,
                     signal: row.get(3)?,
@@ -212,7 +213,7 @@ fn notifications(db: &Connection, site: i64, now_ms: i64) -> rusqlite::Result<Ve
             milestone: row.get(1)?,
             customer: row.get(2)?,
             channels: channels.join(", "),
-            expires: row.get(4)?,
+            expires: moment(&row.get::<_, String>(4)?),
         })
     })?;
     rows.collect()
@@ -225,6 +226,17 @@ fn rows<T>(
     read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
     db.prepare(sql)?.query_map([site, ROWS_MAX], read)?.collect()
+}
+
+/// A stored moment for people; what is none stays as it is.
+fn moment(text: &str) -> String {
+    text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+/// How many rows a table has, which may be more than the page shows.
+fn count<T>(rows: &[T]) -> String {
+    let more = i64::try_from(rows.len()).is_ok_and(|rows| ROWS_MAX <= rows);
+    format!("{}{}", rows.len(), if more { " or more" } else { "" })
 }
 
 fn word(value: &Value) -> String {

@@ -19,24 +19,24 @@ const MODULES: &[(&str, May)] = &[
     ("journal", Only(&["domain", "contract", "clock"])),
     ("floor", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
-    ("report", Only(&["domain", "clock"])),
-    ("web", Only(&["domain", "contract", "journal", "report", "clock"])),
+    ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock"])),
+    ("web", Only(&["contract", "journal", "report"])),
     ("config", OnlyAndConfigs(&["domain"])),
-    ("control", Only(&["domain", "contract", "journal", "floor", "report", "clock"])),
-    ("doctor", Only(&["config", "journal"])),
+    ("control", Only(&["domain", "floor", "report"])),
+    ("doctor", Only(&["config", "journal", "control", "report", "clock"])),
     ("app", Everything),
     ("cli", Only(COMMAND_LINE)),
     ("main", Only(COMMAND_LINE)),
     ("lib", Only(&[])),
 ];
 
-const COMMAND_LINE: &[&str] = &["app", "cli", "clock", "config", "contract", "control", "doctor", "domain", "journal"];
+const COMMAND_LINE: &[&str] = &["app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report"];
 
 /// Crates that belong to some of the agent's modules.
 const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("axum", &["web"]),
-    ("parceld_drivers", &["app", "config", "floor"]),
+    ("parceld_drivers", &["app", "config", "contract", "floor"]),
     ("rumqttc", &["sync"]),
     ("rusqlite", &["journal"]),
 ];

@@ -106,9 +106,8 @@ fn hand_over(facts: &Facts<'_>) -> Decision {
     let (Some(manifest), Work::Manifest { hand_over_asked, .. }) = (&facts.manifest, &facts.station.work) else {
         return Decision::refused(facts, Signal::Refused, Reason::NothingToClose);
     };
-    let on_it = |parcel: &&Parcel| {
-        parcel.state == ParcelState::Loaded && parcel.manifest.as_ref() == Some(&manifest.id)
-    };
+    let on_it =
+        |parcel: &&Parcel| parcel.state == ParcelState::Loaded && parcel.manifest.as_ref() == Some(&manifest.id);
     let cancelled = facts.loaded.iter().filter(|order| order.progress.state == State::Cancelled);
     if let Some(sscc) = cancelled.flat_map(|order| order.progress.parcels.iter().filter(on_it)).find_map(|p| p.sscc) {
         return Decision::refused(facts, Signal::Refused, Reason::TakeOut(sscc.to_string().into()));

@@ -78,12 +78,12 @@ fn work(
     stop: &Stop,
     [left, right, door]: [&mut parceld_tests::scanner::VirtualScanner; 3],
 ) -> anyhow::Result<()> {
-    let codes = Codes::of(site)?;
+    let codes = Codes::of(site);
     let board = Board::default();
     let (codes, board, pace) = (&codes, &board, Pace::of(arguments));
     thread::scope(|scope| {
         let listening = scope.spawn(|| supervised(stop, || story.tell_what_arrives(site, board, stop)));
-        let desk = staff::Desk { board, story, stop, codes, pace };
+        let desk = staff::Desk { site, board, story, stop, codes, pace };
         let staff = [
             scope.spawn(move || supervised(stop, || Bench::new(desk, "bench-1", left).work())),
             scope.spawn(move || supervised(stop, || Bench::new(desk, "bench-2", right).work())),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use jiff::Timestamp;
 use parceld_tests::agent::{Agent, AgentSetup};
 use parceld_tests::embedded::DemoBroker;
@@ -57,6 +57,11 @@ pub fn scanners() -> [VirtualScanner; 3] {
     [(); 3].map(|()| VirtualScanner::new())
 }
 
+/// A station's scanner, with the bounce time that people need: the harness's own scanners have none.
+fn scanner(station: &str, scanner: &VirtualScanner) -> String {
+    format!("[[scanner]]\nid = {station:?}\nstation = {station:?}\nport = {:?}", scanner.port())
+}
+
 /// A running site. Dropping it kills its processes; [`close`](Site::close) lets them end in order.
 pub struct Site {
     agent: Agent,
@@ -76,9 +81,9 @@ impl Site {
             .station("bench-1", "pack")
             .station("bench-2", "pack")
             .station("door", "load")
-            .scanner("bench-1", "bench-1", left.port())
-            .scanner("bench-2", "bench-2", right.port())
-            .scanner("door", "door", door.port())
+            .toml(&scanner("bench-1", left))
+            .toml(&scanner("bench-2", right))
+            .toml(&scanner("door", door))
             .toml(CARRIERS)
             .start();
         agent.ready();
@@ -105,20 +110,14 @@ impl Site {
     /// # Errors
     /// Where it doesn't, or the end is asked for.
     pub fn put_orders(&self, stop: &Stop) -> anyhow::Result<()> {
+        self.wait_until("the site to be online", stop, || self.is_online())?;
         self.platform.put_catalog(SITE, &goods::catalog());
         self.platform.set_stock(SITE, &goods::stock());
         let now = now();
         for order in &ORDERS {
             self.platform.put_order(SITE, &order.put(now));
         }
-        let waiting = Stopwatch::start();
-        while self.orders_in(|state| state != "put") < ORDERS.len() {
-            if wait::GENEROUS < waiting.elapsed() {
-                bail!("the site didn't take the orders within {} s", wait::GENEROUS.as_secs());
-            }
-            stop.pause(LOOK_EVERY)?;
-        }
-        Ok(())
+        self.wait_until("the site to take the orders", stop, || self.orders_in(|state| state != "put") == ORDERS.len())
     }
 
     /// Whether the platform shows every order as completed.
@@ -127,26 +126,25 @@ impl Site {
         self.orders_in(|state| state == "completed") == ORDERS.len()
     }
 
-    /// The events that the platform has received, in their order.
-    ///
-    /// # Errors
-    /// Where it doesn't answer, as while it ends.
-    pub fn events(&self) -> anyhow::Result<Vec<Value>> {
-        let reply = http::get(&format!("{}/api/sites/{SITE}/events", self.platform_url()))?;
-        serde_json::from_str(&reply.body).context("the platform's events are no list")
+    /// The events that the platform has received after sequence `since`, in their order; none while it doesn't answer.
+    #[must_use]
+    pub fn events(&self, since: u64) -> Vec<Value> {
+        self.list(&format!("events?since={since}"))
     }
 
-    /// What the agent's own command line prints.
-    ///
-    /// # Errors
-    /// Where it fails, with what it says.
-    pub fn ask(&self, verb: &str) -> anyhow::Result<String> {
-        let mut command = self.agent.command(&[verb, "--config"]);
-        let output = command.arg(self.agent.config()).output().context("cannot start parceld")?;
-        if !output.status.success() {
-            bail!("parceld {verb}: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        String::from_utf8(output.stdout).with_context(|| format!("parceld {verb} prints no text"))
+    /// The newest answer that the agent gave to a scanner, as its status tells it; `None` where it tells none.
+    #[must_use]
+    pub fn answer_to(&self, scanner: &str) -> Option<Value> {
+        let reply = http::get(&format!("{}/api/v1/status", self.agent_url())).ok()?;
+        let status: Value = serde_json::from_str(&reply.body).ok()?;
+        let mut answers = status["answers"].as_array()?.iter();
+        answers.find(|answer| answer["scanner"] == scanner).cloned()
+    }
+
+    /// The text of this site's command barcode for `verb`.
+    #[must_use]
+    pub fn barcode(&self, verb: &str) -> String {
+        parceld_tests::site::barcode(&self.agent, verb)
     }
 
     #[must_use]
@@ -162,9 +160,35 @@ impl Site {
         self.platform.stop();
     }
 
+    fn wait_until(&self, what: &str, stop: &Stop, is_so: impl Fn() -> bool) -> anyhow::Result<()> {
+        let waiting = Stopwatch::start();
+        while !is_so() {
+            if wait::GENEROUS < waiting.elapsed() {
+                bail!("waited {} s in vain for {what}", wait::GENEROUS.as_secs());
+            }
+            stop.pause(LOOK_EVERY)?;
+        }
+        Ok(())
+    }
+
+    fn is_online(&self) -> bool {
+        self.get("").is_some_and(|site| site["agent"]["state"] == "online")
+    }
+
     fn orders_in(&self, wanted: impl Fn(&str) -> bool) -> usize {
-        let orders = self.platform.orders(SITE);
+        let orders = self.list("orders");
         orders.iter().filter(|order| order["state"].as_str().is_some_and(&wanted)).count()
+    }
+
+    fn list(&self, what: &str) -> Vec<Value> {
+        self.get(what).and_then(|list| list.as_array().cloned()).unwrap_or_default()
+    }
+
+    /// Not the harness's way of asking, which panics when the platform ends.
+    fn get(&self, what: &str) -> Option<Value> {
+        let path = format!("/api/sites/{SITE}/{what}");
+        let reply = http::get(&format!("{}{}", self.platform_url(), path.trim_end_matches('/'))).ok()?;
+        serde_json::from_str(&reply.body).ok()
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use parceld_tests::scanner::{Answer, VirtualScanner};
-use parceld_tests::wait;
+use parceld_tests::wait::{self, Stopwatch};
+use serde_json::Value;
 
 use crate::arguments::Arguments;
 use crate::board::{Board, Event};
@@ -21,18 +22,9 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// As the agent prints them: a line for each, verb and code.
-    ///
-    /// # Errors
-    /// Where it prints others.
-    pub fn of(site: &Site) -> anyhow::Result<Codes> {
-        let printed = site.ask("barcodes")?;
-        let code = |verb: &str| {
-            let mut lines = printed.lines().filter_map(|line| line.split_once(char::is_whitespace));
-            let found = lines.find(|(word, _)| *word == verb).map(|(_, code)| code.trim().to_owned());
-            found.with_context(|| format!("`parceld barcodes` prints none for {verb}:\n{printed}"))
-        };
-        Ok(Codes { done: code("DONE")?, hand_over: code("HANDOVER")? })
+    #[must_use]
+    pub fn of(site: &Site) -> Codes {
+        Codes { done: site.barcode("DONE"), hand_over: site.barcode("HANDOVER") }
     }
 }
 
@@ -55,9 +47,13 @@ impl Pace {
     }
 }
 
+/// Ample for the status to show what a scanner was answered.
+const SCREEN_SHOWS_WITHIN: Duration = Duration::from_secs(1);
+
 /// What everybody at work shares.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
+    pub site: &'a Site,
     pub board: &'a Board,
     pub story: &'a Story,
     pub stop: &'a Stop,
@@ -70,19 +66,41 @@ struct Hand<'a> {
     desk: Desk<'a>,
     station: &'static str,
     scanner: &'a mut VirtualScanner,
+    /// The last answer that the screen showed.
+    shown: Option<Value>,
 }
 
-impl Hand<'_> {
+impl<'a> Hand<'a> {
+    fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Hand<'a> {
+        Hand { desk, station, scanner, shown: None }
+    }
+
     fn scan(&mut self, code: &str, what: &str) -> anyhow::Result<Answer> {
         self.desk.stop.pause(self.desk.pace.between_scans)?;
+        let scanning = self.desk.story.scanning();
         let Some(answer) = self.scanner.try_scan(code, wait::GENEROUS) else {
             bail!("{}: no answer to {code} within {} s", self.station, wait::GENEROUS.as_secs());
         };
-        self.desk.story.scanned(self.station, code, what, answer);
+        self.look_at_screen(code);
+        self.desk.story.scanned(self.station, code, what, answer, self.shown.as_ref());
+        drop(scanning);
         if 1 < answer.beeps {
             self.desk.stop.pause(self.desk.pace.after_a_slip)?;
         }
         Ok(answer)
+    }
+
+    /// The scanner has its answer a little before the screen.
+    fn look_at_screen(&mut self, code: &str) {
+        let waiting = Stopwatch::start();
+        let before = self.shown.take();
+        while self.shown.is_none() && waiting.elapsed() < SCREEN_SHOWS_WITHIN {
+            let shown = self.desk.site.answer_to(self.station);
+            self.shown = shown.filter(|shown| shown["code"] == code && Some(shown) != before.as_ref());
+            if self.shown.is_none() {
+                wait::a_moment();
+            }
+        }
     }
 }
 
@@ -94,7 +112,7 @@ pub struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Bench<'a> {
-        Bench { hand: Hand { desk, station, scanner }, opened: 0 }
+        Bench { hand: Hand::new(desk, station, scanner), opened: 0 }
     }
 
     /// # Errors
@@ -154,7 +172,7 @@ pub struct Door<'a> {
 
 impl<'a> Door<'a> {
     pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Door<'a> {
-        Door { hand: Hand { desk, station, scanner } }
+        Door { hand: Hand::new(desk, station, scanner) }
     }
 
     /// # Errors

@@ -1,6 +1,7 @@
 //! What is told on the terminal: each scan with its answer, and each event as it arrives at the platform.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use parceld_tests::scanner::Answer;
@@ -17,6 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Story {
     colours: bool,
+    /// Shared by those who are scanning, and taken alone to tell of events: a scan is told before what it led to.
+    turn: RwLock<()>,
 }
 
 #[derive(Clone, Copy)]
@@ -31,7 +34,12 @@ enum Colour {
 impl Story {
     #[must_use]
     pub fn new() -> Story {
-        Story { colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+        Story { colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(), turn: RwLock::default() }
+    }
+
+    /// Until it is dropped, no event is told of.
+    pub fn scanning(&self) -> RwLockReadGuard<'_, ()> {
+        self.turn.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where to look, and what will happen.
@@ -46,18 +54,18 @@ impl Story {
         ));
     }
 
-    /// One scan and what its scanner was answered.
-    pub fn scanned(&self, station: &str, code: &str, what: &str, answer: Answer) {
+    /// One scan, the light that its scanner was given, and what the screen said.
+    pub fn scanned(&self, station: &str, code: &str, what: &str, answer: Answer, shown: Option<&Value>) {
         let (colour, light) = match (answer.recorded, answer.beeps) {
             (false, _) => (Colour::Red, "NOT SAVED"),
-            (true, 0) => (Colour::Green, "green"),
-            (true, 1) => (Colour::Green, "green, one beep: finished"),
-            (true, 2) => (Colour::Amber, "amber, two beeps: look up"),
-            (true, _) => (Colour::Red, "red, three beeps: stop"),
+            (true, 0 | 1) => (Colour::Green, "green"),
+            (true, 2) => (Colour::Amber, "amber"),
+            (true, _) => (Colour::Red, "red"),
         };
-        let ms = answer.after.as_secs_f64() * 1_000.0;
         let light = self.coloured(colour, &format!("→ {light}"));
-        self.line(&format!("{station:<8} scan  {code:<20} {what:<24} {light} ({ms:.1} ms)"));
+        let shown = shown.map(on_screen).unwrap_or_default();
+        let ms = answer.after.as_secs_f64() * 1_000.0;
+        self.line(&format!("{station:<8} scan  {code:<18} {what:<24} {light} {shown}({ms:.1} ms)"));
     }
 
     /// Tells each event that the platform receives, and puts it on the board, until the end.
@@ -67,7 +75,8 @@ impl Story {
     pub fn tell_what_arrives(&self, site: &Site, board: &Board, stop: &Stop) -> anyhow::Result<()> {
         let mut told = 0;
         loop {
-            let events = site.events().unwrap_or_default();
+            let events = site.events(told);
+            let turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
             for event in events.iter().filter_map(Event::read) {
                 if told < event.sequence {
                     told = event.sequence;
@@ -75,6 +84,7 @@ impl Story {
                     board.add(event);
                 }
             }
+            drop(turn);
             stop.pause(LOOK_EVERY)?;
         }
     }
@@ -121,6 +131,19 @@ impl Story {
     fn line(&self, text: &str) {
         let mut output = io::stdout().lock();
         let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+    }
+}
+
+/// `accepted 2 of 3 `, or `wrong: the item is not on this order `.
+fn on_screen(answer: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let signal = word(&answer["signal"]);
+    let (progress, reason) = (&answer["progress"], &answer["reason"]["sentence"]);
+    match (progress["done"].as_u64(), progress["of"].as_u64(), reason.as_str()) {
+        (_, _, Some(reason)) => format!("{signal}: {reason} "),
+        _ if signal == "opened" => format!("{signal} order {} ", word(&answer["order"])),
+        (Some(done), Some(of), None) => format!("{signal} {done} of {of} "),
+        _ => format!("{signal} "),
     }
 }
 
@@ -177,6 +200,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn says_what_the_screen_shows() {
+        let rows = [
+            (json!({ "signal": "accepted", "progress": { "done": 2, "of": 3 }, "reason": null }), "accepted 2 of 3 "),
+            (json!({ "signal": "wrong", "reason": { "word": "x", "sentence": "not on it" } }), "wrong: not on it "),
+            (
+                json!({ "signal": "opened", "order": "10041", "progress": { "done": 0, "of": 3 } }),
+                "opened order 10041 ",
+            ),
+            (json!({ "signal": "completed", "progress": null }), "completed "),
+        ];
+        for (answer, expected) in rows {
+            assert_eq!(on_screen(&answer), expected);
+        }
+    }
 
     #[test]
     fn tells_events_in_a_few_words() {

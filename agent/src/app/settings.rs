@@ -1,0 +1,155 @@
+//! The configuration in each module's own words.
+
+use super::VERSION;
+use crate::clock;
+use crate::config::{self, Config};
+use crate::domain::carrier::{Carrier, Schedule};
+use crate::domain::name::{CarrierId, ScannerId, SiteId, StationId};
+use crate::domain::rules::Rules;
+use crate::domain::station::Mode;
+
+use crate::report::{About, Language, Site};
+use crate::{floor, journal, sync, web};
+use jiff::Timestamp;
+use parceld_drivers::framing::line as framing;
+use parceld_drivers::port;
+
+pub fn journal(config: &Config) -> journal::Config {
+    let carriers = config.carriers.iter().map(carrier).collect();
+    journal::Config {
+        path: config.storage.path.clone(),
+        rules: Rules {
+            site: SiteId::from(config.site.id.as_str()),
+            zone: config.site.timezone.clone(),
+            company_prefix: config.site.gs1_company_prefix.as_str().into(),
+            carriers,
+            low_stock: i64::from(config.floor.low_stock),
+        },
+        stations: config.stations.iter().map(|s| (StationId::from(s.id.as_str()), mode(s.mode))).collect(),
+        bounce: config.scanners.iter().map(|s| (ScannerId::from(s.id.as_str()), s.bounce)).collect(),
+        keep: config.storage.keep,
+        forget_on_puback: config.sync.forget == config::Forget::Puback,
+        version: VERSION.to_owned(),
+        boot: clock::boot_id(),
+    }
+}
+
+fn carrier(carrier: &config::Carrier) -> Carrier {
+    let schedule = |collection: &config::Collection| Schedule {
+        days: collection.days,
+        at: collection.at,
+        cut_off: collection.cut_off,
+    };
+    Carrier {
+        id: CarrierId::from(carrier.id.as_str()),
+        name: carrier.name.as_str().into(),
+        collections: carrier.collections.iter().map(schedule).collect(),
+        holidays: carrier.holidays.clone(),
+        tracking_url: carrier.tracking_url.as_deref().map(Into::into),
+    }
+}
+
+fn mode(mode: config::Mode) -> Mode {
+    match mode {
+        config::Mode::Pick => Mode::Pick,
+        config::Mode::Pack => Mode::Pack,
+        config::Mode::Load => Mode::Load,
+    }
+}
+
+pub fn scanners(config: &Config) -> Vec<floor::Scanner> {
+    let scanner = |scanner: &config::Scanner| floor::Scanner {
+        id: scanner.id.as_str().into(),
+        station: scanner.station.as_str().into(),
+        port: port::Config {
+            name: scanner.id.clone(),
+            address: address(scanner),
+            framing: framing::Config {
+                gap_ms: u64::try_from(scanner.idle_gap.as_millis()).unwrap_or(u64::MAX),
+                ..framing::Config::terminated_by(terminator(scanner.terminator))
+            },
+        },
+    };
+    config.scanners.iter().map(scanner).collect()
+}
+
+fn address(scanner: &config::Scanner) -> port::Address {
+    match &scanner.port {
+        config::Port::Tcp { host, port } => port::Address::Tcp { host: host.clone(), port: *port },
+        config::Port::Serial(path) => port::Address::Serial {
+            path: path.clone(),
+            settings: port::LineSettings {
+                baud: scanner.baud,
+                data_bits: match scanner.data_bits {
+                    config::DataBits::Seven => port::DataBits::Seven,
+                    config::DataBits::Eight => port::DataBits::Eight,
+                },
+                parity: match scanner.parity {
+                    config::Parity::None => port::Parity::None,
+                    config::Parity::Odd => port::Parity::Odd,
+                    config::Parity::Even => port::Parity::Even,
+                },
+                stop_bits: match scanner.stop_bits {
+                    config::StopBits::One => port::StopBits::One,
+                    config::StopBits::Two => port::StopBits::Two,
+                },
+            },
+        },
+    }
+}
+
+fn terminator(terminator: config::Terminator) -> framing::Terminator {
+    match terminator {
+        config::Terminator::Auto => framing::Terminator::Auto,
+        config::Terminator::Cr => framing::Terminator::Cr,
+        config::Terminator::Lf => framing::Terminator::Lf,
+        config::Terminator::Crlf => framing::Terminator::CrLf,
+        config::Terminator::Etx => framing::Terminator::Etx,
+        config::Terminator::Tab => framing::Terminator::Tab,
+        config::Terminator::None => framing::Terminator::None,
+    }
+}
+
+pub fn sync(config: &Config) -> sync::Config {
+    let login = config.broker.username.clone().zip(config.broker.password_file.clone());
+    sync::Config {
+        site: config.site.id.clone(),
+        version: VERSION.to_owned(),
+        root: config.broker.root.clone(),
+        host: config.broker.url.host.clone(),
+        port: config.broker.url.port,
+        client_id: config.broker.client_id.clone(),
+        login: login.map(|(username, password_file)| sync::Login { username, password_file }),
+        keep_alive: config.broker.keep_alive,
+        session_expiry: config.broker.session_expiry,
+        window: config.sync.window,
+        ahead: u64::from(config.sync.ahead),
+        receipts_expected: config.sync.forget == config::Forget::Receipt,
+        receipt_timeout: config.sync.receipt_timeout,
+        historical_after: config.sync.historical_after,
+        ack_timeout: config.sync.ack_timeout,
+    }
+}
+
+pub fn web(config: &Config) -> web::Config {
+    web::Config {
+        listen: config.web.listen,
+        allowed_hosts: config.web.allowed_hosts.clone(),
+        language: match config.site.language {
+            config::Language::English => Language::English,
+            config::Language::Swedish => Language::Swedish,
+        },
+        timezone: config.site.timezone.clone(),
+    }
+}
+
+pub fn about(config: &Config, started_at: Timestamp) -> About {
+    About {
+        site: Site { id: config.site.id.clone(), name: config.site.name.clone() },
+        version: VERSION.to_owned(),
+        started_at,
+        forget_on_puback: config.sync.forget == config::Forget::Puback,
+        receipt_timeout: config.sync.receipt_timeout,
+        historical_after: config.sync.historical_after,
+    }
+}

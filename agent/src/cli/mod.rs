@@ -1,0 +1,266 @@
+//! The command line. Data goes to stdout, messages to stderr; what others wrote never reaches the terminal raw.
+
+mod barcodes;
+mod doctor;
+mod events;
+mod scan;
+mod status;
+mod terminal;
+
+use crate::config::{self, Config};
+use clap::{Args, Parser, Subcommand};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Where the configuration lies by default.
+const CONFIG: &str = "/etc/parceld/parceld.toml";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  well
+  1  somebody should look: attention, a scan that did not count, a warning, not running
+  2  stopped or failed, an invalid configuration, or wrong arguments";
+
+/// parceld turns barcode scans into durable pick, pack and ship events and sends them to the platform.
+///
+/// One agent serves one site. `run` starts it; all else looks at it or talks to it. Data is printed to stdout, messages
+/// to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "parceld", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "PARCELD_CONFIG", default_value = CONFIG)]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the agent in the foreground until SIGTERM or SIGINT
+    ///
+    /// Checks the configuration, opens the database, the scanners, the page and the connection to the broker. Scanners
+    /// and broker may be missing: they are tried again until they are there. Only one agent can use a database.
+    #[command(after_help = "\
+Examples:
+  parceld run --config /etc/parceld/parceld.toml
+  systemctl start parceld
+
+Exit codes:
+  0  stopped in order
+  1  a part that the agent can't do without has died
+  2  it could not start: the configuration or the database; stderr says what to do")]
+    Run,
+
+    /// Check a configuration file without any side effect
+    ///
+    /// Reads the file exactly as `run` does and reports everything that is wrong with it: line, column, and what to write
+    /// instead. Opens no database, no scanner and no connection.
+    #[command(after_help = "\
+Examples:
+  parceld check-config /etc/parceld/parceld.toml
+  parceld check-config new.toml && mv new.toml /etc/parceld/parceld.toml
+
+Exit codes:
+  0  the file is right
+  2  it is not, or can't be read")]
+    CheckConfig {
+        /// The file to check; without it, the one that --config names
+        file: Option<PathBuf>,
+    },
+
+    /// Tell how the agent is: the verdict, why, since when, and what to do
+    ///
+    /// Asks the running agent over its control socket. If none runs, says so and prints what the database knows.
+    #[command(after_help = "\
+Examples:
+  parceld status
+  parceld status --json | jq -r .verdict.state
+
+--json prints the same report as http://LISTEN/api/v1/status.
+
+Exit codes:
+  0  well
+  1  attention, or the agent isn't running
+  2  stopped: scans are not saved, or a station can't scan")]
+    Status {
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Print events from the log
+    ///
+    /// Reads the database; the agent may run or not. A sequence is that of the newest epoch, as the platform sees it.
+    #[command(after_help = "\
+Examples:
+  parceld events                          the last 20 events
+  parceld events --follow                 and whatever happens from now on; Ctrl-C ends it
+  parceld events --since 4200 --limit 50  50 events from sequence 4200 on
+  parceld events --since 1 --json         everything since the epoch began, as published, one per line
+
+Exit codes:
+  0  printed
+  2  the database can't be read")]
+    Events {
+        /// Go on printing as events happen
+        #[arg(long, short)]
+        follow: bool,
+        /// Begin with this sequence of the newest epoch instead of the last events
+        #[arg(long, value_name = "SEQ")]
+        since: Option<u64>,
+        /// Print at most so many, with --follow so many of the past [default: 20, no limit with --since]
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Scan a code at a station, as a scanner would, and print the answer
+    ///
+    /// The running agent decides the scan and answers when it is on disk: it counts like a real one, and the event says
+    /// that it was entered by hand (method: manual).
+    #[command(after_help = "\
+Examples:
+  parceld scan --station bench-1 10042           opens the order 10042
+  parceld scan --station bench-1 4006381333931   picks and packs one unit of that product
+
+Exit codes:
+  0  the scan counted or opened something
+  1  it did not: wrong, over, already, unknown or refused; or the agent isn't running
+  2  it could not be saved, or there is no such station")]
+    Scan {
+        /// The id of the station
+        #[arg(long, value_name = "ID")]
+        station: String,
+        /// The code, as the scanner would send it without its terminator
+        #[arg(allow_hyphen_values = true)]
+        code: String,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Print the texts of this site's command barcodes
+    ///
+    /// Print them as Code 128 and hang them at the stations: DONE, CANCEL, SEAL, HANDOVER and the modes. Each carries a
+    /// check that only this site's database can make, so that a label from outside can't drive a station.
+    #[command(after_help = "\
+Examples:
+  parceld barcodes
+  parceld scan --station bench-1 \"$(parceld barcodes --json | jq -r .DONE)\"
+
+Exit codes:
+  0  printed
+  2  the database can't be read, or no agent has ever run on it")]
+    Barcodes {
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Look at everything that the agent needs, and say how to mend what is wrong
+    ///
+    /// Configuration, storage, database, every scanner's port, broker, login, receipts and clock, in at most 10 seconds.
+    /// Changes nothing. Where an agent runs, it is asked instead of disturbed.
+    #[command(after_help = "\
+Examples:
+  parceld doctor
+  sudo -u parceld parceld doctor   as the agent's own user, to see what it may open
+  parceld doctor --json | jq '.checks[] | select(.outcome == \"error\")'
+
+Exit codes:
+  0  everything is right, or could not be looked at
+  1  there are warnings
+  2  there are errors")]
+    Doctor {
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Json {
+    /// Print JSON for programs instead of text for people
+    #[arg(long = "json")]
+    wanted: bool,
+}
+
+/// What a verb ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Well,
+    Attention,
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Well => Self::SUCCESS,
+            Exit::Attention => Self::from(1),
+            Exit::Failed => Self::from(2),
+        }
+    }
+}
+
+/// Does what was asked for; `run` runs the agent.
+pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> ExitCode {
+    let done = match cli.verb {
+        Verb::Run => return start(&cli.config, run),
+        Verb::CheckConfig { file } => check_config(file.as_deref().unwrap_or(&cli.config)),
+        Verb::Status { json } => with_config(&cli.config, |config| status::print(config, json.wanted)),
+        Verb::Events { follow, since, limit, json } => {
+            let wanted = events::Wanted { follow, since, limit, json: json.wanted };
+            with_config(&cli.config, |config| events::print(config, &wanted))
+        }
+        Verb::Scan { station, code, json } => {
+            with_config(&cli.config, |config| scan::print(config, &station, &code, json.wanted))
+        }
+        Verb::Barcodes { json } => with_config(&cli.config, |config| barcodes::print(config, json.wanted)),
+        Verb::Doctor { json } => doctor::print(&cli.config, json.wanted),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::complain(&format!("can't print: {error}"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn start(path: &Path, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> ExitCode {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(error) => return complain(&error).into(),
+    };
+    run(config).unwrap_or_else(|error| {
+        terminal::complain(&format!("{error:#}"));
+        Exit::Failed.into()
+    })
+}
+
+fn check_config(path: &Path) -> io::Result<Exit> {
+    with_config(path, |config| {
+        let (site, stations, scanners) = (&config.site.id, config.stations.len(), config.scanners.len());
+        terminal::print(&format!("{}: right: site {site}, {stations} stations, {scanners} scanners", path.display()))?;
+        Ok(Exit::Well)
+    })
+}
+
+fn with_config(path: &Path, act: impl FnOnce(&Config) -> io::Result<Exit>) -> io::Result<Exit> {
+    match config::load(path) {
+        Ok(config) => act(&config),
+        Err(error) => Ok(complain(&error)),
+    }
+}
+
+/// The message has lines of its own, and shows nothing raw.
+fn complain(error: &config::Error) -> Exit {
+    eprintln!("{error}");
+    Exit::Failed
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+use super::*;
+use clap::CommandFactory;
+
+#[test]
+fn the_arguments_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_verb_has_help_with_examples_and_exit_codes() {
+    for mut verb in Cli::command().get_subcommands().cloned() {
+        let help = verb.render_long_help().to_string();
+        for part in ["Examples:", "Exit codes:", "  0  "] {
+            assert!(help.contains(part), "{} lacks {part:?}:\n{help}", verb.get_name());
+        }
+    }
+}
+
+#[test]
+fn takes_the_arguments_as_documented() {
+    for line in [
+        "parceld run --config parceld.toml",
+        "parceld --config parceld.toml run",
+        "parceld check-config parceld.toml",
+        "parceld check-config",
+        "parceld status --json",
+        "parceld events --follow --since 40 --limit 3 --json",
+        "parceld scan --station bench-1 10042",
+        "parceld scan --station bench-1 -7 --json",
+        "parceld barcodes --json",
+        "parceld doctor --json --config parceld.toml",
+    ] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+    }
+    for line in ["parceld", "parceld fly", "parceld scan 10042", "parceld events --since -1"] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn runs_nothing_without_a_configuration() {
+    let cli = Cli::try_parse_from(["parceld", "run", "--config", "/nowhere/parceld.toml"]).unwrap();
+    let code = execute(cli, |_| panic!("it must not run"));
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+}
+
+#[test]
+fn hands_the_configuration_to_the_agent() {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/parceld.toml");
+    let cli = Cli::try_parse_from(["parceld", "run", "--config", manual]).unwrap();
+    let code = execute(cli, |config| {
+        assert_eq!(config.site.id, "sthlm-03");
+        Ok(ExitCode::from(7))
+    });
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(7)));
+}

@@ -1,0 +1,47 @@
+//! Requests and replies as JSON.
+
+use crate::report::{Report, Told};
+use serde::{Deserialize, Serialize};
+
+/// A request and the site that it is meant for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Request {
+    pub site: String,
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// What is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Ask {
+    Status,
+    Scan { station: String, code: String },
+}
+
+/// What comes back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    Report(Box<Report>),
+    Answer(Told),
+    Refused(Refusal),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Refusal {
+    #[error("the request can't be read: {detail}")]
+    Unreadable { detail: String },
+    #[error("the agent that answers serves the site {site}, not the one that was meant")]
+    OtherSite { site: String },
+    #[error("there is no station {station}; there are: {}", .known.join(", "))]
+    UnknownStation { station: String, known: Vec<String> },
+    #[error("too many are asking at the same time: try again")]
+    Busy,
+    #[error("no answer within {seconds} s: whether the scan counted is in parceld events")]
+    NoAnswer { seconds: u64 },
+    #[error("the agent failed: {detail}")]
+    Failed { detail: String },
+}

@@ -1,0 +1,185 @@
+//! The doctor: looks at everything that the agent needs, one check each, and says how to mend what is wrong.
+//!
+//! It changes nothing and needs no running agent; where one runs, it is asked instead of disturbed. Checks run beside
+//! each other, and one that hangs is reported as such: a name server that says nothing must not hide a full disk.
+
+mod broker;
+mod scanner;
+mod storage;
+mod time;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::control::{self, Client, Unreached};
+use crate::report::{self, Report};
+use serde::Serialize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub check: String,
+    pub outcome: Outcome,
+    /// What was found, in a sentence.
+    pub found: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+/// How a check ended, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Ok,
+    /// Could not be looked at; that alone is no fault.
+    Skipped,
+    Warning,
+    Error,
+}
+
+/// The agent answers at once or not at all.
+const AGENT_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+
+/// All checks together, the agent's answer included; the whole stays below ten seconds.
+const CHECKS_DONE_WITHIN: Duration = Duration::from_secs(9);
+
+type Probe = Box<dyn FnOnce() -> Check + Send>;
+
+/// Looks at everything that the configuration at `path` names; at most ten seconds.
+#[must_use]
+pub fn examine(path: &Path, clock: Clock) -> Vec<Check> {
+    let config = match config::load(path) {
+        Ok(config) => Arc::new(config),
+        Err(error) => return vec![unusable(&error)],
+    };
+    let found = format!(
+        "{}: site {}, {} stations, {} scanners",
+        path.display(),
+        config.site.id,
+        config.stations.len(),
+        config.scanners.len()
+    );
+    let (agent, report) = ask_agent(&config);
+    let probes = probes(&config, report.map(Arc::new).as_ref(), clock);
+    let mut checks = vec![Check::new("configuration", Outcome::Ok, found), agent];
+    checks.extend(run(probes, clock));
+    checks
+}
+
+/// The worst of `checks`.
+#[must_use]
+pub fn worst(checks: &[Check]) -> Outcome {
+    checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Ok)
+}
+
+impl Check {
+    fn new(check: impl Into<String>, outcome: Outcome, found: impl Into<String>) -> Self {
+        Self { check: check.into(), outcome, found: found.into(), fix: None }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+}
+
+impl Outcome {
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Skipped => "skipped",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+fn unusable(error: &config::Error) -> Check {
+    Check::new("configuration", Outcome::Error, error.to_string())
+        .fix("mend the file, then try: parceld check-config FILE")
+}
+
+fn ask_agent(config: &Config) -> (Check, Option<Report>) {
+    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
+    let asked =
+        Client::connect(&candidates, &config.site.id, AGENT_ANSWERS_WITHIN).and_then(|mut client| client.status());
+    match asked {
+        Ok(report) => (running(&report), Some(report)),
+        Err(error @ Unreached::NotRunning { .. }) => {
+            let check = Check::new("agent", Outcome::Warning, error.to_string());
+            (check.fix("start it: systemctl start parceld, or parceld run --config FILE"), None)
+        }
+        Err(error @ Unreached::NotAllowed { .. }) => {
+            let check = Check::new("agent", Outcome::Warning, error.to_string());
+            (check.fix("run the doctor as root or as the agent's user"), None)
+        }
+        Err(error) => {
+            let check = Check::new("agent", Outcome::Error, error.to_string());
+            (check.fix("look at its log: journalctl -u parceld; restart it if it hangs"), None)
+        }
+    }
+}
+
+fn running(report: &Report) -> Check {
+    let verdict = &report.verdict;
+    let found = format!("parceld {} runs: {}", report.version, verdict.what);
+    match verdict.state {
+        report::State::Well => Check::new("agent", Outcome::Ok, found),
+        report::State::Attention | report::State::Stopped => {
+            let outcome = if verdict.state == report::State::Stopped { Outcome::Error } else { Outcome::Warning };
+            Check::new("agent", outcome, format!("{found}. {}", verdict.reason)).fix("parceld status tells what to do")
+        }
+    }
+}
+
+fn probes(config: &Arc<Config>, report: Option<&Arc<Report>>, clock: Clock) -> Vec<(String, Probe)> {
+    let mut probes: Vec<(String, Probe)> = Vec::new();
+    let mut add = |name: &str, probe: fn(&Config, Option<&Report>, Clock) -> Check| {
+        let (config, report) = (Arc::clone(config), report.cloned());
+        probes.push((name.to_owned(), Box::new(move || probe(&config, report.as_deref(), clock))));
+    };
+    add("storage", |config, report, _| storage::directory(&config.storage.path, report.is_some()));
+    add("database", |config, report, _| storage::database(&config.storage.path, report.is_some()));
+    add("broker", |config, _, _| broker::network(&config.broker.url));
+    add("login", |_, report, _| broker::login(report));
+    add("receipts", broker::receipts);
+    add("clock", |_, _, clock| time::check(clock.now().trusted));
+    for scanner in config.scanners.clone() {
+        let report = report.cloned();
+        let name = format!("scanner {}", scanner.id);
+        probes.push((name, Box::new(move || scanner::check(&scanner, report.as_deref()))));
+    }
+    probes
+}
+
+/// Runs every probe on a thread of its own; what isn't back in time is left behind.
+fn run(probes: Vec<(String, Probe)>, clock: Clock) -> Vec<Check> {
+    let names: Vec<String> = probes.iter().map(|(name, _)| name.clone()).collect();
+    let (done, results) = mpsc::channel();
+    for (index, (_, probe)) in probes.into_iter().enumerate() {
+        let done = done.clone();
+        let started = std::thread::Builder::new().name("doctor".into()).spawn(move || done.send((index, probe())));
+        if let Err(error) = started {
+            tracing::debug!(%error, "a check could not be started");
+        }
+    }
+    drop(done);
+    let mut checks: Vec<Option<Check>> = vec![None; names.len()];
+    while let Some(left) = CHECKS_DONE_WITHIN.checked_sub(clock.now().since_start)
+        && let Ok((index, check)) = results.recv_timeout(left)
+    {
+        checks[index] = Some(check);
+    }
+    checks.into_iter().zip(names).map(|(check, name)| check.unwrap_or_else(|| hung(name))).collect()
+}
+
+fn hung(name: String) -> Check {
+    Check::new(name, Outcome::Warning, "did not finish in time").fix("try again; if it stays so, this part hangs")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+use super::*;
+use crate::report::Language;
+use crate::report::tests::{Running, facts, wreck};
+use std::sync::mpsc;
+
+#[test]
+fn the_worst_check_counts() {
+    let checks = [Outcome::Ok, Outcome::Skipped, Outcome::Warning].map(|outcome| Check::new("x", outcome, ""));
+    assert_eq!(worst(&checks), Outcome::Warning);
+    assert_eq!(worst(&[]), Outcome::Ok);
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_the_only_finding() {
+    let checks = examine(Path::new("/nowhere/parceld.toml"), Clock::start());
+    assert_eq!(checks.len(), 1);
+    assert_eq!(checks[0].outcome, Outcome::Error);
+    assert!(checks[0].found.contains("there is no such file"), "{checks:?}");
+}
+
+#[test]
+fn a_check_that_panics_hides_no_other() {
+    let broken: Probe = Box::new(|| panic!("on purpose"));
+    let whole: Probe = Box::new(|| Check::new("whole", Outcome::Ok, "fine"));
+    let checks = run(vec![("broken".into(), broken), ("whole".into(), whole)], Clock::start());
+    assert_eq!(checks[0].found, "did not finish in time");
+    assert_eq!(checks[1].outcome, Outcome::Ok);
+}
+
+#[test]
+fn what_the_agent_says_of_itself_weighs_as_much() {
+    for (facts, outcome) in [(facts(), Outcome::Ok), (wreck(), Outcome::Error)] {
+        assert_eq!(running(&Report::new(&facts, Language::English)).outcome, outcome);
+    }
+}
+
+#[tokio::test]
+async fn looks_at_everything_that_the_configuration_names() {
+    let agent = Running::new();
+    let path = agent.directory.join("parceld.toml");
+    let text = format!(
+        "[site]\nid = \"sthlm-03\"\ntimezone = \"Europe/Stockholm\"\ngs1_company_prefix = \"7312345\"\n\
+         [storage]\npath = \"{}\"\n[broker]\nurl = \"mqtt://127.0.0.1:1\"\n\
+         [[station]]\nid = \"bench-1\"\n[[scanner]]\nid = \"hand\"\nstation = \"bench-1\"\nport = \"/dev/nowhere\"\n",
+        agent.database().display()
+    );
+    std::fs::write(&path, text).unwrap();
+    let (done, checks) = mpsc::channel();
+    std::thread::spawn(move || done.send(examine(&path, Clock::start())));
+    let checks = checks.recv_timeout(Duration::from_secs(30)).unwrap();
+    let outcome = |name: &str| checks.iter().find(|check| check.check == name).map(|check| check.outcome);
+    for (name, expected) in [
+        ("configuration", Outcome::Ok),
+        ("agent", Outcome::Warning),
+        ("database", Outcome::Ok),
+        ("receipts", Outcome::Ok),
+        ("broker", Outcome::Error),
+        ("login", Outcome::Skipped),
+        ("scanner hand", Outcome::Error),
+    ] {
+        assert_eq!(outcome(name), Some(expected), "{name}: {checks:#?}");
+    }
+    assert!(outcome("storage").is_some() && outcome("clock").is_some());
+}

@@ -1,0 +1,55 @@
+// Keeps the page current. Parts that are the same stay untouched, so that a selection or an opened card survives.
+"use strict";
+
+const RETRY_MS = 5000;
+const QUIET_MS = 20000;
+const lost = document.querySelector(".lost");
+let quiet;
+
+function heard() {
+  document.body.classList.remove("old");
+  lost.hidden = true;
+  clearTimeout(quiet);
+  quiet = setTimeout(silent, QUIET_MS);
+}
+
+function silent() {
+  document.body.classList.add("old");
+  lost.hidden = false;
+}
+
+function show(html) {
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  update(document.querySelector("main"), fresh.content);
+}
+
+function update(shown, fresh) {
+  const parts = [...fresh.children];
+  const isSameList = parts.length === shown.children.length && parts.every((part, n) => part.id && part.id === shown.children[n].id);
+  if (!isSameList) {
+    shown.replaceChildren(...fresh.childNodes);
+    return;
+  }
+  parts.forEach((part, n) => {
+    const old = shown.children[n];
+    if (old.outerHTML === part.outerHTML) return;
+    old.className = part.className;
+    update(old, part);
+  });
+}
+
+function listen() {
+  const live = new EventSource("/api/v1/live");
+  live.onmessage = (message) => {
+    heard();
+    show(message.data);
+  };
+  live.onerror = () => {
+    silent();
+    if (live.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+  };
+}
+
+document.body.classList.add("scripted");
+listen();

@@ -1,0 +1,143 @@
+//! The page's words, one file per language.
+
+use crate::report::{Language, State};
+
+mod en;
+mod sv;
+
+/// Everything that the page says by itself.
+#[derive(Debug)]
+pub struct Words {
+    /// BCP 47, for the document.
+    pub language: &'static str,
+    pub months: [&'static str; 12],
+    pub thousands: char,
+    pub days: &'static str,
+    pub hours: &'static str,
+    pub live: &'static str,
+    pub lost: &'static str,
+    pub well: &'static str,
+    pub attention: &'static str,
+    pub stopped: &'static str,
+    pub since: &'static str,
+    pub what_to_do: &'static str,
+    pub also: &'static str,
+    pub scanners: &'static str,
+    pub connected: &'static str,
+    pub reads: &'static str,
+    pub unreadable: &'static str,
+    pub last_scan: &'static str,
+    pub gone: &'static str,
+    pub opening: &'static str,
+    pub never: &'static str,
+    pub storage: &'static str,
+    pub saves: &'static str,
+    pub saves_not: &'static str,
+    pub each_scan: &'static str,
+    pub head: &'static str,
+    pub not_saved: &'static str,
+    pub backlog: &'static str,
+    pub waiting: &'static str,
+    pub oldest: &'static str,
+    pub sent: &'static str,
+    pub received: &'static str,
+    pub last_receipt: &'static str,
+    pub no_receipts: &'static str,
+    pub missing_receipts: &'static str,
+    pub no_receipts_expected: &'static str,
+    pub broker: &'static str,
+    pub connection_up: &'static str,
+    pub connection_down: &'static str,
+    pub connecting: &'static str,
+    pub in_flight: &'static str,
+    pub refused: &'static str,
+    pub rewinds: &'static str,
+    pub attempts: &'static str,
+    pub retry: &'static str,
+    pub agent: &'static str,
+    pub running: &'static str,
+    pub clock: &'static str,
+    pub clock_trusted: &'static str,
+    pub clock_untrusted: &'static str,
+    pub quarantine: &'static str,
+    pub empty: &'static str,
+    pub version: &'static str,
+    pub contract: &'static str,
+    pub epoch: &'static str,
+    pub answers: &'static str,
+    pub no_answers: &'static str,
+    pub events: &'static str,
+    pub no_events: &'static str,
+    pub unreadable_events: &'static str,
+    /// Each signal's word in interfaces, and what it is called here.
+    pub signals: [(&'static str, &'static str); 10],
+}
+
+impl Words {
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &en::WORDS,
+            Language::Swedish => &sv::WORDS,
+        }
+    }
+
+    pub fn state(&self, state: State) -> &'static str {
+        match state {
+            State::Well => self.well,
+            State::Attention => self.attention,
+            State::Stopped => self.stopped,
+        }
+    }
+
+    pub fn signal<'w>(&self, word: &'w str) -> &'w str {
+        self.signals.iter().find(|(signal, _)| *signal == word).map_or(word, |(_, called)| called)
+    }
+
+    /// `48,213`
+    pub fn number(&self, number: u64) -> String {
+        let digits = number.to_string();
+        let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+        for (index, digit) in digits.chars().enumerate() {
+            if 0 < index && (digits.len() - index).is_multiple_of(3) {
+                text.push(self.thousands);
+            }
+            text.push(digit);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::signal::Signal;
+
+    #[test]
+    fn every_signal_has_a_word() {
+        let signals = [
+            Signal::Accepted,
+            Signal::Completed,
+            Signal::Opened,
+            Signal::Wrong,
+            Signal::Over,
+            Signal::Already,
+            Signal::Unknown,
+            Signal::Refused,
+            Signal::NotSaved,
+            Signal::Silent,
+        ];
+        for language in [Language::English, Language::Swedish] {
+            for signal in signals {
+                let words = Words::of(language);
+                assert!(words.signals.iter().any(|(word, _)| *word == signal.word()), "{language:?} {signal:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn groups_digits() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_204, "1,204"), (48_213, "48,213"), (1_000_000, "1,000,000")] {
+            assert_eq!(Words::of(Language::English).number(number), text);
+        }
+    }
+}

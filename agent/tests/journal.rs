@@ -1,0 +1,1075 @@
+//! The journal through its front door: jobs in, answers and a file out.
+
+use jiff::Timestamp;
+use parceld::clock::Moment;
+use parceld::contract;
+use parceld::contract::receipt::Receipt;
+use parceld::domain::carrier::{Carrier, Schedule};
+use parceld::domain::code::{Meaning, Scan, Verb};
+use parceld::domain::event::{Event, Kind, Method};
+use parceld::domain::replay::replay;
+use parceld::domain::rules::Rules;
+use parceld::domain::signal::Answer;
+use parceld::domain::station::Mode;
+use parceld::journal::{
+    self, CommandOutcome, Epoch, Job, Journal, NotSaved, Place, ReceiptOutcome, Reply, Stored, Writing,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A generous deadline: nothing here waits for it unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+const KEEP: Duration = Duration::from_secs(3_600);
+
+/// A folder of a test's own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("parceld-journal-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn config(path: &Path) -> journal::Config {
+    let every_day =
+        Schedule { days: [true; 7], at: jiff::civil::Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) };
+    let dhl = Carrier {
+        id: "dhl".into(),
+        name: "DHL".into(),
+        collections: vec![every_day],
+        holidays: Vec::new(),
+        tracking_url: None,
+    };
+    let bounce = Duration::from_millis(150);
+    journal::Config {
+        path: path.into(),
+        rules: Rules {
+            site: "sthlm-03".into(),
+            zone: jiff::tz::TimeZone::UTC,
+            company_prefix: "7350053".into(),
+            carriers: vec![dhl],
+            low_stock: -1_000,
+        },
+        stations: [("bench".into(), Mode::Pack), ("bench-2".into(), Mode::Pack), ("door".into(), Mode::Load)].into(),
+        bounce: [("bench".into(), bounce), ("bench-2".into(), bounce), ("door".into(), bounce)].into(),
+        keep: KEEP,
+        forget_on_puback: false,
+        version: "0.1.0".into(),
+        boot: "boot".into(),
+    }
+}
+
+/// A running journal and a clock of its own.
+struct Site {
+    journal: Journal,
+    writing: Writing,
+    now_ms: u64,
+    commands: u64,
+}
+
+impl Site {
+    fn start(path: &Path) -> Self {
+        let (journal, writing) = journal::open(config(path), at(0)).unwrap();
+        let commands = 1_000_000 * journal.starts();
+        Self { journal, writing, now_ms: 0, commands }
+    }
+
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> T {
+        let (sender, answer) = mpsc::channel();
+        self.journal.submit(job(Box::new(move |answer| drop(sender.send(answer))))).unwrap();
+        answer.recv_timeout(PATIENCE).expect("no answer")
+    }
+
+    /// Scans `code` at `station` a second after the last thing that happened.
+    fn scan(&mut self, station: &str, code: &str) -> String {
+        self.now_ms += 1_000;
+        self.scan_now(station, code)
+    }
+
+    fn scan_now(&self, station: &str, code: &str) -> String {
+        let moment = at(self.now_ms);
+        let (station, scan) = (station.into(), read(station, code, &moment));
+        told(&self.ask(|reply| Job::Scan { station, scan, method: Method::Scan, moment, reply }))
+    }
+
+    fn command(&self, payload: &[u8]) -> Result<CommandOutcome, NotSaved> {
+        let (payload, moment) = (payload.to_vec(), at(self.now_ms));
+        self.ask(|reply| Job::Command { payload, moment, reply })
+    }
+
+    /// Sends a command with an id of its own; the reply's status and reason.
+    fn tell(&mut self, kind: &str, data: Value) -> String {
+        self.commands += 1;
+        let outcome = self.command(&command(&format!("cmd-{}", self.commands), kind, data)).unwrap();
+        status(&outcome)
+    }
+
+    fn put(&mut self, number: u32, lines: &str) -> String {
+        self.tell("order.put", order(number, 1, lines))
+    }
+
+    fn receipt(&self, epoch: Epoch, sequence: u64, at_start: bool) -> ReceiptOutcome {
+        self.try_receipt(epoch, sequence, at_start).unwrap()
+    }
+
+    fn try_receipt(&self, epoch: Epoch, sequence: u64, at_start: bool) -> Result<ReceiptOutcome, NotSaved> {
+        let (receipt, moment) = (Receipt { epoch: epoch.id, sequence }, at(self.now_ms));
+        self.ask(|reply| Job::Receipt { receipt, at_start, moment, reply })
+    }
+
+    fn events(&self) -> Vec<Stored> {
+        self.journal.reader().unwrap().events(0, 100_000).unwrap()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.journal.head().borrow().epoch
+    }
+
+    fn head(&self) -> Place {
+        self.journal.head().borrow().place
+    }
+
+    fn settle(&self) {
+        self.ask(|reply| Job::Barrier { reply });
+    }
+
+    /// The file as a power cut would leave it now, at `copy`.
+    fn copy_to(&self, copy: &Path) {
+        self.settle();
+        for end in ["", "-wal"] {
+            let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+            std::fs::copy(name(self.journal.path()), name(copy)).unwrap();
+        }
+    }
+
+    fn stop_in_order(self) {
+        let (event, moment) = (Event::SiteStopped, at(self.now_ms));
+        self.journal.submit(Job::Record { event, station: None, moment }).unwrap();
+        self.writing.stop();
+    }
+
+    fn stop_without_a_word(self) {
+        self.writing.stop();
+    }
+}
+
+fn at(since_start_ms: u64) -> Moment {
+    let since_start = Duration::from_millis(since_start_ms);
+    Moment { wall: "2026-11-22T08:00:00Z".parse::<Timestamp>().unwrap() + since_start, since_start, trusted: true }
+}
+
+fn read(scanner: &str, code: &str, moment: &Moment) -> Scan {
+    let meaning = match Verb::named(code) {
+        Some(verb) => Meaning::Verb(verb),
+        None if code.len() == 1 => Meaning::Product(code.into()),
+        None => Meaning::Plain,
+    };
+    let (scanner, text) = (scanner.into(), code.as_bytes().into());
+    Scan { scanner, text, meaning, at: moment.wall, since_start: moment.since_start }
+}
+
+/// An answer as tests write it: `accepted 1/3`, `wrong (not_on_order)`.
+fn told(answer: &Answer) -> String {
+    let progress = answer.progress.map(|(done, of)| format!(" {done}/{of}")).unwrap_or_default();
+    let reason = answer.reason.as_ref().map(|reason| format!(" ({})", reason.word())).unwrap_or_default();
+    format!("{}{progress}{reason}", answer.signal.word())
+}
+
+fn command(id: &str, kind: &str, data: Value) -> Vec<u8> {
+    let command =
+        json!({"specversion": "1.0", "id": id, "source": "/p", "type": format!("parceld.{kind}.v1"), "data": data});
+    command.to_string().into_bytes()
+}
+
+/// `2xA 1xB` as an order for DHL.
+fn order(number: u32, revision: u32, lines: &str) -> Value {
+    let line = |text: &str| {
+        let (quantity, letter) = text.split_once('x').unwrap();
+        let quantity: u32 = quantity.parse().unwrap();
+        json!({"line": letter, "sku": letter, "name": letter, "quantity": quantity, "barcodes": [letter]})
+    };
+    let lines: Vec<Value> = lines.split_whitespace().map(line).collect();
+    let id = format!("o-{number}");
+    json!({
+        "id": id, "number": number.to_string(), "revision": revision, "lines": lines,
+        "delivery": "carrier", "carrier": "dhl", "notify": {"customer": "c-1", "channels": ["email"]},
+    })
+}
+
+fn status(outcome: &CommandOutcome) -> String {
+    let reply: Value = serde_json::from_str(outcome.reply.as_deref().unwrap()).unwrap();
+    let (status, reason) = (&reply["data"]["status"], &reply["data"]["reason"]);
+    match reason.as_str() {
+        Some(reason) => format!("{} ({reason})", status.as_str().unwrap()),
+        None => status.as_str().unwrap().to_owned(),
+    }
+}
+
+fn decoded(stored: &[Stored]) -> Vec<Event> {
+    stored.iter().map(|stored| contract::event::decode(stored.kind, &stored.data).unwrap()).collect()
+}
+
+fn of_kind(stored: &[Stored], kind: Kind) -> usize {
+    stored.iter().filter(|stored| stored.kind == kind).count()
+}
+
+fn ssccs(stored: &[Stored]) -> Vec<String> {
+    let sealed = decoded(stored).into_iter().filter_map(|event| match event {
+        Event::ParcelSealed { sscc, .. } => Some(sscc.to_string()),
+        _ => None,
+    });
+    sealed.collect()
+}
+
+/// Waits until `condition` holds.
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let (_sender, nobody) = mpsc::channel::<()>();
+    for _ in 0..3_000 {
+        if condition() {
+            return;
+        }
+        let _ = nobody.recv_timeout(Duration::from_millis(10));
+    }
+    panic!("never came true: {what}");
+}
+
+fn assert_gapless(stored: &[Stored]) {
+    let places: Vec<Place> = stored.iter().map(|stored| stored.place).collect();
+    assert_eq!(places, (1..=stored.len() as u64).collect::<Vec<_>>(), "places have gaps");
+    let ids: BTreeSet<_> = stored.iter().map(|stored| stored.id).collect();
+    assert_eq!(ids.len(), stored.len(), "an id stands twice");
+}
+
+// I2: the log
+
+#[test]
+fn the_log_has_no_gaps_however_many_ask_at_once() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    for number in 1_000..1_004 {
+        site.put(number, "250xA");
+    }
+    let answers: Vec<Vec<String>> = std::thread::scope(|scope| {
+        let floods = (1_000..1_004).map(|number| {
+            let journal = site.journal.clone();
+            scope.spawn(move || flood(&journal, number))
+        });
+        let floods: Vec<_> = floods.collect();
+        floods.into_iter().map(|flood| flood.join().unwrap()).collect()
+    });
+    for answers in &answers {
+        assert_eq!(answers[0], "opened 0/250");
+        assert_eq!(answers[1], "accepted 1/250");
+        assert_eq!(answers[250], "completed 250/250");
+    }
+    let events = site.events();
+    assert_gapless(&events);
+    assert_eq!(of_kind(&events, Kind::ItemPicked), 1_000);
+    assert_eq!(events.len() as u64, site.head());
+    assert_eq!(ssccs(&events).into_iter().collect::<BTreeSet<_>>().len(), 4);
+}
+
+/// Opens an order at a station of its own and packs it without waiting for answers.
+fn flood(journal: &Journal, number: u64) -> Vec<String> {
+    let (sender, answers) = mpsc::channel();
+    let station = format!("flood-{number}");
+    for n in 0..=250 {
+        let code = if n == 0 { number.to_string() } else { "A".to_owned() };
+        let moment = at(n * 1_000);
+        let scan = read(&station, &code, &moment);
+        let sender = sender.clone();
+        let reply = Box::new(move |answer: Answer| drop(sender.send(told(&answer))));
+        let job = Job::Scan { station: station.as_str().into(), scan, method: Method::Scan, moment, reply };
+        journal.submit(job).unwrap();
+    }
+    (0..=250).map(|_| answers.recv_timeout(PATIENCE).unwrap()).collect()
+}
+
+#[test]
+fn the_log_played_back_is_what_scans_find() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    for (number, lines) in [(1, "2xA 1xB"), (2, "1xB"), (3, "3xC"), (4, "1xA 1xC")] {
+        assert_eq!(site.put(number, lines), "accepted");
+    }
+    for code in ["1", "A", "A", "B", "2", "B", "3", "C", "SEAL", "C", "B", "DONE", "4", "A"] {
+        site.scan("bench", code);
+    }
+    assert_eq!(site.tell("order.put", order(3, 2, "4xC 1xA")), "accepted");
+    assert_eq!(site.tell("order.cancel", json!({"id": "o-4", "revision": 1})), "accepted");
+    site.stop_in_order();
+
+    let mut site = Site::start(&path);
+    let orders = replay(&decoded(&site.events())).unwrap();
+    for order in orders.values() {
+        let (done, of) = order.units();
+        let expected = match order.progress.state.word() {
+            "packed" => "already (finished)".to_owned(),
+            "cancelled" => "refused (cancelled)".to_owned(),
+            _ => format!("opened {done}/{of}"),
+        };
+        assert_eq!(site.scan("bench-2", &order.terms.number), expected, "order {}", order.terms.number);
+    }
+    assert_eq!(orders.len(), 4);
+}
+
+// Starting again
+
+#[test]
+fn a_restart_keeps_what_is_open_at_a_station() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "3xA");
+    assert_eq!(site.scan("bench", "1"), "opened 0/3");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/3");
+    let key = site.journal.site_key().to_vec();
+    site.stop_in_order();
+
+    let mut site = Site::start(&path);
+    assert_eq!(site.scan("bench", "A"), "accepted 2/3");
+    assert_eq!(site.scan("bench-2", "1"), "refused (open_elsewhere)");
+    assert_eq!((site.journal.starts(), site.journal.site_key()), (2, &*key));
+}
+
+#[test]
+fn a_station_that_is_no_longer_configured_gives_its_order_back() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "3xA");
+    assert_eq!(site.scan("bench-2", "1"), "opened 0/3");
+    site.stop_in_order();
+
+    let mut smaller = config(&path);
+    smaller.stations.remove("bench-2");
+    let (journal, writing) = journal::open(smaller, at(0)).unwrap();
+    let mut site = Site { journal, writing, now_ms: 0, commands: 0 };
+    assert_eq!(site.scan("bench", "DONE"), "opened 0/3");
+}
+
+#[test]
+fn after_a_crash_the_last_scan_is_asked_about_once() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "4xA 1xB");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/5");
+    let copy = folder.file("crashed.db");
+    site.copy_to(&copy);
+    site.stop_in_order();
+
+    let mut crashed = Site::start(&copy);
+    assert_eq!(crashed.scan("bench", "A"), "already (perhaps_counted)");
+    assert_eq!(crashed.scan("bench", "A"), "accepted 2/5");
+    let started = crashed.events().into_iter().rfind(|event| event.kind == Kind::SiteStarted);
+    assert!(started.unwrap().data.contains("recovered"));
+    crashed.stop_without_a_word();
+
+    let mut crashed = Site::start(&copy);
+    assert_eq!(crashed.scan("bench", "B"), "accepted 3/5", "another code is no repeat");
+    assert_eq!(crashed.scan("bench", "A"), "accepted 4/5");
+    crashed.stop_without_a_word();
+
+    let mut stopped = Site::start(&path);
+    assert_eq!(stopped.scan("bench", "A"), "accepted 2/5", "an orderly stop leaves no doubt");
+}
+
+#[test]
+fn a_scan_whose_answer_did_not_arrive_is_asked_about_once() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "4xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/4");
+    site.journal.submit(Job::Unanswered { scanner: "bench".into() }).unwrap();
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)");
+    assert_eq!(site.scan("bench", "A"), "accepted 2/4");
+}
+
+#[test]
+fn a_newer_file_is_refused() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    Site::start(&path).stop_in_order();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    conn.execute_batch(&format!("PRAGMA user_version = {}", version + 1)).unwrap();
+    drop(conn);
+    let refused = journal::open(config(&path), at(0)).map(|_| ());
+    assert!(matches!(refused, Err(journal::Error::NewerFile { found, known, .. }) if found == known + 1));
+    assert!(journal::Reader::open(&path).is_err());
+}
+
+#[test]
+fn a_file_in_use_is_refused_until_its_writer_has_ended() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let Site { journal, writing, .. } = Site::start(&path);
+    let refused = journal::open(config(&path), at(0)).map(|_| ());
+    assert!(matches!(refused, Err(journal::Error::Locked { .. })));
+    drop(writing);
+    let refused = journal::open(config(&path), at(0)).map(|_| ());
+    assert!(matches!(refused, Err(journal::Error::Locked { .. })), "the writer still runs");
+    drop(journal);
+    until("the lock is released", || journal::open(config(&path), at(0)).is_ok());
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    std::fs::write(&path, "not a database, ".repeat(1_000)).unwrap();
+    assert!(journal::open(config(&path), at(0)).is_err());
+    assert_eq!(std::fs::read(&path).unwrap().len(), 16_000, "it is left as it was");
+}
+
+// I4: receipts and cursors
+
+#[test]
+fn receipts_move_on_and_never_back() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "9xA");
+    let (epoch, head) = (site.epoch(), site.head());
+    let foreign = Epoch { id: FOREIGN, base: 0 };
+    for (of, sequence, expected) in [
+        (epoch, 1, ReceiptOutcome::Advanced(1)),
+        (epoch, 1, ReceiptOutcome::Repeated(1)),
+        (epoch, head, ReceiptOutcome::Advanced(head)),
+        (epoch, 1, ReceiptOutcome::Older),
+        (epoch, head + 1, ReceiptOutcome::Beyond),
+        (epoch, u64::MAX, ReceiptOutcome::Beyond),
+        (foreign, 1, ReceiptOutcome::OtherEpoch),
+    ] {
+        assert_eq!(site.receipt(of, sequence, false), expected, "{sequence}");
+    }
+    let seen = *site.journal.head().borrow();
+    assert_eq!((seen.sent, seen.received), (head, head), "a receipt ahead of what was sent moves both");
+}
+
+/// An epoch of no file here.
+const FOREIGN: Uuid = Uuid::from_u128(0x0193_5d00_0000_7000_8000_0000_0000_0001);
+
+#[test]
+fn cursors_reach_the_file_without_another_job() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "9xA");
+    let head = site.head();
+    site.journal.submit(Job::Sent { place: head, moment: at(10) }).unwrap();
+    let reader = site.journal.reader().unwrap();
+    until("the cursor is in the file", || reader.cursors().unwrap().sent == head);
+    assert_eq!(reader.cursors().unwrap().received, 0);
+}
+
+#[test]
+fn forgetting_on_acknowledgement_takes_it_for_a_receipt() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let (journal, writing) = journal::open(journal::Config { forget_on_puback: true, ..config(&path) }, at(0)).unwrap();
+    let site = Site { journal, writing, now_ms: 0, commands: 0 };
+    site.journal.submit(Job::Sent { place: 1, moment: at(10) }).unwrap();
+    site.settle();
+    assert_eq!(site.journal.head().borrow().received, 1);
+}
+
+#[test]
+fn an_older_copy_begins_a_new_epoch() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "2xA");
+    site.put(2, "1xB");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let copy = folder.file("copy.db");
+    site.copy_to(&copy);
+    site.scan("bench", "A");
+    site.scan("bench", "2");
+    site.scan("bench", "B");
+    let (epoch, sequence) = (site.epoch(), site.head());
+    let used = ssccs(&site.events());
+    assert_eq!(used.len(), 2);
+    site.stop_in_order();
+
+    let mut site = Site::start(&copy);
+    let found = site.journal.head_at_start();
+    assert_eq!(site.scan("bench-2", "2"), "opened 0/1");
+    let before = site.events();
+    assert_eq!(site.receipt(epoch, sequence, true), ReceiptOutcome::NewEpoch);
+
+    let events = site.events();
+    assert_gapless(&events);
+    let begun = site.epoch();
+    assert_eq!((begun.base, begun.id == epoch.id), (found, false));
+    let first = &events[found as usize];
+    assert_eq!((first.kind, begun.sequence(first.place)), (Kind::SiteStarted, 1));
+    let follows = format!(r#""follows":{{"epoch":"{}","sequence":{found}}}"#, epoch.id);
+    assert!(first.data.contains(&follows), "{}", first.data);
+    let ids = |events: &[Stored]| events.iter().map(|event| event.id).collect::<Vec<_>>();
+    assert_eq!(ids(&before)[..found as usize], ids(&events)[..found as usize]);
+    assert_eq!(ids(&before)[found as usize..], ids(&events)[found as usize + 1..], "the same events, one place on");
+    let seen = *site.journal.head().borrow();
+    assert_eq!((seen.sent, seen.received, seen.place), (found, found, events.len() as u64));
+    assert_eq!(site.receipt(epoch, sequence, true), ReceiptOutcome::OtherEpoch, "the old epoch says no more");
+
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)");
+    assert_eq!(site.scan("bench", "A"), "unknown (unknown_code)", "no order is open any more");
+    assert_eq!(site.scan("bench", "1"), "refused (awaits_platform)");
+    let mut again = order(2, 1, "1xB");
+    again["known"] = json!({
+        "lines": [{"line": "B", "picked": 1, "packed": 1}],
+        "parcels": [{"parcel": 1, "sscc": used[1], "contents": [{"line": "B", "quantity": 1}]}],
+        "packed": true,
+    });
+    assert_eq!(site.tell("order.put", again), "accepted");
+    assert_eq!(site.scan("bench", "2"), "already (finished)");
+    assert_eq!(site.scan("door", &used[1]), "accepted", "the parcel that the copy never had");
+    assert_eq!(site.put(1, "2xA"), "accepted");
+    assert_eq!(site.scan("bench", "1"), "opened 1/2");
+    assert_eq!(site.scan("bench", "A"), "completed 2/2");
+    let given = ssccs(&site.events());
+    assert!(!used.contains(&given[0]), "{given:?} of {used:?}");
+    site.stop_in_order();
+
+    let site = Site::start(&copy);
+    assert_eq!(site.epoch(), begun, "the epoch lasts");
+    assert_eq!(site.receipt(begun, 3, true), ReceiptOutcome::Advanced(found + 3));
+}
+
+// Stock
+
+#[test]
+fn stock_set_as_of_a_place_keeps_the_picks_since() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "9xA 9xB");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let (epoch, counted) = (site.epoch(), site.head());
+    site.scan("bench", "A");
+    site.scan("bench", "B");
+    let place = |sequence: u64| json!({"epoch": epoch.id.to_string(), "sequence": sequence});
+    let items = json!([{"sku": "A", "quantity": 50}, {"sku": "C", "quantity": 7}]);
+    for (as_of, expected) in [
+        (place(site.head() + 1), "rejected (not_kept)"),
+        (json!({"epoch": FOREIGN.to_string(), "sequence": 1}), "rejected (not_kept)"),
+        (place(counted), "accepted"),
+    ] {
+        assert_eq!(site.tell("stock.set", json!({"items": items, "as_of": as_of})), expected);
+    }
+    let adjusted = decoded(&site.events()).into_iter().filter_map(|event| match event {
+        Event::StockAdjusted { sku, delta, stock, .. } => Some((sku.to_string(), delta, stock.on_hand, stock.reserved)),
+        _ => None,
+    });
+    assert_eq!(adjusted.collect::<Vec<_>>(), [("A".to_owned(), 51, 49, 7), ("C".to_owned(), 7, 7, 0)]);
+    let without_a_place = json!({"items": [{"sku": "A", "quantity": 49}]});
+    assert_eq!(site.tell("stock.set", without_a_place), "accepted");
+    assert_eq!(of_kind(&site.events(), Kind::StockAdjusted), 2, "nothing changed, nothing is told");
+}
+
+// I10: commands
+
+#[test]
+fn the_same_command_gets_the_same_reply_and_acts_once() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let site = Site::start(&path);
+    let put = command("cmd-1", "order.put", order(1, 1, "2xA"));
+    let first = site.command(&put).unwrap();
+    assert_eq!(status(&first), "accepted");
+    assert_eq!(site.command(&put).unwrap(), first);
+    let other = command("cmd-1", "order.put", order(2, 1, "2xA"));
+    assert_eq!(site.command(&other).unwrap(), first, "the id is the command");
+    site.stop_in_order();
+    let site = Site::start(&path);
+    assert_eq!(site.command(&put).unwrap(), first);
+    assert_eq!(of_kind(&site.events(), Kind::OrderAccepted), 1);
+}
+
+#[test]
+fn commands_are_answered_in_the_contract_s_words() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    let cancel = |number: u32, revision: u32| json!({"id": format!("o-{number}"), "revision": revision});
+    let epoch = site.epoch().id.to_string();
+    for (kind, data, expected) in [
+        ("order.put", order(1, 2, "1xA"), "accepted"),
+        ("order.put", order(1, 2, "1xA"), "duplicate (duplicate)"),
+        ("order.put", order(1, 1, "1xA"), "rejected (stale)"),
+        ("order.cancel", cancel(1, 1), "rejected (stale)"),
+        ("order.cancel", cancel(1, 2), "accepted"),
+        ("order.cancel", cancel(1, 2), "rejected (cancelled)"),
+        ("order.put", order(1, 3, "1xA"), "rejected (cancelled)"),
+        ("order.cancel", cancel(2, 3), "accepted"),
+        ("order.put", order(2, 3, "1xA"), "rejected (cancelled)"),
+        ("order.put", order(2, 4, "1xA"), "accepted"),
+        ("order.teleport", json!({}), "rejected (unknown_command)"),
+        ("order.put", json!({}), "rejected (unreadable)"),
+        ("events.resend", json!({"epoch": epoch, "from": 99_999}), "rejected (not_kept)"),
+    ] {
+        assert_eq!(site.tell(kind, data.clone()), expected, "{kind} {data}");
+    }
+}
+
+#[test]
+fn an_expired_command_does_nothing() {
+    let folder = Folder::new();
+    let site = Site::start(&folder.file("j.db"));
+    for (id, expires, expected) in
+        [("cmd-1", "2026-11-22T07:59:59Z", "expired"), ("cmd-2", "2026-11-22T08:00:01Z", "accepted")]
+    {
+        let mut late: Value = serde_json::from_slice(&command(id, "catalog.put", json!({"products": []}))).unwrap();
+        late["expirytime"] = json!(expires);
+        assert_eq!(status(&site.command(late.to_string().as_bytes()).unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_resend_goes_back_to_before_its_place() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "1xA");
+    let resend = command("cmd-1", "events.resend", json!({"epoch": site.epoch().id.to_string(), "from": 2}));
+    assert_eq!(site.command(&resend).unwrap().rewind, Some(1));
+    assert_eq!(site.command(&resend).unwrap().rewind, Some(1), "asked again, gone back again");
+}
+
+#[test]
+fn what_can_t_be_read_is_put_aside_and_the_next_is_served() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    for (payload, replied) in [
+        (b"not json".to_vec(), false),
+        (b"not json".to_vec(), false),
+        (vec![b'x'; 200_000], false),
+        (command("cmd-1", "order.put", json!({"id": 7})), true),
+        (command("cmd-2", "order.put", json!({"email": "anna@example.org"})), true),
+        (br#"{"data":{"email":"anna@example.org"}"#.to_vec(), false),
+    ] {
+        assert_eq!(site.command(&payload).unwrap().reply.is_some(), replied);
+    }
+    assert_eq!(site.put(1, "1xA"), "accepted");
+    let kept = site.journal.reader().unwrap().quarantine().unwrap();
+    let rows: Vec<_> = kept.iter().rev().map(|row| (row.reason.as_str(), row.payload.len())).collect();
+    let unreadable = command("cmd-1", "order.put", json!({"id": 7})).len();
+    let expected = [
+        ("unreadable", 8),
+        ("too_large", contract::MESSAGE_BYTES_MAX),
+        ("unreadable", unreadable),
+        ("personal_data", 0),
+        ("personal_data", 0),
+    ];
+    assert_eq!(rows, expected);
+    site.settle();
+    for end in ["", "-wal"] {
+        let bytes = std::fs::read(format!("{}{end}", site.journal.path().display())).unwrap();
+        assert!(!bytes.windows(4).any(|four| four == b"anna"), "personal data is in the file{end}");
+    }
+}
+
+// Retention
+
+#[test]
+fn only_what_is_received_and_old_is_forgotten_and_never_the_head() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "9xA");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let old = site.head();
+    site.now_ms = 2 * 1_000 * KEEP.as_secs();
+    site.scan("bench", "A");
+    let head = site.head();
+    let retain = |site: &Site| site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
+    let first = |site: &Site| site.events()[0].place;
+    assert!(!retain(&site));
+    assert_eq!(first(&site), 1, "nothing is received");
+    assert_eq!(site.receipt(site.epoch(), 2, false), ReceiptOutcome::Advanced(2));
+    retain(&site);
+    assert_eq!(first(&site), 3, "received and old");
+    site.receipt(site.epoch(), head, false);
+    retain(&site);
+    assert_eq!(first(&site), old + 1, "received and new");
+    site.now_ms *= 2;
+    retain(&site);
+    assert_eq!(first(&site), head, "the head stays");
+    assert_eq!(site.scan("bench", "A"), "accepted 3/9", "an open order stays");
+    site.stop_in_order();
+
+    let mut site = Site::start(&path);
+    assert_eq!(site.scan("bench", "A"), "accepted 4/9");
+    let resend = command("cmd-x", "events.resend", json!({"epoch": site.epoch().id.to_string(), "from": 1}));
+    assert_eq!(status(&site.command(&resend).unwrap()), "rejected (not_kept)");
+}
+
+#[test]
+fn time_while_the_agent_is_off_does_not_count() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "9xA");
+    site.now_ms = 900 * KEEP.as_secs();
+    site.stop_in_order();
+    let mut site = Site::start(&path);
+    site.receipt(site.epoch(), site.head(), false);
+    let retain = |site: &Site| site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
+    site.now_ms = 50 * KEEP.as_secs();
+    retain(&site);
+    assert_eq!(site.events()[0].place, 1);
+    site.now_ms = 200 * KEEP.as_secs();
+    retain(&site);
+    assert!(1 < site.events()[0].place);
+}
+
+// Against a model
+
+#[derive(Clone, Debug)]
+enum Step {
+    Scan { station: usize, code: usize },
+    Put { number: usize, more: u32 },
+    Restart,
+}
+
+const STATIONS: [&str; 2] = ["bench", "bench-2"];
+const CODES: [&str; 6] = ["1001", "1002", "A", "B", "X", "CANCEL"];
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => (0..STATIONS.len(), 0..CODES.len()).prop_map(|(station, code)| Step::Scan { station, code }),
+        1 => (0..2usize, 0..3u32).prop_map(|(number, more)| Step::Put { number, more }),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What two benches, two orders and two products are, without events or files.
+#[derive(Default)]
+struct Model {
+    /// Wanted and packed of A and B, by order.
+    orders: BTreeMap<usize, [(u32, u32); 2]>,
+    open: [Option<usize>; 2],
+    picked: [i64; 2],
+}
+
+impl Model {
+    fn scan(&mut self, station: usize, code: usize) -> String {
+        match code {
+            0 | 1 => self.open(station, code),
+            2 | 3 => self.pick(station, code - 2),
+            4 => "unknown (unknown_code)".into(),
+            _ => {
+                self.open[station] = None;
+                "accepted".into()
+            }
+        }
+    }
+
+    fn open(&mut self, station: usize, order: usize) -> String {
+        let (done, of) = self.units(order);
+        if done == of {
+            return "already (finished)".into();
+        }
+        if self.open[1 - station] == Some(order) {
+            return "refused (open_elsewhere)".into();
+        }
+        if self.open[station].is_some_and(|open| open != order && 0 < self.units(open).0) {
+            return "refused (order_open)".into();
+        }
+        self.open[station] = Some(order);
+        format!("opened {done}/{of}")
+    }
+
+    fn pick(&mut self, station: usize, product: usize) -> String {
+        let Some(order) = self.open[station] else {
+            return "refused (no_order_open)".into();
+        };
+        let (wanted, packed) = &mut self.orders.get_mut(&order).unwrap()[product];
+        if wanted == packed {
+            return "over (line_complete)".into();
+        }
+        *packed += 1;
+        self.picked[product] += 1;
+        let (done, of) = self.units(order);
+        if done == of {
+            self.open[station] = None;
+            return format!("completed {done}/{of}");
+        }
+        format!("accepted {done}/{of}")
+    }
+
+    fn units(&self, order: usize) -> (u32, u32) {
+        let lines = &self.orders[&order];
+        (lines.iter().map(|line| line.1).sum(), lines.iter().map(|line| line.0).sum())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_mix_of_scans_commands_and_restarts_adds_up(steps in proptest::collection::vec(step(), 1..80)) {
+        let folder = Folder::new();
+        let path = folder.file("j.db");
+        let mut site = Site::start(&path);
+        let mut model = Model::default();
+        let mut revisions = [1, 1];
+        for number in 0..2 {
+            site.put(1_001 + number, "3xA 2xB");
+            model.orders.insert(number as usize, [(3, 0), (2, 0)]);
+        }
+        site.tell("catalog.put", json!({"products": [
+            {"sku": "A", "name": "A", "barcodes": ["A"]}, {"sku": "B", "name": "B", "barcodes": ["B"]},
+        ]}));
+        for step in &steps {
+            match step {
+                Step::Scan { station, code } => {
+                    let found = site.scan(STATIONS[*station], CODES[*code]);
+                    prop_assert_eq!(found, model.scan(*station, *code), "{:?}", step);
+                }
+                Step::Put { number, more } => {
+                    let (done, of) = model.units(*number);
+                    let lines = model.orders.get_mut(number).unwrap();
+                    revisions[*number] += 1;
+                    let wanted = lines[0].0 + more;
+                    let text = format!("{wanted}xA {}xB", lines[1].0);
+                    let same = *more == 0;
+                    let put = order(1_001 + *number as u32, revisions[*number], &text);
+                    let refused = done == of && !same;
+                    let expected = if refused { "rejected (packed)" } else { "accepted" };
+                    if !refused {
+                        lines[0].0 = wanted;
+                    } else {
+                        revisions[*number] -= 1;
+                    }
+                    prop_assert_eq!(site.tell("order.put", put), expected);
+                }
+                Step::Restart => {
+                    site.stop_in_order();
+                    site = Site::start(&path);
+                }
+            }
+        }
+        let events = site.events();
+        assert_gapless(&events);
+        let played = replay(&decoded(&events)).unwrap();
+        for (order, (done, of)) in (0..2).map(|order| (order, model.units(order))) {
+            let id = format!("o-{}", 1_001 + order);
+            prop_assert_eq!(played[&*id].units(), (done, of));
+        }
+        for (product, picked) in ["A", "B"].into_iter().zip(model.picked) {
+            let reserved: i64 = model.orders.values().map(|lines| {
+                let (wanted, packed) = lines[usize::from(product == "B")];
+                i64::from(wanted - packed)
+            }).sum();
+            site.tell("stock.set", json!({"items": [{"sku": product, "quantity": 1_000}]}));
+            let last = decoded(&site.events()).pop();
+            let Some(Event::StockAdjusted { delta, stock, .. }) = last else {
+                return Err(TestCaseError::fail("stock was not adjusted"));
+            };
+            prop_assert_eq!((delta, stock.reserved), (1_000 + picked, reserved));
+        }
+        site.stop_in_order();
+    }
+}
+
+// I1: a full disk
+
+/// A file system of its own that is soon full, or none where nothing may be mounted.
+struct Small(Folder);
+
+impl Small {
+    fn mount(bytes: u64) -> Option<Self> {
+        let folder = Folder::new();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(&folder.0);
+        match mount.output() {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            Ok(output) => {
+                println!("skipped: nothing can be mounted here: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                println!("skipped: nothing can be mounted here: {error}");
+                None
+            }
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.file(name)
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) -> PathBuf {
+        use std::io::Write;
+        let path = self.file("filler");
+        let mut file = std::fs::File::options().create(true).append(true).open(&path).unwrap();
+        while file.write(&[0; 512]).is_ok_and(|written| 0 < written) {}
+        path
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0.0).output();
+    }
+}
+
+#[test]
+fn on_a_full_disk_green_is_in_the_file_and_red_is_not() {
+    let Some(small) = Small::mount(1 << 20) else {
+        return;
+    };
+    let path = small.file("j.db");
+    let mut site = Site::start(&path);
+    for number in 0..4 {
+        assert_eq!(site.put(2_000 + number, "5000xA"), "accepted");
+        site.scan(&format!("flood-{number}"), &(2_000 + number).to_string());
+    }
+    let (mut green, mut red) = (0, 0);
+    let mut at_ms = 100_000;
+    let storage = site.journal.storage();
+    while red < 100 {
+        let answers = flood_all(&site.journal, &mut at_ms, 200);
+        green += answers.iter().filter(|answer| answer.starts_with("accepted")).count();
+        red += answers.iter().filter(|answer| *answer == "not_saved (storage)").count();
+        assert_eq!(answers.len(), 200);
+    }
+    assert!(matches!(&*storage.borrow(), journal::Storage::Failing { error } if error.contains("full")), "{storage:?}");
+    let in_file = of_kind(&site.events(), Kind::ItemPicked);
+    assert_eq!(in_file, green, "while it is full");
+    let head = site.head();
+    assert_gapless(&site.events());
+    assert_eq!(head, site.events().len() as u64);
+    site.stop_without_a_word();
+
+    let room = Folder::new();
+    let copy = room.file("j.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let wal = small.file("j.db-wal");
+    if wal.exists() {
+        std::fs::copy(&wal, room.file("j.db-wal")).unwrap();
+    }
+    let again = Site::start(&copy);
+    assert_eq!(of_kind(&again.events(), Kind::ItemPicked), green, "opened anew");
+    assert_gapless(&again.events());
+}
+
+/// Scans at four stations without waiting for answers; all of the answers.
+fn flood_all(journal: &Journal, at_ms: &mut u64, count: usize) -> Vec<String> {
+    let (sender, answers) = mpsc::channel();
+    for n in 0..count {
+        *at_ms += 1_000;
+        let (station, moment) = (format!("flood-{}", n % 4), at(*at_ms));
+        let scan = read(&station, "A", &moment);
+        let sender = sender.clone();
+        let reply = Box::new(move |answer: Answer| drop(sender.send(told(&answer))));
+        let job = Job::Scan { station: station.as_str().into(), scan, method: Method::Scan, moment, reply };
+        journal.submit(job).unwrap();
+    }
+    drop(sender);
+    answers.iter().collect()
+}
+
+#[test]
+fn a_full_disk_heals_when_there_is_room_again() {
+    let Some(small) = Small::mount(2 << 20) else {
+        return;
+    };
+    let mut site = Site::start(&small.file("j.db"));
+    site.put(1, "5000xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/5000");
+    let mut filler = small.fill();
+    let mut counted = 1;
+    let mut answer = String::new();
+    for _ in 0..2_000 {
+        answer = site.scan("bench", "A");
+        if !answer.starts_with("accepted") {
+            break;
+        }
+        counted += 1;
+        filler = small.fill();
+    }
+    assert_eq!(answer, "not_saved (storage)");
+    let (epoch, sequence) = (site.epoch(), site.head());
+    assert_eq!(site.scan("bench", "A"), "not_saved (storage)");
+    let put = command("cmd-full", "order.put", order(2, 1, "1xA"));
+    assert_eq!(site.command(&put), Err(NotSaved));
+    assert_eq!(site.try_receipt(epoch, sequence, false), Err(NotSaved));
+    assert_eq!(site.head(), sequence, "nothing was recorded");
+
+    std::fs::remove_file(filler).unwrap();
+    let storage = site.journal.storage();
+    until("the storage is well again without a scan", || *storage.borrow() == journal::Storage::Well);
+    assert_eq!(site.scan("bench", "A"), format!("accepted {}/5000", counted + 1));
+    assert_eq!(status(&site.command(&put).unwrap()), "accepted");
+    assert_eq!(site.receipt(epoch, sequence, false), ReceiptOutcome::Advanced(sequence));
+    assert_gapless(&site.events());
+    assert_eq!(of_kind(&site.events(), Kind::ItemPicked), counted + 1);
+}
+
+#[test]
+fn a_failed_transaction_forgets_neither_bounce_nor_doubt() {
+    let Some(small) = Small::mount(2 << 20) else {
+        return;
+    };
+    let mut site = Site::start(&small.file("j.db"));
+    site.put(1, "5000xA 5000xB");
+    site.put(2, "5000xA 5000xB");
+    site.scan("bench", "1");
+    site.scan("bench-2", "2");
+    site.scan("bench-2", "A");
+    site.journal.submit(Job::Unanswered { scanner: "bench-2".into() }).unwrap();
+    let (mut filler, mut last) = (small.fill(), String::new());
+    for _ in 0..2_000 {
+        last = site.scan("bench", "A");
+        if !last.starts_with("accepted") {
+            break;
+        }
+        filler = small.fill();
+    }
+    assert_eq!(last, "not_saved (storage)");
+    std::fs::remove_file(&filler).unwrap();
+    let accepted = site.scan("bench", "A");
+    assert!(accepted.starts_with("accepted"), "{accepted}");
+    let filler = small.fill();
+    for _ in 0..2_000 {
+        site.commands += 1;
+        let products = json!({"products": [{"sku": "Z", "name": "Z"}]});
+        if site.command(&command(&format!("cmd-{}", site.commands), "catalog.put", products)).is_err() {
+            break;
+        }
+        small.fill();
+    }
+    std::fs::remove_file(&filler).unwrap();
+    let storage = site.journal.storage();
+    until("the storage is well again", || *storage.borrow() == journal::Storage::Well);
+    site.now_ms += 90;
+    assert_eq!(site.scan_now("bench", "A"), "silent", "the same read again is still bounce");
+    assert_eq!(site.scan("bench-2", "A"), "already (perhaps_counted)", "its answer never arrived");
+}

@@ -1,0 +1,207 @@
+//! The figures of a benchmark: one value per round, subject and key; shown are medians.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::machine::Machine;
+use crate::site::Kind;
+use crate::stats::{median, shown};
+
+#[derive(Debug, Default)]
+pub struct Figures {
+    values: BTreeMap<(String, Kind), Vec<f64>>,
+}
+
+/// A line of the table.
+struct Row {
+    key: &'static str,
+    what: &'static str,
+    first_step: Target,
+    aim: Target,
+}
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Target {
+    Most(f64),
+    Least(f64),
+    /// Of the floor with fsync.
+    TimesFloorAtMost(f64),
+    TimesFloorAtLeast(f64),
+    None,
+}
+
+use Target::{Least, Most, None as NoTarget, TimesFloorAtLeast, TimesFloorAtMost};
+
+const ROWS: [Row; 17] = [
+    row(
+        "answer1.p50_ms",
+        "scan → durable answer, 1 scanner, 50/s, p50 ms",
+        TimesFloorAtMost(1.5),
+        TimesFloorAtMost(1.2),
+    ),
+    row("answer1.p99_ms", "… p99 ms", TimesFloorAtMost(2.0), TimesFloorAtMost(1.3)),
+    row("broker8.p50_ms", "scan → broker, 8 scanners, 200/s, p50 ms", TimesFloorAtMost(2.0), TimesFloorAtMost(1.4)),
+    row("broker8.p99_ms", "… p99 ms", TimesFloorAtMost(2.0), TimesFloorAtMost(1.4)),
+    row("broker8.cpu_s_per_10k", "… CPU s per 10,000 events", Most(3.0), Most(1.6)),
+    row("broker8.bytes_per_event", "… bytes written per event", Most(13_000.0), Most(8_000.0)),
+    row(
+        "answers8.per_s",
+        "8 scanners, each waits for its answer, scans per s",
+        TimesFloorAtLeast(2.0),
+        Least(15_000.0),
+    ),
+    row(
+        "flood8.scans_per_s",
+        "8 scanners, 64 scans in flight each, to the broker, scans per s",
+        TimesFloorAtLeast(3.0),
+        Least(30_000.0),
+    ),
+    row("flood8.events_per_s", "… events per s", NoTarget, NoTarget),
+    row("flood8.cpu_s_per_10k", "… CPU s per 10,000 events", Most(0.6), Most(0.3)),
+    row("flood8.bytes_per_event", "… bytes written per event", Most(2_000.0), Most(1_000.0)),
+    row("offline.drain_s", "scans offline → all at the broker in order, s from `online`", Most(3.0), Most(1.0)),
+    row("idle.pss_mb", "idle: memory (PSS), MB", Most(10.0), Most(7.0)),
+    row("idle.wake_ups_per_s", "… wake-ups per s", Most(5.0), Most(3.0)),
+    row("idle.bytes", "… bytes written", Most(0.0), Most(0.0)),
+    row("start.ms", "start → first scan at the broker, ms", Most(60.0), Most(20.0)),
+    row("events_per_scan", "events per scan", NoTarget, NoTarget),
+];
+
+const fn row(key: &'static str, what: &'static str, first_step: Target, aim: Target) -> Row {
+    Row { key, what, first_step, aim }
+}
+
+impl Figures {
+    pub fn add(&mut self, key: &str, kind: Kind, value: f64) {
+        self.values.entry((key.to_owned(), kind)).or_default().push(value);
+    }
+
+    /// The median over the rounds.
+    pub fn median(&self, key: &str, kind: Kind) -> Option<f64> {
+        self.values.get(&(key.to_owned(), kind)).and_then(|values| median(values))
+    }
+
+    /// The tables, in Markdown.
+    pub fn table(&self) -> String {
+        let mut lines = vec![
+            "| what | agent | floor+fsync | floor | agent ÷ floor+fsync | first step | aim |".to_owned(),
+            "|---|---:|---:|---:|---:|---|---|".to_owned(),
+        ];
+        lines.extend(ROWS.iter().filter_map(|row| self.line(row)));
+        lines.extend(self.sizes());
+        lines.extend(self.threads());
+        lines.join("\n")
+    }
+
+    /// Everything, with the value of each round.
+    pub fn json(&self, machine: &Machine) -> Value {
+        let mut by_key: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+        for ((key, kind), rounds) in &self.values {
+            let value = json!({ "median": median(rounds), "rounds": rounds });
+            by_key.entry(key).or_default().insert(kind.name(), value);
+        }
+        json!({ "version": env!("CARGO_PKG_VERSION"), "machine": machine, "figures": by_key })
+    }
+
+    fn line(&self, row: &Row) -> Option<String> {
+        let agent = self.median(row.key, Kind::Agent)?;
+        let [fsync, floor] = [Kind::FloorFsync, Kind::Floor].map(|kind| self.median(row.key, kind));
+        let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), shown);
+        let ratio = fsync.filter(|fsync| 0.0 < *fsync).map(|fsync| agent / fsync);
+        let times = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{} ×", shown(ratio)));
+        let [first_step, aim] = [row.first_step, row.aim].map(|target| target.shown(agent, ratio));
+        Some(format!(
+            "| {} | {} | {} | {} | {times} | {first_step} | {aim} |",
+            row.what,
+            shown(agent),
+            text(fsync),
+            text(floor)
+        ))
+    }
+
+    /// What the measures that run only once were taken of.
+    fn sizes(&self) -> Vec<String> {
+        let agent = |key: &str| self.median(key, Kind::Agent);
+        let mut lines = Vec::new();
+        if let (Some(scans), Some(events), Some(per_s)) =
+            (agent("offline.scans"), agent("offline.events"), agent("offline.stored_per_s"))
+        {
+            let count = |key: &str| shown(agent(key).unwrap_or_default());
+            lines.push(String::new());
+            lines.push(format!(
+                "Offline: {} scans stored at {} per s, {} events; {} out of order, {} repeated. Starts with {} events stored.",
+                shown(scans),
+                shown(per_s),
+                shown(events),
+                count("offline.out_of_order"),
+                count("offline.repeated"),
+                count("start.stored_events"),
+            ));
+        }
+        lines
+    }
+
+    /// Where the processor time goes.
+    fn threads(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for ((key, kind), rounds) in &self.values {
+            let Some((measure, thread)) = key.split_once(".cpu_us_per_scan.") else { continue };
+            if lines.is_empty() {
+                lines.extend(["", "| CPU µs per scan, by thread | | |", "|---|---|---:|"].map(str::to_owned));
+            }
+            let value = median(rounds).unwrap_or_default();
+            lines.push(format!("| {measure} | {}: {thread} | {} |", kind.name(), shown(value)));
+        }
+        lines
+    }
+}
+
+impl Target {
+    fn shown(self, value: f64, ratio: Option<f64>) -> String {
+        let (words, is_met) = match self {
+            Most(limit) => (format!("≤ {}", shown(limit)), value <= limit),
+            Least(limit) => (format!("≥ {}", shown(limit)), limit <= value),
+            TimesFloorAtMost(limit) => (format!("≤ {limit} ×"), ratio.is_some_and(|ratio| ratio <= limit)),
+            TimesFloorAtLeast(limit) => (format!("≥ {limit} ×"), ratio.is_some_and(|ratio| limit <= ratio)),
+            NoTarget => return "–".to_owned(),
+        };
+        format!("{words} {}", if is_met { "✔" } else { "✖" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_medians_beside_their_floors() {
+        let mut figures = Figures::default();
+        for (kind, rounds) in [(Kind::Agent, [0.7, 0.6, 0.9]), (Kind::FloorFsync, [0.5, 0.4, 0.6])] {
+            for value in rounds {
+                figures.add("answer1.p50_ms", kind, value);
+            }
+        }
+        let table = figures.table();
+        let line = table.lines().last().unwrap();
+        assert_eq!(
+            line,
+            "| scan → durable answer, 1 scanner, 50/s, p50 ms | 0.70 | 0.50 | – | 1.40 × | ≤ 1.5 × ✔ | ≤ 1.2 × ✖ |"
+        );
+        assert_eq!(table.lines().count(), 3);
+    }
+
+    #[test]
+    fn says_whether_a_target_is_met() {
+        for (target, value, ratio, expected) in [
+            (Most(3.0), 3.0, None, "≤ 3.00 ✔"),
+            (Least(15_000.0), 9.0, None, "≥ 15,000 ✖"),
+            (TimesFloorAtLeast(2.0), 9.0, Some(2.5), "≥ 2 × ✔"),
+            (TimesFloorAtMost(1.5), 9.0, None, "≤ 1.5 × ✖"),
+            (NoTarget, 9.0, None, "–"),
+        ] {
+            assert_eq!(target.shown(value, ratio), expected);
+        }
+    }
+}

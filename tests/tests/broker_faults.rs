@@ -1,0 +1,93 @@
+//! The broker fails in every way that it knows; nothing is lost, and order is kept.
+
+use parceld_tests::goods::{gtin, order};
+use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
+use parceld_tests::wait;
+use serde_json::Value;
+
+const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
+
+fn picks(events: &[Value]) -> Vec<&Value> {
+    events.iter().filter(|event| event["type"] == "parceld.pick.item_picked.v1").collect()
+}
+
+fn impatient(broker: Broker) -> Site {
+    Site::with(broker, |setup| setup.set("sync.receipt_timeout", "3s"))
+}
+
+/// Puts one order with so many units of each of the four products and opens it at the first bench.
+fn open_order(site: &mut Site, units_each: u32) {
+    let lines: Vec<String> = LETTERS.iter().map(|letter| format!("{units_each}x{letter}")).collect();
+    site.platform.put_order(SITE, &order("o1", "dhl", &lines.join(" ")));
+    site.until_accepted(1);
+    site.scan(0, "O1");
+}
+
+fn scan_units(site: &mut Site, count: usize) {
+    for index in 0..count {
+        site.scan(0, &gtin(LETTERS[index % LETTERS.len()]));
+    }
+}
+
+#[test]
+fn two_thousand_scans_without_a_broker_arrive_in_order_afterwards() {
+    let mut site = impatient(Broker::mosquitto());
+    open_order(&mut site, 500);
+    site.until_synced();
+    site.broker.kill9();
+    scan_units(&mut site, 2_000);
+    wait::until("the agent says that its broker is away", PATIENCE, || {
+        (site.agent.status()["verdict"]["state"] == "attention").then_some(())
+    });
+    site.broker.restart();
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    let codes: Vec<&str> = picks(&events).iter().filter_map(|event| event["data"]["sku"].as_str()).collect();
+    assert_eq!(codes.len(), 2_000);
+    assert!(
+        codes
+            .iter()
+            .zip(["SKU-A", "SKU-B", "SKU-C", "SKU-D"].iter().cycle())
+            .all(|(picked, scanned)| picked == scanned)
+    );
+}
+
+#[test]
+fn what_a_broker_acknowledged_and_lost_arrives_by_receipts() {
+    let mut site = impatient(Broker::mosquitto());
+    open_order(&mut site, 50);
+    site.until_received();
+    site.platform.process().pause();
+    scan_units(&mut site, 40);
+    wait::until("the broker has acknowledged everything", PATIENCE, || {
+        let status = site.agent.status();
+        (status["log"]["sent"] == status["log"]["head"]).then_some(())
+    });
+    site.broker.kill9();
+    site.platform.process().resume();
+    site.broker.restart();
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    assert_eq!(picks(&events).len(), 40);
+}
+
+#[test]
+fn orders_arrive_although_the_broker_died_with_them_in_its_queue() {
+    let mut site = impatient(Broker::mosquitto());
+    site.until_synced();
+    site.agent.process().pause();
+    for index in 0..20 {
+        site.platform.put_order(SITE, &order(&format!("o{index}"), "dhl", "1xA"));
+    }
+    site.broker.kill9();
+    site.agent.process().resume();
+    site.broker.restart();
+    site.until_accepted(20);
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    let accepted = events.iter().filter(|event| event["type"] == "parceld.order.accepted.v1").count();
+    assert_eq!(accepted, 20, "each once, however often its command came");
+}

@@ -1,0 +1,149 @@
+//! The storage is full in the middle of the work: green is only what is in the file, and red is nothing that is.
+
+use parceld_tests::disk::SmallDisk;
+use parceld_tests::goods::{gtin, order};
+use parceld_tests::scanner::VirtualScanner;
+use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
+use parceld_tests::{http, wait};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// Room for the database and its log, and for some hundred scans.
+const DISK_MEBIBYTES: u32 = 8;
+/// More units than are scanned while the disk fills up and is freed again.
+const UNITS: u32 = 10_000;
+/// Scans of each kind that every scanner has to see.
+const ENOUGH: usize = 20;
+
+/// Answers that one scanner got so far.
+#[derive(Default)]
+struct Seen {
+    green: AtomicUsize,
+    red: AtomicUsize,
+}
+
+#[test]
+fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
+    let Some(disk) = SmallDisk::mount(DISK_MEBIBYTES) else { return };
+    let database = disk.path().join("parceld.db");
+    let path = database.to_string_lossy().into_owned();
+    let mut site = Site::with(Broker::mosquitto(), |setup| setup.set("storage.path", path));
+    site.platform.put_order(SITE, &order("o1", "dhl", &format!("{UNITS}xA")));
+    site.until_accepted(1);
+    site.scan(0, "O1");
+
+    let (stop, seen) = (AtomicBool::new(false), [Seen::default(), Seen::default()]);
+    let until_each = |what: &str, count: fn(&Seen) -> &AtomicUsize| {
+        let before = seen.each_ref().map(|seen| count(seen).load(Ordering::Relaxed));
+        let has_enough = |(seen, before): (&Seen, usize)| before + ENOUGH <= count(seen).load(Ordering::Relaxed);
+        wait::until(what, PATIENCE, || seen.iter().zip(before).all(has_enough).then_some(()));
+    };
+    let (agent, process) = (&site.agent, site.agent.process().pid());
+    let (one, others) = site.scanners.split_at_mut(1);
+    let (units, [saved, unsaved]) = thread::scope(|both| {
+        let picker = both.spawn(|| pick(&mut one[0], &stop, &seen[0]));
+        let reader = both.spawn(|| read(&mut others[0], &stop, &seen[1]));
+        until_each("green answers", |seen| &seen.green);
+        disk.fill();
+        until_each("red answers", |seen| &seen.red);
+        until_verdict(agent, "stopped");
+        assert_eq!(http::get(&format!("{}/readyz", agent.url())).expect("the page answers").status, 503);
+        disk.free();
+        until_each("green answers after there is room again", |seen| &seen.green);
+        stop.store(true, Ordering::Relaxed);
+        (picker.join().expect("staff go home"), reader.join().expect("staff go home"))
+    });
+
+    until_verdict(agent, "well");
+    assert_eq!(site.agent.process().pid(), process);
+    let in_file = Events::of(&database);
+    assert_eq!(in_file.units, units, "units that were green");
+    assert_eq!(in_file.refused, saved, "codes that were answered as stored");
+    assert!(in_file.refused.is_disjoint(&unsaved), "codes that were answered as not saved");
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    assert_eq!(Events::told(&events), in_file, "the platform's and the file's");
+}
+
+/// Scans unit after unit of the open order; returns how many were green.
+fn pick(scanner: &mut VirtualScanner, stop: &AtomicBool, seen: &Seen) -> usize {
+    let code = gtin('A');
+    while !stop.load(Ordering::Relaxed) {
+        scan(scanner, &code, seen);
+    }
+    seen.green.load(Ordering::Relaxed)
+}
+
+/// Scans codes that nobody knows, each once; returns those that were stored, and those that were not.
+fn read(scanner: &mut VirtualScanner, stop: &AtomicBool, seen: &Seen) -> [BTreeSet<String>; 2] {
+    let (mut saved, mut unsaved) = (BTreeSet::new(), BTreeSet::new());
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let code = format!("nobody-knows-{number}");
+        let codes = if scan(scanner, &code, seen) { &mut saved } else { &mut unsaved };
+        codes.insert(code);
+    }
+    [saved, unsaved]
+}
+
+fn scan(scanner: &mut VirtualScanner, code: &str, seen: &Seen) -> bool {
+    let answer = scanner.scan(code);
+    let count = if answer.recorded { &seen.green } else { &seen.red };
+    count.fetch_add(1, Ordering::Relaxed);
+    answer.recorded
+}
+
+fn until_verdict(agent: &parceld_tests::agent::Agent, state: &str) {
+    wait::until(&format!("the verdict {state}"), wait::GENEROUS, || {
+        (agent.status()["verdict"]["state"] == state).then_some(())
+    });
+}
+
+/// What became of the scans.
+#[derive(Debug, PartialEq, Eq)]
+struct Events {
+    units: usize,
+    refused: BTreeSet<String>,
+}
+
+impl Events {
+    /// As the file has them, read by somebody else.
+    fn of(database: &Path) -> Events {
+        let file = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("the file opens");
+        let mut rows = file.prepare("SELECT kind, data ->> 'code' FROM events").expect("the file is whole");
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("the file is whole");
+        Events::from_rows(rows.map(|row| row.expect("the file is whole")))
+    }
+
+    /// As the platform was told of them.
+    fn told(events: &[Value]) -> Events {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let kind = |event: &Value| {
+            let kind = event["type"].as_str().expect("an event has its type");
+            kind.trim_start_matches("parceld.").trim_end_matches(".v1").to_owned()
+        };
+        Events::from_rows(events.iter().map(|event| (kind(event), text(&event["data"]["code"]))))
+    }
+
+    fn from_rows(rows: impl Iterator<Item = (String, Option<String>)>) -> Events {
+        let mut events = Events { units: 0, refused: BTreeSet::new() };
+        for (kind, code) in rows {
+            match kind.as_str() {
+                "pick.item_picked" => events.units += 1,
+                "site.scan_refused" => {
+                    let code = code.expect("a refused scan has its code");
+                    assert!(events.refused.insert(code.clone()), "{code} stands twice");
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+}
