@@ -337,12 +337,18 @@ impl Desk<'_> {
              WHERE site = ?1 AND id = ?2 AND state = 'packed'",
             params![self.site, data.order.id, self.time],
         )?;
-        if let Some(key) = &data.key {
-            self.run(
+        match &data.key {
+            Some(key) => self.run(
                 "UPDATE dispatches SET state = 'fulfilled' WHERE site = ?1 AND key = ?2 AND state = 'open'",
                 params![self.site, key],
-            )?;
-        }
+            )?,
+            // The site knows of the parcel only from here, since its database turned out to be an older copy.
+            None => self.run(
+                "UPDATE dispatches SET state = 'fulfilled'
+                 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open'",
+                params![self.site, data.order.id, data.parcel],
+            )?,
+        };
         Ok(())
     }
 

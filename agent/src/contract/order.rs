@@ -210,7 +210,7 @@ impl WireLine {
             sku: line.sku.to_string(),
             name: line.name.as_ref().to_owned(),
             quantity: line.quantity,
-            barcodes: line.codes.iter().map(|code| code.to_string()).collect(),
+            barcodes: line.codes.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -183,6 +183,8 @@ impl Shelf {
     }
 
     /// Writes the order as it is now: its terms where they are new, its progress and its parcels where they moved.
+    ///
+    /// Most scans only change the body: naming an indexed column would touch the index's page too.
     pub fn save_order(&mut self, conn: &Connection, order: &Order, uptime_s: u64) -> Result<(), Error> {
         let before = self.order_by_id(conn, &order.terms.id)?;
         let key = match self.keys.get(&order.terms.id) {
@@ -198,19 +200,18 @@ impl Shelf {
                 row::terms(&order.terms)?
             ])?;
         }
-        let closed_s = order.progress.state.is_closed().then_some(uptime_s);
-        conn.prepare_cached(
-            "INSERT INTO progress (key, state, urgency, closed_s, body) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (key) DO UPDATE SET state = excluded.state, urgency = excluded.urgency,
-             closed_s = excluded.closed_s, body = excluded.body",
-        )?
-        .execute(params![
-            key,
-            order.progress.state as i64,
-            urgency(order),
-            closed_s,
-            row::progress(&order.progress)?
-        ])?;
+        let body = row::progress(&order.progress)?;
+        let same_place =
+            |before: &Order| before.progress.state == order.progress.state && urgency(before) == urgency(order);
+        if before.as_ref().is_some_and(same_place) {
+            conn.prepare_cached("UPDATE progress SET body = ?2 WHERE key = ?1")?.execute(params![key, body])?;
+        } else {
+            let closed_s = order.progress.state.is_closed().then_some(uptime_s);
+            conn.prepare_cached(
+                "INSERT OR REPLACE INTO progress (key, state, urgency, closed_s, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![key, order.progress.state as i64, urgency(order), closed_s, body])?;
+        }
         save_parcels(conn, key, before.as_ref(), order)?;
         self.remember(key, order);
         Ok(())
@@ -395,5 +396,5 @@ fn save_parcels(conn: &Connection, key: i64, before: Option<&Order>, order: &Ord
 
 /// An order without a promise is less urgent than any with one.
 fn urgency(order: &Order) -> i64 {
-    order.terms.promise.ship_by.map_or(i64::MAX, |ship_by| ship_by.as_microsecond())
+    order.terms.promise.ship_by.map_or(i64::MAX, jiff::Timestamp::as_microsecond)
 }

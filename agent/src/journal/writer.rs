@@ -56,7 +56,7 @@ impl Writer {
                 }
                 Err(()) => break,
             }
-            let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop { .. }));
+            let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop));
             while batch.len() < BATCH_JOBS_MAX
                 && !stops(batch.last())
                 && let Ok(job) = queue.try_recv()

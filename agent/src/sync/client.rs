@@ -86,6 +86,8 @@ enum Answered {
 struct Heard {
     receipt: Receipt,
     retained: bool,
+    /// Sent since we said that we are here.
+    fresh: bool,
 }
 
 /// Runs one connection until it ends.
@@ -429,7 +431,9 @@ impl<'a> Work<'a> {
         match Receipt::parse(&publish.payload) {
             Ok(receipt) => {
                 let at_start = !self.shared.has_sent;
-                let heard = Heard { receipt, retained: publish.retain };
+                // What the broker kept for us, as the topic's last receipt or in our session, comes before our `online`.
+                let fresh = !publish.retain && matches!(self.stage, Stage::Arriving | Stage::Sending);
+                let heard = Heard { receipt, retained: publish.retain, fresh };
                 let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
                 self.receipts_asked += 1;
                 Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
@@ -481,9 +485,12 @@ impl<'a> Work<'a> {
     }
 
     fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
-        let Heard { receipt, retained } = heard;
+        let Heard { receipt, retained, fresh } = heard;
         let moment = self.shared.clock.now();
         let now = moment.since_start;
+        if fresh && outcome.is_ok() {
+            self.shared.plan.platform_spoke();
+        }
         match outcome {
             Ok(ReceiptOutcome::Advanced(place)) => {
                 self.shared.plan.received(place, now);
@@ -546,7 +553,7 @@ impl<'a> Work<'a> {
             let properties = PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
             self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
             self.shared.plan.handed(stored.place);
-            self.shared.has_sent = true;
+            self.shared.has_sent |= self.shared.journal.head_at_start() < stored.place;
         }
         Ok(())
     }

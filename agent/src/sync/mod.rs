@@ -143,7 +143,8 @@ struct Shared {
     told: (Place, Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
-    /// Whether this process has published any event: before it, a receipt beyond the head tells of an old copy.
+    /// Whether this process has published any event of its own: before it, a receipt beyond the head that it found tells
+    /// of an old copy.
     has_sent: bool,
 }
 

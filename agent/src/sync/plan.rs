@@ -3,7 +3,8 @@
 //! The broker's acknowledgement moves `sent`, the platform's receipt moves `received`; only the second one lets an
 //! event be forgotten. Sending goes back to `received` when a receipt repeats although more was acknowledged, when
 //! receipts stand still, or when the broker says that nobody listens; then one window goes out as a probe, and the
-//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window.
+//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window. One that
+//! did is heard first in each life of the agent: the file may be an older copy, whose places are taken.
 
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Plan {
     handed: u64,
     in_flight: usize,
     receipts_known: bool,
+    /// The platform sent receipts in an earlier life of the agent and has said nothing in this one.
+    platform_silent: bool,
     /// Receipts stood still: only one window beyond `received` until they move.
     probing: bool,
     /// Sending waits to go back to here until nothing is in flight.
@@ -66,6 +69,7 @@ impl Plan {
             handed: sent,
             in_flight: 0,
             receipts_known: 0 < received,
+            platform_silent: limits.receipts_expected && 0 < received,
             probing: false,
             rewind_to: None,
             progress_at: Duration::ZERO,
@@ -99,14 +103,14 @@ impl Plan {
     pub fn restarted_at(&mut self, base: u64, head: u64, now: Duration) {
         let rewinds = self.rewinds;
         let window = self.window;
-        *self = Self { receipts_known: true, rewinds, window, ..Self::new(self.limits, head, base, base) };
+        *self = Self { receipts_known: true, platform_silent: false, rewinds, window, ..Self::new(self.limits, head, base, base) };
         self.progress_at = now;
     }
 
     /// After which place, and how many events, may be handed to the client now.
     #[must_use]
     pub fn room(&self) -> Option<(u64, usize)> {
-        if self.rewind_to.is_some() {
+        if self.rewind_to.is_some() || self.platform_silent {
             return None;
         }
         let window = self.window.saturating_sub(self.in_flight);
@@ -141,6 +145,11 @@ impl Plan {
     /// receipts are overdue or the platform says where it stands.
     pub fn unheard(&mut self) {
         self.probing = self.limits.receipts_expected;
+    }
+
+    /// A receipt came that the platform sent just now: what it says of this file is known.
+    pub fn platform_spoke(&mut self) {
+        self.platform_silent = false;
     }
 
     /// A receipt moved `received`.
@@ -179,6 +188,7 @@ impl Plan {
     pub fn tick(&mut self, now: Duration) -> bool {
         let due = self.overdue_at().is_some_and(|at| at <= now);
         if due {
+            self.platform_silent = false;
             self.probing = true;
             self.patience = self.patience.saturating_mul(2).min(PATIENCE_MAX);
             self.rewind_to.get_or_insert(self.received);
@@ -190,8 +200,8 @@ impl Plan {
     /// When receipts will have stood still for too long.
     #[must_use]
     pub fn overdue_at(&self) -> Option<Duration> {
-        let waiting = self.limits.receipts_expected && self.received < self.sent && self.rewind_to.is_none();
-        waiting.then(|| self.progress_at.saturating_add(self.patience))
+        let waits = self.platform_silent || (self.limits.receipts_expected && self.received < self.sent);
+        (waits && self.rewind_to.is_none()).then(|| self.progress_at.saturating_add(self.patience))
     }
 
     /// Since when receipts stand still although a whole patience has passed.
@@ -247,6 +257,7 @@ mod tests {
                 }),
                 "ack" => plan.acknowledged(number(), now),
                 "receipt" => plan.received(number(), now),
+                "spoke" => plan.platform_spoke(),
                 "repeat" => plan.repeated(now),
                 "unheard" => plan.unheard(),
                 "back" => plan.asked_back(number(), now),
@@ -275,6 +286,7 @@ mod tests {
             10,
             10,
             "0 connected
+             0 spoke
              0 room 10+4
              0 hand 4
              0 room none
@@ -331,11 +343,41 @@ mod tests {
             0,
             1,
             "0 connected
+             0 spoke
              0 hand 4
              0 ack 2
              0 ack 3
              1 connected
              1 room 3+4",
+        );
+    }
+
+    #[test]
+    fn hears_the_platform_before_it_sends_anything_in_a_new_life() {
+        check(
+            limits(4, 500),
+            100,
+            30,
+            20,
+            "0 connected
+             0 room none
+             59 tick
+             59 room none
+             59 connected
+             118 tick
+             118 receipt 25
+             118 room none
+             118 spoke
+             118 room 30+4",
+        );
+        check(
+            limits(4, 500),
+            100,
+            30,
+            20,
+            "0 connected
+             60 tick
+             60 room 20+4",
         );
     }
 
@@ -347,6 +389,7 @@ mod tests {
             5,
             5,
             "0 connected
+             0 spoke
              0 hand 2
              0 ack 6
              0 repeat
@@ -374,6 +417,7 @@ mod tests {
             5,
             5,
             "0 connected
+             0 spoke
              0 hand 2
              0 unheard
              0 ack 6

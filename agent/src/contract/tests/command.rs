@@ -18,7 +18,9 @@ fn put(patch: Value) -> Value {
 }
 
 fn command(kind: &str, data: Value) -> Value {
-    json!({"specversion": "1.0", "id": "cmd-1", "source": "/platform", "type": kind, "data": data})
+    let mut command = json!({"specversion": "1.0", "id": "cmd-1", "source": "/platform", "type": kind});
+    command["data"] = data;
+    command
 }
 
 /// JSON merge patch (RFC 7386).

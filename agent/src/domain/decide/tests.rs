@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::command::{self, Change, Slot};
 use crate::domain::name::CarrierId;
+use crate::domain::notice::Notice;
 use crate::domain::order::{Delivery, ParcelState};
 use crate::domain::replay::replay;
 use crate::domain::sscc::Sscc;
@@ -491,6 +492,14 @@ fn without_a_trusted_clock_the_courier_is_asked_for_without_a_collection() {
     assert_eq!(found, Some(("o-10042/1/-/1", &None, &None)));
 }
 
+fn notices(log: &[Event]) -> Vec<&Notice> {
+    let notice = log.iter().filter_map(|event| match event {
+        Event::NotificationRequested(notice) => Some(&**notice),
+        _ => None,
+    });
+    notice.collect()
+}
+
 #[test]
 fn the_customer_is_told_at_packed_and_at_hand_over() {
     let site = check_finishing(
@@ -500,11 +509,7 @@ fn the_customer_is_told_at_packed_and_at_hand_over() {
          2000 p1@door → accepted [dispatch.parcel_loaded]
          3000 HANDOVER@door → completed 1/1 [dispatch.handed_over notification.requested order.completed]",
     );
-    let notice = |event| match event {
-        &Event::NotificationRequested(ref notice) => Some(notice),
-        _ => None,
-    };
-    let notices: Vec<_> = site.log.iter().filter_map(notice).collect();
+    let notices = notices(&site.log);
     let rows: Vec<_> = notices.iter().map(|n| (&*n.key, n.parcel, n.replaces.as_deref())).collect();
     let packed = "sthlm-03/o-10042/-/packed/1";
     assert_eq!(rows, [(packed, None, None), ("sthlm-03/o-10042/1/handed_over/1", Some((1, Some(1))), Some(packed))]);

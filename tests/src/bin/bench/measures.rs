@@ -51,10 +51,10 @@ pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Figures> 
 type Take = fn(&mut Measure<'_>, Kind) -> anyhow::Result<()>;
 
 const RATES: [(&str, &[Kind], Take); 4] = [
-    ("answer1", &[Kind::Agent, Kind::FloorFsync], Measure::answer1),
-    ("broker8", &Kind::ALL, Measure::broker8),
-    ("answers8", &[Kind::Agent, Kind::FloorFsync], Measure::answers8),
-    ("flood8", &Kind::ALL, Measure::flood8),
+    ("answer1", &[Kind::Agent, Kind::FloorFsync], |measure, kind| measure.answer1(kind)),
+    ("broker8", &Kind::ALL, |measure, kind| measure.broker8(kind)),
+    ("answers8", &[Kind::Agent, Kind::FloorFsync], |measure, kind| measure.answers8(kind)),
+    ("flood8", &Kind::ALL, |measure, kind| measure.flood8(kind)),
 ];
 
 struct Measure<'a> {
