@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -38,7 +38,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     start_log(&config.log);
-    let (journal, writing) = journal::open(settings::journal(config), clock.now()).context("the journal can't be opened")?;
+    let (journal, writing) =
+        journal::open(settings::journal(config), clock.now()).context("the journal can't be opened")?;
     tracing::info!(database = %journal.path().display(), start = journal.starts(), "journal open");
     let floor = Floor::new(journal.clone(), clock, config.stations.iter().map(|station| station.id.as_str().into()));
     let ports = floor.open(&settings::scanners(config)).context("a scanner's thread can't be started")?;
@@ -99,7 +100,9 @@ async fn show_page(config: web::Config, gatherer: Arc<Gatherer>, mut stop: watch
                 }
                 return;
             }
-            Err(error) => tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?"),
+            Err(error) => {
+                tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(BIND_AGAIN_AFTER) => {}
@@ -166,14 +169,19 @@ fn forget_old(journal: &Journal, clock: Clock) {
 }
 
 fn start_log(log: &config::Log) {
-    let filter = EnvFilter::new(log.level.as_str());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let level = match log.level {
+        config::Level::Error => LevelFilter::ERROR,
+        config::Level::Warn => LevelFilter::WARN,
+        config::Level::Info => LevelFilter::INFO,
+        config::Level::Debug => LevelFilter::DEBUG,
+        config::Level::Trace => LevelFilter::TRACE,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false);
     let started = match log.format {
         config::Format::Json => builder.json().try_init(),
-        config::Format::Text => builder.with_ansi(false).with_target(false).try_init(),
+        config::Format::Text => builder.with_target(false).try_init(),
     };
     if started.is_err() {
         tracing::debug!("a log is already being kept");
     }
 }
-

@@ -680,7 +680,7 @@ fn what_can_t_be_read_is_put_aside_and_the_next_is_served() {
     let unreadable = command("cmd-1", "order.put", json!({"id": 7})).len();
     let expected = [
         ("unreadable", 8),
-        ("too_large", contract::MESSAGE_BYTES_MAX),
+        ("too_large", contract::COMMAND_BYTES_MAX),
         ("unreadable", unreadable),
         ("personal_data", 0),
         ("personal_data", 0),
@@ -937,7 +937,7 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0.0).output();
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0.0).output();
     }
 }
 

@@ -5,6 +5,7 @@ use parceld_tests::mosquitto::{Mosquitto, Options};
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::wait;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -145,21 +146,25 @@ impl Copied {
         assert_eq!(ssccs.len(), orders.len(), "no SSCC twice");
 
         assert_eq!(site.orders("completed").len(), orders.len());
-        let states = |list: Vec<Value>| -> Vec<(String, Value)> {
-            list.iter().map(|one| (one["order"].to_string(), one["state"].clone())).collect()
+        let states = |list: &[Value]| -> BTreeSet<(String, String)> {
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            list.iter().map(|one| (text(&one["order"]), text(&one["state"]))).collect()
         };
-        let all = |state: &str| -> Vec<(String, Value)> {
-            orders.iter().map(|(id, ..)| (format!("{id:?}"), state.into())).collect()
-        };
-        assert_eq!(states(site.platform.parcels(SITE)), all("handed_over"));
-        let mut dispatches = states(site.platform.dispatches(SITE));
-        dispatches.sort_by(|one, other| one.0.cmp(&other.0));
-        assert_eq!(dispatches, all("fulfilled"));
+        let all = |state: &str| orders.iter().map(|(id, ..)| ((*id).to_owned(), state.to_owned())).collect();
+        assert_eq!(states(&site.platform.parcels(SITE)), all("handed_over"));
+        assert_eq!(states(&site.platform.dispatches(SITE)), all("fulfilled"));
+        let file = Connection::open_with_flags(site.agent.database(), OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let file = file.expect("the file opens");
         for letter in ['A', 'B', 'C'] {
             let sold = orders.iter().flat_map(|(_, _, lines)| units(lines)).filter(|unit| *unit == letter).count();
-            let stock = site.platform.stock(SITE);
-            let stock = stock.iter().find(|stock| stock["sku"] == format!("SKU-{letter}")).expect("it was set");
-            assert_eq!((&stock["on_hand"], &stock["reserved"]), (&(ON_HAND - sold as i64).into(), &0.into()), "{letter}");
+            let (sku, left) = (format!("SKU-{letter}"), ON_HAND - sold as i64);
+            let here = file.query_row("SELECT on_hand, reserved FROM stock WHERE sku = ?1", [&sku], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            });
+            assert_eq!(here, Ok((left, 0)), "{sku} at the site");
+            let there = site.platform.stock(SITE);
+            let there = there.iter().find(|stock| stock["sku"] == sku).expect("the stock was set");
+            assert_eq!(there["on_hand"], left, "{sku} on the platform");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A scanner is unplugged and put back, again and again: noticed each time, nothing half read, nothing lost or leaked.
 
 use parceld_tests::scanner::VirtualScanner;
-use parceld_tests::site::{Broker, SITE, Site, assert_gapless};
+use parceld_tests::site::{Broker, Site, assert_gapless};
 use parceld_tests::wait::{self, Stopwatch};
 use serde_json::Value;
 use std::time::Duration;

@@ -8,7 +8,7 @@ mod test;
 
 use std::env;
 use std::os::unix::process::CommandExt;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
@@ -62,8 +62,9 @@ fn demo(arguments: &[String]) -> anyhow::Result<()> {
     let programs = PROGRAMS.into_iter().flat_map(|program| ["--package", program, "--bin", program]);
     let demo = ["--package", "parceld-tests", "--bin", "demo"];
     Step::new("build", cargo(["build"]).args(programs).args(demo)).run_quietly()?;
-    let failed = cargo(["run", "--quiet"]).args(demo).arg("--").args(arguments).exec();
-    Err(failed).context("cannot start the demonstration")
+    // Built into the directory that this program was built into.
+    let program = env::current_exe().context("cannot find the demonstration")?.with_file_name("demo");
+    Err(Command::new(program).args(arguments).exec()).context("cannot start the demonstration")
 }
 
 fn bench(arguments: &[String]) -> anyhow::Result<()> {

@@ -244,7 +244,10 @@ fn start(path: &Path, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> E
 fn check_config(path: &Path) -> io::Result<Exit> {
     with_config(path, |config| {
         let (site, stations, scanners) = (&config.site.id, config.stations.len(), config.scanners.len());
-        terminal::print(&format!("{}: right: site {site}, {stations} stations, {scanners} scanners", path.display()))?;
+        terminal::print(&format!(
+            "{}: right; site: {site}, stations: {stations}, scanners: {scanners}",
+            path.display()
+        ))?;
         Ok(Exit::Well)
     })
 }

@@ -45,17 +45,15 @@ fn exit(state: State) -> Exit {
 
 /// What is known without an agent.
 fn print_database(config: &Config, json: bool) -> io::Result<()> {
-    let log = match read(&config.storage.path) {
-        Ok(log) => log,
-        Err(error) => {
-            terminal::complain(&format!("nor can the database be read: {error}"));
-            return Ok(());
-        }
-    };
-    terminal::print(&match json {
-        true => serde_json::json!({"running": false, "log": log}).to_string(),
-        false => row("log", &log_text(&log, &config.site.timezone)),
-    })
+    let log = read(&config.storage.path);
+    if let Err(error) = &log {
+        terminal::complain(&format!("nor can the database be read: {error}"));
+    }
+    match (json, log) {
+        (true, log) => terminal::print(&serde_json::json!({"running": false, "log": log.ok()}).to_string()),
+        (false, Ok(log)) => terminal::print(&row("log", &log_text(&log, &config.site.timezone))),
+        (false, Err(_)) => Ok(()),
+    }
 }
 
 fn read(path: &Path) -> Result<Log, Error> {
@@ -82,11 +80,14 @@ fn text(report: &Report, zone: &TimeZone, paint: Paint) -> String {
         State::Stopped => (Tone::Stop, "STOPPED"),
     };
     let since = verdict.since.map_or_else(String::new, |since| format!(", since {}", terminal::time(since, zone)));
-    let mut lines = vec![format!("{}  {}{since}", paint.paint(tone, word), plain(&verdict.what))];
-    if verdict.findings.is_empty() {
-        lines.push(format!("  {}", plain(&verdict.reason)));
-    }
-    lines.extend(verdict.findings.iter().flat_map(|finding| finding_lines(finding, zone, paint)));
+    let head = format!("{}  {}{since}", paint.paint(tone, word), plain(&verdict.what));
+    let mut lines = vec![head, format!("  {}", plain(&verdict.reason))];
+    let (worst, others) = match verdict.findings.split_first() {
+        Some((worst, others)) if worst.what == verdict.what => (Some(worst), others),
+        Some(_) | None => (None, verdict.findings.as_slice()),
+    };
+    lines.extend(worst.into_iter().flat_map(advice));
+    lines.extend(others.iter().flat_map(|finding| finding_lines(finding, zone, paint)));
     lines.push(String::new());
     lines.extend(rows(report, zone));
     lines.join("\n")
@@ -101,9 +102,14 @@ fn finding_lines(finding: &Finding, zone: &TimeZone, paint: Paint) -> Vec<String
     let since = finding.since.map_or_else(String::new, |since| format!(" (since {})", terminal::time(since, zone)));
     let mut lines = vec![String::new(), format!("  {}{since}", paint.paint(tone, &plain(&finding.what)))];
     lines.push(format!("  {}", plain(&finding.reason)));
-    lines.extend(finding.todo.iter().zip(1..).map(|(step, n)| format!("    {n}. {}", plain(step))));
-    lines.extend(finding.safe.iter().map(|safe| format!("    {}", plain(safe))));
+    lines.extend(advice(finding));
     lines
+}
+
+/// What to do, and what is safe.
+fn advice(finding: &Finding) -> impl Iterator<Item = String> {
+    let steps = finding.todo.iter().zip(1..).map(|(step, n)| format!("    {n}. {}", plain(step)));
+    steps.chain(finding.safe.iter().map(|safe| format!("    {}", plain(safe))))
 }
 
 fn rows(report: &Report, zone: &TimeZone) -> Vec<String> {

@@ -73,7 +73,7 @@ impl Status {
 }
 
 /// The most items in one command.
-const ITEMS_MAX: usize = 5_000;
+const ITEMS_MAX: usize = 2_000;
 
 /// Fields that name or reach a person, as letters and digits alone: `firstName` and `first_name` are one. A command
 /// with one of them anywhere is refused and not stored.
@@ -191,10 +191,10 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
         Some(field) => Unreadable { id: None, kind: String::new(), reason: PERSONAL_DATA, why: personal_why(field) },
         None => Unreadable { id: None, kind: String::new(), reason, why },
     };
-    if super::MESSAGE_BYTES_MAX < payload.len() {
+    if super::COMMAND_BYTES_MAX < payload.len() {
         return Err(lost(
             "too_large",
-            format!("{} bytes, at most {} are read", payload.len(), super::MESSAGE_BYTES_MAX),
+            format!("{} bytes, at most {} are read", payload.len(), super::COMMAND_BYTES_MAX),
         ));
     }
     let wire: Wire = serde_json::from_slice(payload).map_err(|error| lost("unreadable", error.to_string()))?;

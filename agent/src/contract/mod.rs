@@ -20,5 +20,8 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 /// No message is larger.
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
+/// No command is larger: the event that repeats an order's terms has an envelope and defaults to add.
+pub const COMMAND_BYTES_MAX: usize = 96 * 1024;
+
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ pub fn network(url: &Endpoint) -> Check {
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECTED_WITHIN) {
             Ok(_) => return check(Outcome::Ok, format!("answers at {address}")),
-            Err(error) => failed = Some(format!("{address}: {error}")),
+            Err(error) => failed = Some(format!("no connection to {address}: {error}")),
         }
     }
     check(Outcome::Error, failed.unwrap_or_else(|| "the name has no address".into()))
@@ -51,7 +51,7 @@ pub fn login(report: Option<&Report>) -> Check {
         (_, reason) => {
             let reason = reason.as_deref().unwrap_or("no reason was told");
             check(Outcome::Error, format!("not connected to {} since {}: {reason}", broker.url, broker.since))
-                .fix("a refused login: compare broker.username and the password file with the broker's list of sites")
+                .fix("mend the network first (see broker); a refused login: compare broker.username and the password file with the broker's list of sites")
         }
     }
 }

@@ -56,7 +56,7 @@ pub fn examine(path: &Path, clock: Clock) -> Vec<Check> {
         Err(error) => return vec![unusable(&error)],
     };
     let found = format!(
-        "{}: site {}, {} stations, {} scanners",
+        "{}: right; site: {}, stations: {}, scanners: {}",
         path.display(),
         config.site.id,
         config.stations.len(),

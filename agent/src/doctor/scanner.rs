@@ -37,8 +37,9 @@ fn held_by_agent(name: &str, scanner: &Scanner, seen: &report::Scanner) -> Check
             Port::Tcp { .. } => Check::new(name, Outcome::Ok, found),
         };
     }
-    let reason = seen.reason.clone().unwrap_or_else(|| "not open yet".into());
-    let check = Check::new(name, Outcome::Error, format!("{}: {reason}", seen.port));
+    let reason = seen.reason.as_deref().unwrap_or("not open yet");
+    let found = if reason.starts_with(&seen.port) { reason.to_owned() } else { format!("{}: {reason}", seen.port) };
+    let check = Check::new(name, Outcome::Error, found);
     match &scanner.port {
         Port::Serial(path) if !path.exists() => check.fix(plug_in(path)),
         Port::Serial(_) => check.fix(may_open()),

@@ -62,12 +62,14 @@ pub fn database(path: &Path, is_running: bool) -> Check {
     if !path.exists() && !is_running {
         return check(Outcome::Skipped, "not there yet; the first run makes it".into());
     }
-    let checked = Reader::open(path).and_then(|reader| Ok((reader.quick_check()?, reader.cursors()?)));
+    let checked =
+        Reader::open(path).and_then(|reader| Ok((reader.quick_check()?, reader.cursors()?, reader.schema_version()?)));
     match checked {
-        Ok((whole, cursors)) if whole == "ok" => {
-            check(Outcome::Ok, format!("whole, {} events written so far", cursors.head))
+        Ok((whole, cursors, schema)) if whole == "ok" => {
+            let sqlite = crate::journal::sqlite_version();
+            check(Outcome::Ok, format!("whole, {} events, schema {schema}, SQLite {sqlite}", cursors.head))
         }
-        Ok((damage, _)) => check(Outcome::Error, format!("damaged: {damage}"))
+        Ok((damage, ..)) => check(Outcome::Error, format!("damaged: {damage}"))
             .fix("keep a copy of the file and its -wal before anything else, then have it looked at"),
         Err(error @ Error::NewerFile { .. }) => Check::new("database", Outcome::Error, error.to_string()),
         Err(error) => check(Outcome::Error, error.to_string())

@@ -47,6 +47,8 @@ pub enum Rejection {
     Cancelled,
     #[error("it is packed: neither its lines nor its delivery can change any more")]
     Packed,
+    #[error("a line would want fewer units than have been picked for it: cancel the order, or put it with those units")]
+    Picked,
 }
 
 impl Rejection {
@@ -59,6 +61,7 @@ impl Rejection {
             Self::HandedOver => "handed_over",
             Self::Cancelled => "cancelled",
             Self::Packed => "packed",
+            Self::Picked => "picked",
         }
     }
 }
@@ -98,6 +101,9 @@ fn merge(order: &Order, terms: Arc<Terms>, known: Option<Known>) -> Result<Chang
     let sealed = order.progress.parcels.iter().any(|parcel| parcel.state != ParcelState::Open);
     if (packed && !order.terms.same_goods(&terms)) || (sealed && !awaited && order.terms.delivery != terms.delivery) {
         return Err(Rejection::Packed);
+    }
+    if !order.keeps_what_is_picked(&terms) {
+        return Err(Rejection::Picked);
     }
     let (mut order, mut events) = (order.clone(), Vec::new());
     update(&mut order, terms, known, &mut events)?;

@@ -279,6 +279,15 @@ impl Order {
         }
     }
 
+    /// Whether every unit that has been picked still has a line that wants it under `terms`.
+    #[must_use]
+    pub fn keeps_what_is_picked(&self, terms: &Terms) -> bool {
+        self.terms.lines.iter().zip(&self.progress.lines).filter(|(_, done)| 0 < done.picked).all(|(line, done)| {
+            let same = |other: &&Line| other.id == line.id && other.sku == line.sku;
+            terms.lines.iter().find(same).is_some_and(|kept| done.picked <= kept.quantity)
+        })
+    }
+
     /// Moves on by one event; an event about another order changes nothing.
     pub fn apply(&mut self, event: &Event) -> Result<(), Illegal> {
         if event.order().is_none_or(|order| *order != self.terms.id) {

@@ -5,8 +5,8 @@
 //! waits for it.
 
 pub mod barcode;
-pub mod status;
 mod meaning;
+pub mod status;
 
 use crate::clock::{Clock, Moment};
 use crate::domain::code::Scan;
@@ -77,7 +77,12 @@ impl Floor {
         for scanner in scanners {
             self.expect(scanner);
             let answerer = Arc::new(OnceLock::new());
-            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), answerer: Arc::clone(&answerer), lost: false };
+            let mut line = ScannerLine {
+                floor: self.clone(),
+                scanner: scanner.clone(),
+                answerer: Arc::clone(&answerer),
+                lost: false,
+            };
             let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
             let _ = answerer.set(port.answerer());
             ports.push((scanner.id.clone(), port));

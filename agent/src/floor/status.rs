@@ -46,7 +46,9 @@ pub enum Line {
     Opening,
     Open,
     /// Can't be opened or was lost; it is tried again all the time.
-    Lost { reason: String },
+    Lost {
+        reason: String,
+    },
 }
 
 /// One answered scan.

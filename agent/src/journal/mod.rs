@@ -18,6 +18,7 @@ mod writer;
 pub use job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Reply};
 pub use log::{Epoch, Place, Stored};
 pub use reader::Reader;
+pub use schema::VERSION as SCHEMA_VERSION;
 
 use crate::clock::Moment;
 use crate::domain::name::{ScannerId, StationId};
@@ -72,6 +73,12 @@ pub const QUARANTINE_ROWS_MAX: i64 = 1_000;
 
 /// Jobs that wait for the writer; beyond it a scanner's own line holds the scanner up.
 const JOBS_WAITING_MAX: usize = 1_024;
+
+/// The SQLite that is linked.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// A handle to the writer. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -111,6 +111,24 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// How many messages are in quarantine, and when the newest came.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn quarantined(&self) -> Result<(usize, Option<Timestamp>), Error> {
+        let mut statement = self.conn.prepare_cached("SELECT count(*), max(at) FROM quarantine")?;
+        let (count, newest): (usize, Option<i64>) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((count, newest.and_then(|at| Timestamp::from_microsecond(at).ok())))
+    }
+
+    /// The schema that the file has; this build writes [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn schema_version(&self) -> Result<i64, Error> {
+        Ok(self.conn.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+    }
+
     /// SQLite's own check of the file's structure: `ok`, or what is wrong.
     ///
     /// # Errors

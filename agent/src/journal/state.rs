@@ -490,7 +490,7 @@ impl State {
     }
 
     fn quarantine(&mut self, reason: &str, why: &str, payload: &[u8], moment: &Moment) -> Result<(), Error> {
-        let payload = &payload[..payload.len().min(crate::contract::MESSAGE_BYTES_MAX)];
+        let payload = &payload[..payload.len().min(crate::contract::COMMAND_BYTES_MAX)];
         let known: Option<i64> = self
             .conn
             .prepare_cached(

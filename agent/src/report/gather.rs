@@ -8,7 +8,6 @@ use super::wire::Sender;
 use super::{About, Facts, Log, Quarantine};
 use crate::clock::Clock;
 use crate::floor::status::FloorStatus;
-use crate::journal::reader::Quarantined;
 use crate::journal::{Error, Head, Job, Journal, Place, Reader, Storage, Stored};
 use crate::sync::status::SyncStatus;
 use jiff::Timestamp;
@@ -28,7 +27,6 @@ pub struct Gatherer {
     sync: watch::Receiver<SyncStatus>,
     storage_since: Mutex<Timestamp>,
     database: Mutex<Option<Reader>>,
-    quarantine: Mutex<Option<(Duration, Quarantine)>>,
 }
 
 /// What has been seen of the agent's changes; made by [`Gatherer::changes`].
@@ -46,9 +44,6 @@ pub struct Page {
     pub events: Vec<Stored>,
     pub sender: Sender,
 }
-
-/// Counting the quarantine reads it whole, so it isn't done at every look.
-const QUARANTINE_COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 impl Gatherer {
     /// `floor` and `sync` are the live states of these parts.
@@ -70,7 +65,6 @@ impl Gatherer {
             floor,
             sync,
             database: Mutex::new(None),
-            quarantine: Mutex::new(None),
         })
     }
 
@@ -98,7 +92,7 @@ impl Gatherer {
         let moment = self.clock.now();
         let head = *self.head.borrow();
         let oldest = self.read(|reader| reader.time_after(head.received));
-        let quarantine = self.quarantine(moment.since_start);
+        let quarantine = self.quarantine();
         let unreadable = oldest.as_ref().err().or(quarantine.as_ref().err()).map(ToString::to_string);
         Facts {
             now: moment.wall,
@@ -181,18 +175,9 @@ impl Gatherer {
         Ok(Page { events, sender })
     }
 
-    fn quarantine(&self, now: Duration) -> Result<Quarantine, Error> {
-        let mut counted = lock(&self.quarantine);
-        if let Some((at, quarantine)) = *counted
-            && now < at + QUARANTINE_COUNTED_EVERY
-        {
-            return Ok(quarantine);
-        }
-        let rows = self.read(Reader::quarantine)?;
-        let newest_at = rows.first().map(|newest: &Quarantined| newest.at);
-        let quarantine = Quarantine { count: rows.len(), newest_at };
-        *counted = Some((now, quarantine));
-        Ok(quarantine)
+    fn quarantine(&self) -> Result<Quarantine, Error> {
+        let (count, newest_at) = self.read(Reader::quarantined)?;
+        Ok(Quarantine { count, newest_at })
     }
 
     /// A connection that has failed is thrown away: the next question opens a new one.

@@ -13,13 +13,13 @@ use crate::contract::state::{AgentState, Presence};
 use crate::contract::{CONTENT_TYPE, MESSAGE_BYTES_MAX};
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome};
 use rumqttc::NetworkOptions;
+use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectReturnCode, Filter, LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties,
     SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
-use rumqttc::Outgoing;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -77,7 +77,7 @@ enum Seen {
 
 /// What the journal has answered.
 enum Answered {
-    Command(Publish, Result<CommandOutcome, NotSaved>),
+    Command(Box<Publish>, Result<CommandOutcome, NotSaved>),
     Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
 }
 
@@ -138,9 +138,8 @@ async fn poll(mut event_loop: EventLoop, inbox: &Inbox, watchdog: Duration, clie
 
 fn ended(error: ConnectionError, client_id: &str) -> Ended {
     match error {
-        ConnectionError::ConnectionRefused(code) | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => {
-            Ended::Refused(refusal(code).to_owned())
-        }
+        ConnectionError::ConnectionRefused(code)
+        | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => Ended::Refused(refusal(code).to_owned()),
         ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
             let code = format!("{reason_code:?}");
             if code == "SessionTakenOver" {
@@ -148,7 +147,9 @@ fn ended(error: ConnectionError, client_id: &str) -> Ended {
             }
             Ended::Broken(format!("the broker disconnected us: {}", reason_string.unwrap_or(code)))
         }
-        ConnectionError::MqttState(StateError::AwaitPingResp) => Ended::Broken("the broker does not answer pings".into()),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => {
+            Ended::Broken("the broker does not answer pings".into())
+        }
         ConnectionError::Timeout(_) => {
             Ended::Broken(format!("no answer to CONNECT within {} s", CONNECT_TIMEOUT.as_secs()))
         }
@@ -316,7 +317,9 @@ impl<'a> Work<'a> {
             Seen::Connected { receive_max } => self.connected(receive_max),
             Seen::Subscribed(codes) => self.subscribed(&codes),
             Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::Broken(stray.to_string())),
-            Seen::Collision(pkid) => Err(Ended::Broken(format!("packet id {pkid} came again before its acknowledgement"))),
+            Seen::Collision(pkid) => {
+                Err(Ended::Broken(format!("packet id {pkid} came again before its acknowledgement")))
+            }
             Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
             Seen::Message(publish) => self.message(publish),
         }
@@ -343,7 +346,8 @@ impl<'a> Work<'a> {
 
     fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
         let payload = state(self.shared, self.session, presence);
-        let properties = PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
+        let properties =
+            PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
         self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
     }
 
@@ -424,6 +428,7 @@ impl<'a> Work<'a> {
                 return self.acknowledge(&publish);
             }
             let payload = publish.payload.to_vec();
+            let publish = Box::new(publish);
             let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
             return Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?);
         }
@@ -550,7 +555,8 @@ impl<'a> Work<'a> {
             };
             let payload = envelope.render().map_err(|error| Ended::Broken(error.to_string()))?;
             let topic = self.shared.topics.events(stored.kind.group());
-            let properties = PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
+            let properties =
+                PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
             self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
             self.shared.plan.handed(stored.place);
             self.shared.has_sent |= self.shared.journal.head_at_start() < stored.place;

@@ -4,11 +4,11 @@
 //! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library. SQLite is the only retry
 //! memory: a connection that ends takes nothing with it.
 
-pub mod status;
 mod backoff;
 mod client;
 mod ledger;
 mod plan;
+pub mod status;
 
 use crate::clock::Clock;
 use crate::contract::topic::Topics;

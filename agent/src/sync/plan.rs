@@ -3,8 +3,8 @@
 //! The broker's acknowledgement moves `sent`, the platform's receipt moves `received`; only the second one lets an
 //! event be forgotten. Sending goes back to `received` when a receipt repeats although more was acknowledged, when
 //! receipts stand still, or when the broker says that nobody listens; then one window goes out as a probe, and the
-//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window. One that
-//! did is heard first in each life of the agent: the file may be an older copy, whose places are taken.
+//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window. After a
+//! restart the platform is heard first: the file may be an older copy, whose next places are taken.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Plan {
     handed: u64,
     in_flight: usize,
     receipts_known: bool,
-    /// The platform sent receipts in an earlier life of the agent and has said nothing in this one.
+    /// An earlier life of the agent has sent events, and the platform has not said in this one how far it has them.
     platform_silent: bool,
     /// Receipts stood still: only one window beyond `received` until they move.
     probing: bool,
@@ -69,7 +69,7 @@ impl Plan {
             handed: sent,
             in_flight: 0,
             receipts_known: 0 < received,
-            platform_silent: limits.receipts_expected && 0 < received,
+            platform_silent: limits.receipts_expected && 0 < sent,
             probing: false,
             rewind_to: None,
             progress_at: Duration::ZERO,
@@ -103,7 +103,13 @@ impl Plan {
     pub fn restarted_at(&mut self, base: u64, head: u64, now: Duration) {
         let rewinds = self.rewinds;
         let window = self.window;
-        *self = Self { receipts_known: true, platform_silent: false, rewinds, window, ..Self::new(self.limits, head, base, base) };
+        *self = Self {
+            receipts_known: true,
+            platform_silent: false,
+            rewinds,
+            window,
+            ..Self::new(self.limits, head, base, base)
+        };
         self.progress_at = now;
     }
 

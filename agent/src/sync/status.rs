@@ -30,7 +30,10 @@ pub enum Link {
     Connecting,
     Up,
     /// Tried again at about this time.
-    Down { reason: String, retry_at: Timestamp },
+    Down {
+        reason: String,
+        retry_at: Timestamp,
+    },
 }
 
 /// What the platform's receipts tell.

@@ -211,7 +211,7 @@ impl<'a> View<'a> {
             key: if storage.error.is_none() { words.saves } else { words.saves_not }.into(),
             note: storage.error.clone().unwrap_or_else(|| words.each_scan.into()),
             facts: vec![
-                self.fact(words.since, self.shown(storage.since).people),
+                self.fact(words.so_since, self.shown(storage.since).people),
                 self.fact(words.head, words.number(self.report.log.head)),
                 self.fact(words.not_saved, words.number(not_saved)),
             ],
@@ -252,7 +252,7 @@ impl<'a> View<'a> {
             "connecting" => words.connecting,
             _ => words.connection_down,
         };
-        let mut facts = vec![self.fact(words.since, self.shown(broker.since).people)];
+        let mut facts = vec![self.fact(words.so_since, self.shown(broker.since).people)];
         if let Some(retry_at) = broker.retry_at {
             facts.push(self.fact(words.retry, self.shown(retry_at).people));
         }
@@ -308,7 +308,8 @@ impl<'a> View<'a> {
             _ => "is-stop",
         };
         let progress = told.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
-        let rest = [told.item.clone(), told.order.clone(), progress, Some(answer.station.clone())];
+        let item = told.item.clone().filter(|item| *item != answer.code);
+        let rest = [item, told.order.clone(), progress, Some(answer.station.clone())];
         Line {
             at: self.shown(answer.at),
             class,

@@ -133,10 +133,11 @@ fn merges_newer_terms_with_what_has_been_done() {
         ("", "1 r2: 9xA via dhl", "duplicate Duplicate { have: 2 }"),
         ("", "1 r3: 3xA 1xC via ups", "order.updated → accepted | A 0/3 C 0/1"),
         ("unit A", "1 r3: 3xA 1xB via dhl", "order.updated → packing | A 1/3 B 0/1 | open[1xA]"),
-        ("unit A, unit A", "1 r3: 1xA 1xB via dhl", "order.updated → packing | A 2/1 B 0/1 | open[2xA]"),
+        ("unit A, unit A", "1 r3: 1xA 1xB via dhl", "picked Picked"),
         ("unit A, unit B", "1 r3: 1xB 2xA via dhl", "order.updated → packing | B 1/1 A 1/2 | open[1xA 1xB]"),
-        ("unit A, unit B", "1 r3: 1xB via dhl", "order.updated → packing | B 1/1 | open[1xB]"),
-        ("unit A", "1 r3: 1xB via dhl", "order.updated → packing | B 0/1"),
+        ("unit A, unit B", "1 r3: 1xB via dhl", "picked Picked"),
+        ("unit A", "1 r3: 1xB via dhl", "picked Picked"),
+        ("unit B", "1 r3: 1xB via dhl", "order.updated → packing | B 1/1 | open[1xB]"),
         ("unit A, seal", "1 r3: 1xA 1xC via dhl", "order.updated → packing | A 1/1 C 0/1 | sealed[1xA]"),
         ("unit A, seal", "1 r3: 2xA 1xB via ups", "packed Packed"),
         ("unit A", "1 r3: 2xA 1xB via ups", "order.updated → packing | A 1/2 B 0/1 | open[1xA]"),
@@ -158,11 +159,12 @@ fn merges_newer_terms_with_what_has_been_done() {
 }
 
 #[test]
-fn a_line_that_names_another_product_begins_anew() {
-    let slot = Slot::Order(order("1: 1xA 1xB via dhl", "unit A"));
+fn a_line_may_name_another_product_until_a_unit_of_it_is_picked() {
+    let slot = |work| Slot::Order(order("1: 1xA 1xB via dhl", work));
     let mut other = terms("1 r2: 1xA 1xB via dhl");
     other.lines[0].sku = "sku-Z".into();
-    assert_eq!(told(put(&slot, other, None)), "order.updated → packing | A 0/1 B 0/1");
+    assert_eq!(told(put(&slot("unit A"), other.clone(), None)), "picked Picked");
+    assert_eq!(told(put(&slot("unit B"), other, None)), "order.updated → packing | A 0/1 B 1/1 | open[1xB]");
 }
 
 #[test]

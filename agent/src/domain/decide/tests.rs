@@ -9,13 +9,14 @@ use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::command::{self, Change, Slot};
 use crate::domain::name::CarrierId;
 use crate::domain::notice::Notice;
-use crate::domain::order::{Delivery, ParcelState};
+use crate::domain::order::{Delivery, ParcelState, Terms};
 use crate::domain::replay::replay;
 use crate::domain::sscc::Sscc;
 use crate::domain::text::terms;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PREFIX: &str = "7350053";
 const MORNING: &str = "2026-11-23T08:00:00Z";
@@ -568,18 +569,6 @@ fn a_smaller_order_is_finished_by_seal() {
 }
 
 #[test]
-fn an_order_whose_packed_line_was_taken_back_can_still_be_sealed() {
-    check_finishing(
-        "10042: 1xA 1xB via dhl",
-        "0    10042 → opened 0/2 [pack.started]
-         1000 A     → accepted 1/2 [unit]
-         put 10042 r2: 1xB via dhl
-         2000 SEAL  → refused (nothing_to_close)
-         3000 B     → completed 1/1 [unit FINISHED]",
-    );
-}
-
-#[test]
 fn an_order_that_ends_after_its_last_parcel_has_left_is_completed() {
     check(
         "10042: 1xA 1xB via dhl",
@@ -763,4 +752,82 @@ fn a_pick_takes_stock_off_even_where_none_is_known() {
     site.scan(0, "10042");
     let decision = site.scan(1_000, "A");
     assert_eq!(decision.stock, Some(("sku-A".into(), Stock { on_hand: -1, reserved: -1 })));
+}
+
+/// What may come at any time: scans at three stations, orders put again with other lines, cancels, crashes.
+#[derive(Clone, Debug)]
+enum Step {
+    Scan { code: &'static str, station: &'static str },
+    Put(&'static str),
+    Cancel(&'static str),
+    StartAgain { doubtful: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let bench =
+        prop::sample::select(vec!["10042", "10043", "10044", "A", "A", "B", "B", "DONE", "SEAL", "CANCEL", "X"]);
+    let door = prop::sample::select(vec!["p1", "p2", "p3", "p4", "p5", "HANDOVER", "HANDOVER", "CANCEL", "A", "10042"]);
+    let put = prop::sample::select(vec![
+        "10042: 1xA 1xB via dhl",
+        "10042: 3xA via dhl",
+        "10042: 1xB via dhl",
+        "10043: 1xA via postnord quiet",
+        "10043: 2xB via dhl",
+        "10044: 1xA 1xB via pickup",
+    ]);
+    prop_oneof![
+        20 => (bench, prop::sample::select(vec!["bench", "bench-2"])).prop_map(|(code, station)| Step::Scan { code, station }),
+        8 => door.prop_map(|code| Step::Scan { code, station: "door" }),
+        2 => put.prop_map(Step::Put),
+        1 => prop::sample::select(vec!["10042", "10043", "10044"]).prop_map(Step::Cancel),
+        1 => any::<bool>().prop_map(|doubtful| Step::StartAgain { doubtful }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_is_decided_and_adds_up(steps in prop::collection::vec(step(), 0..120)) {
+        let mut site = Site::new("10042: 2xA 1xB via dhl\n10043: 1xA via dhl\n10044: 1xB via pickup");
+        for (step, n) in steps.into_iter().zip(1..) {
+            match step {
+                Step::Scan { code, station } => drop(site.scan(n * 1_000, &format!("{code}@{station}"))),
+                Step::Put(text) => {
+                    let put = Terms { revision: 1 + n as u32, ..terms(text) };
+                    if let Ok(change) = command::put(&site.slot(&put.id), put.clone(), None) {
+                        site.change(change);
+                    }
+                }
+                Step::Cancel(number) => {
+                    if let Ok(change) = command::cancel(&site.slot(&format!("o-{number}")), u32::MAX, "customer", true) {
+                        site.change(change);
+                    }
+                }
+                Step::StartAgain { doubtful } => site.start_again(doubtful),
+            }
+        }
+        let played: BTreeMap<_, _> = replay(&site.log).unwrap().into_iter().map(|(id, o)| (id.to_string(), o)).collect();
+        prop_assert_eq!(&played, &site.orders);
+        let mut once = BTreeSet::new();
+        for event in &site.log {
+            let name = match event {
+                Event::ParcelSealed { sscc, .. } => format!("sealed {sscc}"),
+                Event::DispatchRequested { key, .. } => format!("requested {key}"),
+                Event::DispatchWithdrawn { key, .. } => format!("withdrawn {key}"),
+                Event::HandedOver { sscc, .. } => format!("handed over {sscc}"),
+                Event::NotificationRequested(notice) => format!("told {}", notice.key),
+                Event::OrderCompleted { order, .. } => format!("completed {}", order.id),
+                Event::OrderCancelled { order, .. } => format!("cancelled {}", order.id),
+                _ => continue,
+            };
+            prop_assert!(once.insert(name.clone()), "{} twice", name);
+        }
+        for manifest in &site.manifests {
+            let parcels = site.orders.values().flat_map(|order| &order.progress.parcels);
+            let on_it = parcels.filter(|parcel| parcel.manifest.as_ref() == Some(&manifest.id)).count();
+            prop_assert_eq!(on_it, manifest.loaded as usize, "{}", &manifest.id);
+        }
+        let gone = |order: &&Order| order.is_gone() && order.progress.state != State::Cancelled;
+        let ended = |order: &Order| order.progress.state != State::PartlyDispatched;
+        prop_assert!(site.orders.values().filter(gone).all(ended), "gone and not completed");
+    }
 }

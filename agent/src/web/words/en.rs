@@ -14,6 +14,7 @@ pub const WORDS: Words = Words {
     attention: "Attention",
     stopped: "Stopped",
     since: "since",
+    so_since: "Since",
     what_to_do: "What to do",
     also: "Also",
     scanners: "Scanners",

@@ -20,6 +20,7 @@ pub struct Words {
     pub attention: &'static str,
     pub stopped: &'static str,
     pub since: &'static str,
+    pub so_since: &'static str,
     pub what_to_do: &'static str,
     pub also: &'static str,
     pub scanners: &'static str,

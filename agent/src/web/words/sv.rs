@@ -14,6 +14,7 @@ pub const WORDS: Words = Words {
     attention: "Se över",
     stopped: "Stopp",
     since: "sedan",
+    so_since: "Sedan",
     what_to_do: "Gör så här",
     also: "Dessutom",
     scanners: "Skannrar",
