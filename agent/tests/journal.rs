@@ -372,6 +372,21 @@ fn a_station_that_is_no_longer_configured_gives_its_order_back() {
 }
 
 #[test]
+fn an_order_put_down_is_offered_after_the_others_also_after_a_restart() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "3xA");
+    site.put(2, "1xB");
+    assert_eq!(site.scan("bench", "DONE"), "opened 0/3");
+    assert_eq!(site.scan("bench", "DONE"), "accepted 0/3");
+    site.stop_in_order();
+
+    let mut site = Site::start(&path);
+    assert_eq!(site.scan("bench", "DONE"), "opened 0/1");
+}
+
+#[test]
 fn after_a_crash_the_last_scan_is_asked_about_once() {
     let folder = Folder::new();
     let path = folder.file("j.db");

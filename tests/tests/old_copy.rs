@@ -131,12 +131,15 @@ impl Copied {
             let kind = format!("parceld.{kind}.v1");
             let mut done = BTreeMap::new();
             for event in events.iter().filter(|event| event["type"] == kind) {
-                *done.entry(event["data"]["order"]["id"].as_str().expect("an order's event names it")).or_default() += 1;
+                *done.entry(event["data"]["order"]["id"].as_str().expect("an order's event names it")).or_default() +=
+                    1;
             }
             done
         };
         let once: BTreeMap<&str, usize> = orders.iter().map(|(id, ..)| (*id, 1)).collect();
-        for kind in ["pack.parcel_sealed", "pack.completed", "dispatch.requested", "dispatch.handed_over", "order.completed"] {
+        for kind in
+            ["pack.parcel_sealed", "pack.completed", "dispatch.requested", "dispatch.handed_over", "order.completed"]
+        {
             assert_eq!(done(kind), once, "{kind}");
         }
         let picked: BTreeMap<&str, usize> = orders.iter().map(|(id, _, lines)| (*id, units(lines).count())).collect();

@@ -351,10 +351,14 @@ fn plain(field: &str) -> String {
     field.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// A field as [`personal`] looks for, in a message that can't be read: quoted text that is such a field's name.
+/// A field as [`personal`] looks for, in a message that can't be read: quoted text before a colon that is
+/// such a field's name. A channel may be called `email`.
 fn hint_of_a_person(payload: &[u8]) -> Option<&'static str> {
-    let quoted = payload.split(|byte| *byte == b'"').filter(|text| text.len() <= FIELD_BYTES_MAX);
-    let mut names = quoted.map(|text| plain(&String::from_utf8_lossy(text)));
+    let texts = || payload.split(|byte| *byte == b'"');
+    let is_field =
+        |(text, next): &(&[u8], &[u8])| text.len() <= FIELD_BYTES_MAX && next.trim_ascii_start().starts_with(b":");
+    let fields = texts().zip(texts().skip(1)).filter(is_field);
+    let mut names = fields.map(|(text, _)| plain(&String::from_utf8_lossy(text)));
     names.find_map(|name| PERSONAL.into_iter().find(|known| *known == name))
 }
 

@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     pub open: Option<Order>,
     /// The other station that has the subject open.
     pub elsewhere: Option<StationId>,
-    /// The most urgent order that no station has open; looked up for `DONE` only.
+    /// The most urgent order that no station has open, the one put down here last of all; looked up for `DONE` only.
     pub next: Option<Order>,
     /// Of the product that was scanned.
     pub stock: Stock,
@@ -100,17 +100,9 @@ pub struct Decision {
 /// capture back repeats every decision. The caller commits the events before it shows the answer.
 #[must_use]
 pub fn decide(facts: &Facts<'_>, scan: &Scan) -> Decision {
-    if let Some(answer) = repeat(facts, scan) {
-        return Decision::nothing(facts, answer);
-    }
-    let mut decision = match (&scan.meaning, facts.station.mode) {
-        (Meaning::Forged, _) => Decision::nothing(facts, Answer::because(Signal::Refused, Reason::CheckFailed)),
-        (Meaning::Verb(Verb::Mode(mode)), _) => change_mode(facts, *mode),
-        (Meaning::Verb(Verb::Cancel), _) => leave(facts),
-        (Meaning::Verb(verb), Mode::Pick | Mode::Pack) => bench::verb(facts, *verb),
-        (Meaning::Verb(verb), Mode::Load) => door::verb(facts, *verb),
-        (_, Mode::Pick | Mode::Pack) => bench::code(facts, scan),
-        (_, Mode::Load) => door::code(facts, scan),
+    let mut decision = match repeat(facts, scan) {
+        Some(answer) => Decision::nothing(facts, answer),
+        None => first(facts, scan),
     };
     if let Some(reason) = decision.answer.reason.clone() {
         decision.events.push(Event::ScanRefused {
@@ -123,6 +115,19 @@ pub fn decide(facts: &Facts<'_>, scan: &Scan) -> Decision {
         });
     }
     decision
+}
+
+/// A scan that repeats nothing.
+fn first(facts: &Facts<'_>, scan: &Scan) -> Decision {
+    match (&scan.meaning, facts.station.mode) {
+        (Meaning::Forged, _) => Decision::nothing(facts, Answer::because(Signal::Refused, Reason::CheckFailed)),
+        (Meaning::Verb(Verb::Mode(mode)), _) => change_mode(facts, *mode),
+        (Meaning::Verb(Verb::Cancel), _) => leave(facts),
+        (Meaning::Verb(verb), Mode::Pick | Mode::Pack) => bench::verb(facts, *verb),
+        (Meaning::Verb(verb), Mode::Load) => door::verb(facts, *verb),
+        (_, Mode::Pick | Mode::Pack) => bench::code(facts, scan),
+        (_, Mode::Load) => door::code(facts, scan),
+    }
 }
 
 /// Bounce, or the scan whose answer was lost with the last process.

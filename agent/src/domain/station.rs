@@ -8,6 +8,8 @@ pub struct Station {
     pub id: StationId,
     pub mode: Mode,
     pub work: Work,
+    /// The order that was put down here last: `DONE` offers others before it.
+    pub put_down: Option<OrderId>,
 }
 
 /// What kind of work scans mean here.
@@ -53,6 +55,6 @@ impl Station {
     /// A station at the start of its life.
     #[must_use]
     pub fn idle(id: StationId, mode: Mode) -> Self {
-        Self { id, mode, work: Work::Idle }
+        Self { id, mode, work: Work::Idle, put_down: None }
     }
 }

@@ -51,6 +51,8 @@ struct StationRow {
     manifest: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hand_over_asked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    put_down: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -121,7 +123,8 @@ pub fn station(station: &Station) -> Result<String, serde_json::Error> {
         Work::Order(order) => (Some(order.to_string()), None, false),
         Work::Manifest { id, hand_over_asked } => (None, Some(id.to_string()), *hand_over_asked),
     };
-    serde_json::to_string(&StationRow { mode: station.mode.word().into(), order, manifest, hand_over_asked })
+    let put_down = station.put_down.as_deref().map(str::to_owned);
+    serde_json::to_string(&StationRow { mode: station.mode.word().into(), order, manifest, hand_over_asked, put_down })
 }
 
 pub fn read_station(id: StationId, text: &str) -> Result<Station, Damaged> {
@@ -133,7 +136,7 @@ pub fn read_station(id: StationId, text: &str) -> Result<Station, Damaged> {
         (None, Some(id)) => Work::Manifest { id: ManifestId::from(id.as_str()), hand_over_asked: row.hand_over_asked },
         (None, None) => Work::Idle,
     };
-    Ok(Station { id, mode, work })
+    Ok(Station { id, mode, work, put_down: row.put_down.map(|id| id.as_str().into()) })
 }
 
 /// Only text that counted is ever compared after a restart, and that is never broken UTF-8.

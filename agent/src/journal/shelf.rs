@@ -138,21 +138,24 @@ impl Shelf {
         Ok(self.order(conn, key)?.map(|order| (order, n)))
     }
 
-    /// The most urgent order that can be worked on and that no station has open.
-    pub fn most_urgent(&mut self, conn: &Connection) -> Result<Option<Order>, Error> {
+    /// The most urgent order that can be worked on and that no station has open; `last_of_all` only before none.
+    pub fn most_urgent(&mut self, conn: &Connection, last_of_all: Option<&OrderId>) -> Result<Option<Order>, Error> {
         let mut statement = conn.prepare_cached(
             "SELECT o.key, o.id FROM progress p JOIN orders o USING (key)
              WHERE p.state IN (?1, ?2) ORDER BY p.urgency, p.key LIMIT ?3",
         )?;
-        let more_than_open = self.stations.len() + 1;
+        let more_than_open = self.stations.len() + 2;
         let rows = statement
             .query_map(params![State::Accepted as i64, State::Packing as i64, more_than_open], |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
             })?;
         let candidates = rows.collect::<Result<Vec<_>, _>>()?;
         let is_open = |id: &str| self.stations.values().any(|station| station.work == Work::Order(id.into()));
-        let free = candidates.into_iter().find(|(_, id)| !is_open(id));
-        free.map_or(Ok(None), |(key, _)| self.order(conn, key))
+        let mut free = candidates.into_iter().filter(|(_, id)| !is_open(id));
+        let first = free.next();
+        let put_down = first.as_ref().is_some_and(|(_, id)| last_of_all.is_some_and(|last| **last == **id));
+        let chosen = if put_down { free.next().or(first) } else { first };
+        chosen.map_or(Ok(None), |(key, _)| self.order(conn, key))
     }
 
     fn order(&mut self, conn: &Connection, key: i64) -> Result<Option<Order>, Error> {
@@ -217,7 +220,8 @@ impl Shelf {
         Ok(())
     }
 
-    /// After the file turned out to be an older copy: nothing open is worked on until the platform puts it again.
+    /// After the file turned out to be an older copy: nothing open is worked on, and nothing reserved, until
+    /// the platform puts it again.
     pub fn set_aside(&mut self, conn: &Connection, uptime_s: u64) -> Result<u64, Error> {
         let mut statement = conn.prepare_cached("SELECT key FROM progress WHERE state NOT IN (?1, ?2)")?;
         let closed = params![State::Completed as i64, State::Cancelled as i64];
@@ -232,6 +236,8 @@ impl Shelf {
             self.save_station(conn, &Station { work: Work::Idle, ..station })?;
         }
         conn.execute("UPDATE manifests SET closed = 1", [])?;
+        conn.execute("UPDATE stock SET reserved = 0", [])?;
+        self.stock.clear();
         Ok(keys.len() as u64)
     }
 

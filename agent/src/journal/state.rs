@@ -335,7 +335,7 @@ impl State {
         let at_bench = station.mode != Mode::Load;
         let asks = |verb| scan.meaning == Meaning::Verb(verb);
         let next = match asks(Verb::Done) && at_bench && open.is_none() {
-            true => self.shelf.most_urgent(&self.conn)?,
+            true => self.shelf.most_urgent(&self.conn, station.put_down.as_ref())?,
             false => None,
         };
         let stock = match &subject {
@@ -813,11 +813,13 @@ fn bare_sscc(text: &str) -> Option<Sscc> {
     digits.parse().ok().filter(|_| plain).map(Sscc)
 }
 
-/// By how much each product's reservation changes with its order.
+/// By how much each product's reservation changes with its order. One that awaits the platform holds none: it may long
+/// be gone.
 fn reserved_change(before: Option<&Order>, after: &Order) -> BTreeMap<Sku, i64> {
     let mut change = BTreeMap::new();
     for (order, sign) in before.into_iter().map(|order| (order, -1)).chain([(after, 1)]) {
-        if order.progress.state.is_closed() {
+        let state = order.progress.state;
+        if state.is_closed() || state == OrderState::AwaitsPlatform {
             continue;
         }
         for (index, line) in order.terms.lines.iter().enumerate() {

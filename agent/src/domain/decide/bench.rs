@@ -33,6 +33,7 @@ fn done(facts: &Facts<'_>) -> Decision {
         let answer = Answer::new(Signal::Accepted).order(&order.terms.number).progress(packed, wanted);
         let mut decision = Decision::nothing(facts, answer);
         decision.station.work = Work::Idle;
+        decision.station.put_down = Some(order.terms.id.clone());
         return decision;
     }
     match &facts.next {
@@ -60,6 +61,7 @@ fn open(facts: &Facts<'_>, order: &Order) -> Decision {
     let answer = Answer { expected: expected(order), ..Answer::new(Signal::Opened) };
     let mut decision = trail.decision(facts, answer.order(&order.terms.number).progress(packed, wanted));
     decision.station.work = Work::Order(order.terms.id.clone());
+    decision.station.put_down = None;
     decision
 }
 

@@ -108,7 +108,10 @@ impl Measure<'_> {
             let from = online.min(first);
             self.figures.add("offline.drain_s", Kind::Agent, last.saturating_sub(from) as f64 / 1e9);
         }
-        let (out_of_order, repeated) = (site.consumer().seen().out_of_order, site.consumer().seen().repeated);
+        let (out_of_order, repeated) = {
+            let seen = site.consumer().seen();
+            (seen.out_of_order, seen.repeated)
+        };
         self.figures.add("offline.out_of_order", Kind::Agent, out_of_order as f64);
         self.figures.add("offline.repeated", Kind::Agent, repeated as f64);
 
