@@ -281,7 +281,7 @@ impl Memory {
         let state = agent.state;
         // The retained message that every subscription brings is no news: a receipt for it would cost a resend.
         let news = site.agent.as_ref() != Some(&agent);
-        let receipt = site.applied(agent.epoch).map(|applied| (agent.epoch, applied)).filter(|_| news);
+        let receipt = news.then(|| (agent.epoch, site.applied(agent.epoch).unwrap_or_default()));
         site.agent = Some(agent);
         let (id, name) = (site.id, Arc::clone(&site.name));
         if state != Presence::Online {

@@ -4,7 +4,8 @@ use parceld_tests::goods::{gtin, order};
 use parceld_tests::scanner::VirtualScanner;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site};
 use parceld_tests::tempdir::TempDir;
-use parceld_tests::{trace, wait};
+use parceld_tests::trace::{self, Call, Early};
+use parceld_tests::wait;
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
@@ -22,14 +23,13 @@ fn no_scan_is_answered_before_it_is_on_disk() {
         site.platform.put_order(SITE, &order(id, "dhl", &format!("{UNITS_EACH}xA {UNITS_EACH}xB")));
     }
     site.until_accepted(2);
-    let scanned = pack(&mut site.scanners[0], "o1") + {
-        // And with two scanners whose scans may share a commit.
-        let (one, others) = site.scanners.split_at_mut(1);
-        thread::scope(|both| {
-            let more = both.spawn(|| (0..UNITS_EACH).map(|_| refused(&mut one[0])).sum::<usize>());
-            pack(&mut others[0], "o2") + more.join().expect("staff go home")
-        })
-    };
+    let (one, others) = site.scanners.split_at_mut(1);
+    let alone = scan(&mut one[0], &packing("o1"));
+    let together = thread::scope(|both| {
+        let other = both.spawn(|| scan(&mut others[0], &packing("o2")));
+        let unknown: Vec<String> = (0..2 * UNITS_EACH).map(|number| format!("nobody-knows-{number}")).collect();
+        scan(&mut one[0], &unknown) + other.join().expect("staff go home")
+    });
 
     let process = site.agent.process().pid();
     assert!(site.agent.stop().is_some_and(|status| status.success()));
@@ -42,24 +42,27 @@ fn no_scan_is_answered_before_it_is_on_disk() {
     log.push("-wal");
     let scanners: Vec<PathBuf> =
         site.scanners.iter().map(|scanner| fs::read_link(scanner.port()).expect("a link to a terminal")).collect();
-    let answers = trace::answers_on_disk(&trace::calls(&trace), &PathBuf::from(log), &scanners);
-    assert_eq!(answers, Ok(scanned));
+    let (calls, log) = (trace::calls(&trace), PathBuf::from(log));
+    assert_eq!(trace::answers_on_disk(&calls, &log, &scanners), Ok(alone + together));
+    let unsynced: Vec<Call> = calls.into_iter().filter(|call| !call.name.ends_with("sync")).collect();
+    let early = trace::answers_on_disk(&unsynced, &log, &scanners);
+    assert!(matches!(early, Err(Early::Unsynced { .. })), "without its syncs the same trace is refused: {early:?}");
 }
 
-/// Opens the order and packs it, with a wrong scan and an unknown code in between. Returns how many codes were scanned.
-fn pack(scanner: &mut VirtualScanner, order: &str) -> usize {
+/// The codes that open the order and pack it, with some that nobody knows in between.
+fn packing(order: &str) -> Vec<String> {
     let mut codes = vec![order.to_uppercase()];
     for letter in ['A', 'B'] {
         codes.extend((0..UNITS_EACH).map(|_| gtin(letter)));
-        codes.push(format!("{order}-has-no-{letter}"));
+        codes.push(format!("{order}-knows-no-{letter}"));
     }
-    for code in &codes {
+    codes
+}
+
+/// Scans one after the other's answer. Returns how many there were.
+fn scan(scanner: &mut VirtualScanner, codes: &[String]) -> usize {
+    for code in codes {
         assert!(scanner.scan(code).recorded, "{code}");
     }
     codes.len()
-}
-
-fn refused(scanner: &mut VirtualScanner) -> usize {
-    assert!(scanner.scan("nobody-knows-this").recorded);
-    1
 }

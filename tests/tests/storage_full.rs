@@ -1,5 +1,6 @@
 //! The storage is full in the middle of the work: green is only what is in the file, and red is nothing that is.
 
+use parceld_tests::agent::Agent;
 use parceld_tests::disk::SmallDisk;
 use parceld_tests::goods::{gtin, order};
 use parceld_tests::scanner::VirtualScanner;
@@ -50,7 +51,10 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
         until_each("green answers", |seen| &seen.green);
         disk.fill();
         until_each("red answers", |seen| &seen.red);
-        until_verdict(agent, "stopped");
+        let verdict = until_verdict(agent, "stopped");
+        assert_eq!(verdict["findings"][0]["fault"], "storage_failing", "{verdict}");
+        let page = http::get(&agent.url()).expect("the page answers").success().body;
+        assert!(page.contains(verdict["what"].as_str().expect("a verdict says what")), "{verdict} {page}");
         assert_eq!(http::get(&format!("{}/readyz", agent.url())).expect("the page answers").status, 503);
         disk.free();
         until_each("green answers after there is room again", |seen| &seen.green);
@@ -58,7 +62,9 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
         (picker.join().expect("staff go home"), reader.join().expect("staff go home"))
     });
 
-    until_verdict(agent, "well");
+    let verdict = until_verdict(agent, "well");
+    let page = http::get(&agent.url()).expect("the page answers").success().body;
+    assert!(page.contains(verdict["what"].as_str().expect("a verdict says what")), "{verdict} {page}");
     assert_eq!(site.agent.process().pid(), process);
     let in_file = Events::of(&database);
     assert_eq!(in_file.units, units, "units that were green");
@@ -100,10 +106,11 @@ fn scan(scanner: &mut VirtualScanner, code: &str, seen: &Seen) -> bool {
     answer.recorded
 }
 
-fn until_verdict(agent: &parceld_tests::agent::Agent, state: &str) {
+/// Waits until the agent says so of itself, and returns all that it says about it.
+fn until_verdict(agent: &Agent, state: &str) -> Value {
     wait::until(&format!("the verdict {state}"), wait::GENEROUS, || {
-        (agent.status()["verdict"]["state"] == state).then_some(())
-    });
+        Some(agent.status()["verdict"].take()).filter(|verdict| verdict["state"] == state)
+    })
 }
 
 /// What became of the scans.

@@ -571,21 +571,8 @@ fn start_word(cause: StartCause) -> &'static str {
     STARTS[cause as usize].0
 }
 
-const SIGNALS: [Signal; 10] = [
-    Signal::Accepted,
-    Signal::Completed,
-    Signal::Opened,
-    Signal::Wrong,
-    Signal::Over,
-    Signal::Already,
-    Signal::Unknown,
-    Signal::Refused,
-    Signal::NotSaved,
-    Signal::Silent,
-];
-
 fn signal_named(word: &str) -> Result<Signal, String> {
-    let found = SIGNALS.into_iter().find(|signal| signal.word() == word);
+    let found = Signal::ALL.into_iter().find(|signal| signal.word() == word);
     found.ok_or_else(|| format!("signal {word:?} is not known"))
 }
 

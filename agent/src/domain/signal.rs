@@ -28,6 +28,20 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Every signal.
+    pub const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Completed,
+        Self::Opened,
+        Self::Wrong,
+        Self::Over,
+        Self::Already,
+        Self::Unknown,
+        Self::Refused,
+        Self::NotSaved,
+        Self::Silent,
+    ];
+
     /// The word for it in interfaces.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -46,20 +46,8 @@ fn every_reason_and_signal_comes_back_as_it_was() {
         Reason::UnknownCode,
         Reason::Storage,
     ];
-    let signals = [
-        Signal::Accepted,
-        Signal::Completed,
-        Signal::Opened,
-        Signal::Wrong,
-        Signal::Over,
-        Signal::Already,
-        Signal::Unknown,
-        Signal::Refused,
-        Signal::NotSaved,
-        Signal::Silent,
-    ];
     for (index, reason) in reasons.into_iter().enumerate() {
-        let signal = signals[index % signals.len()];
+        let signal = Signal::ALL[index % Signal::ALL.len()];
         let (scanner, code, expected) = ("s-1".into(), "X".into(), Vec::new());
         let event = Event::ScanRefused { scanner, code, signal, reason, order: None, expected };
         assert_eq!(decode(Kind::ScanRefused, &encode(&event).unwrap()).unwrap(), event);

@@ -115,20 +115,8 @@ mod tests {
 
     #[test]
     fn every_signal_has_a_word() {
-        let signals = [
-            Signal::Accepted,
-            Signal::Completed,
-            Signal::Opened,
-            Signal::Wrong,
-            Signal::Over,
-            Signal::Already,
-            Signal::Unknown,
-            Signal::Refused,
-            Signal::NotSaved,
-            Signal::Silent,
-        ];
         for language in [Language::English, Language::Swedish] {
-            for signal in signals {
+            for signal in Signal::ALL {
                 let words = Words::of(language);
                 assert!(words.signals.iter().any(|(word, _)| *word == signal.word()), "{language:?} {signal:?}");
             }
