@@ -503,6 +503,27 @@ fn cursors_reach_the_file_without_another_job() {
 }
 
 #[test]
+fn cursors_reach_the_file_while_they_move_all_the_time() {
+    let folder = Folder::new();
+    let site = Site::start(&folder.file("j.db"));
+    let reader = site.journal.reader().unwrap();
+    let mut now_ms = 0;
+    until("a cursor is in the file", || {
+        now_ms += 250;
+        site.journal.submit(Job::Sent { place: 1, moment: at(now_ms) }).unwrap();
+        reader.cursors().unwrap().sent != 0
+    });
+}
+
+#[test]
+fn an_answer_that_panics_takes_nobody_else_along() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.journal.submit(Job::Barrier { reply: Box::new(|()| panic!("a bug in an answer")) }).unwrap();
+    assert_eq!(site.put(1, "1xA"), "accepted");
+}
+
+#[test]
 fn forgetting_on_acknowledgement_takes_it_for_a_receipt() {
     let folder = Folder::new();
     let path = folder.file("j.db");

@@ -278,11 +278,13 @@ mod tests {
             station = "bench-1"
             driver = "line"
             port = "/dev/scanner"
+            bounce = "0s"
             [[scanner]]
             id = "right"
             station = "bench-1"
             driver = "line"
             port = "tcp://127.0.0.1:5000"
+            bounce = "0s"
             [[carrier]]
             id = "example-post"
             collections = [{ days = ["mon-sun"], at = "23:59", cut_off = "0s" }]

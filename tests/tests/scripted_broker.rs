@@ -1,11 +1,16 @@
 //! A broker that breaks the rules one at a time: sync goes on each time, in order, and forgets nothing.
 
 use parceld_tests::agent::{Agent, AgentSetup};
+use parceld_tests::disk::SmallDisk;
 use parceld_tests::scanner::VirtualScanner;
-use parceld_tests::scripted::{Behaviour, Log, OnConnect, OnPublish, Published, Scripted, Terms};
+use parceld_tests::scripted::{
+    Behaviour, Delivered, End, Log, OnConnect, OnPublish, OnSubscribe, Published, Scripted, Terms,
+};
 use parceld_tests::site::SITE;
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
-use serde_json::Value;
+use parceld_tests::{http, wait};
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, PubAckReason};
+use rusqlite::Connection;
+use serde_json::{Value, json};
 
 /// Events of one run: the start, and a refused scan for each code.
 const SCANS: usize = 30;
@@ -40,13 +45,29 @@ fn check_with(what: &str, behaviour: impl FnMut(usize) -> Behaviour + Send + 'st
 }
 
 fn start(broker: &Scripted, scanner: &VirtualScanner) -> Agent {
+    setup(broker, scanner).set("sync.forget", "puback").start()
+}
+
+fn setup(broker: &Scripted, scanner: &VirtualScanner) -> AgentSetup {
     AgentSetup::new(SITE, &broker.url())
         .station("bench-1", "pack")
         .scanner("scanner-1", "bench-1", scanner.port())
-        .set("sync.forget", "puback")
         .set("sync.ack_timeout", "1s")
         .set("sync.window", 8)
-        .start()
+}
+
+/// Delivers a command that is refused with a reply.
+fn ask(broker: &Scripted, id: usize) -> Delivered {
+    let command = json!({
+        "specversion": "1.0", "id": format!("command-{id}"), "source": "/platform", "type": "parceld.order.juggle.v1",
+        "data": {},
+    });
+    broker.deliver(&format!("parceld/v1/{SITE}/commands"), command.to_string().as_bytes())
+}
+
+fn receipt(broker: &Scripted, epoch: &str, sequence: u64) -> Delivered {
+    let receipt = json!({"epoch": epoch, "sequence": sequence});
+    broker.deliver(&format!("parceld/v1/{SITE}/receipts"), receipt.to_string().as_bytes())
 }
 
 /// The sequences of the published events, each where it came first.
@@ -113,6 +134,109 @@ fn goes_on_after_refusals_silence_and_a_keep_alive_of_zero() {
         _ => Behaviour::default(),
     });
     assert!(4 <= log.connected.len());
+}
+
+#[test]
+fn goes_on_when_a_subscription_is_never_confirmed() {
+    let log = check_with("subscription", |connection| match connection {
+        1 => Behaviour { on_subscribe: OnSubscribe::Withhold, ..Behaviour::default() },
+        _ => Behaviour::default(),
+    });
+    assert_eq!(log.connected.len(), 2);
+}
+
+#[test]
+fn a_reply_that_nobody_may_have_or_hears_holds_no_event_up() {
+    for reason in [PubAckReason::NotAuthorized, PubAckReason::NoMatchingSubscribers] {
+        let broker = Scripted::start(move |_| {
+            Behaviour::default().publishes(move |publish| {
+                if publish.topic.contains("/replies") { OnPublish::AckWith(reason) } else { OnPublish::Ack }
+            })
+        });
+        let mut scanner = VirtualScanner::new();
+        let mut agent = setup(&broker, &scanner).start();
+        agent.ready();
+        let log = broker.until("the first event", |log| !sequences(log).is_empty());
+        receipt(&broker, &epochs(&log)[0], 1);
+        let asked = ask(&broker, 1);
+        broker.until("the reply", |log| log.published.iter().any(|publish| publish.topic.contains("/replies")));
+        broker.until("the acknowledgement", |log| log.acknowledged.contains(&asked));
+        for index in 0..SCANS {
+            assert!(scanner.scan(&format!("code-{index}")).recorded);
+        }
+        let log = broker.until("every event", |log| SCANS < sequences(log).len());
+        assert_eq!(log.connected.len(), 1, "{reason:?}");
+    }
+}
+
+#[test]
+fn commands_that_could_not_be_stored_are_stored_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount(8) else { return };
+    let broker = Scripted::start(|_| Behaviour::default());
+    let scanner = VirtualScanner::new();
+    let database = disk.path().join("parceld.db").to_string_lossy().into_owned();
+    let mut agent = setup(&broker, &scanner).set("storage.path", database).start();
+    agent.ready();
+    disk.fill();
+    let mut asked = Vec::new();
+    let ready = format!("{}/readyz", agent.url());
+    wait::until("a full disk to be noticed", wait::GENEROUS, || {
+        asked.push(ask(&broker, asked.len()));
+        http::get(&ready).is_ok_and(|reply| reply.status == 503).then_some(())
+    });
+    disk.free();
+    let log = broker.until("every acknowledgement", |log| asked.iter().all(|one| log.acknowledged.contains(one)));
+    assert_eq!(log.connected.len(), 1);
+}
+
+#[test]
+fn an_agent_that_stops_before_its_arrival_is_confirmed_says_goodbye() {
+    let broker = Scripted::start(|_| Behaviour::default().always(OnPublish::Withhold));
+    let scanner = VirtualScanner::new();
+    let mut agent = setup(&broker, &scanner).start();
+    agent.ready();
+    broker.until("online", |log| !log.published.is_empty());
+    agent.stop();
+    let log = broker.until("the end", |log| log.ended.len() == log.connected.len());
+    let goodbye = End::Disconnect(DisconnectReasonCode::NormalDisconnection);
+    assert_eq!(log.ended.last().map(|ended| &ended.how), Some(&goodbye));
+    let last: Value = serde_json::from_slice(&log.published.last().expect("online").payload).expect("a state is JSON");
+    assert_eq!(last["state"], "offline");
+}
+
+#[test]
+fn a_new_epoch_is_followed_although_the_connection_ended_before_it_was_known() {
+    let before = Scripted::start(|_| Behaviour::default());
+    let scanner = VirtualScanner::new();
+    let mut agent = setup(&before, &scanner).start();
+    agent.ready();
+    let epoch = epochs(&before.until("the first event", |log| !sequences(log).is_empty()))[0].clone();
+    agent.stop();
+
+    let after = Scripted::start(|_| Behaviour::default());
+    agent.change(|setup| setup.set("broker.url", after.url().as_str()));
+    agent.restart();
+    agent.ready();
+    let is_here = |log: &Log, connection| {
+        let online = |publish: &&Published| publish.connection == connection && publish.topic.contains("/state/");
+        log.published.iter().any(|publish| online(&publish))
+    };
+    after.until("the agent", |log| is_here(log, 1));
+    let slow_disk = Connection::open(agent.database()).expect("the database is there");
+    slow_disk.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    let beyond = receipt(&after, &epoch, 9_000);
+    after.until("the receipt to be taken", |log| log.acknowledged.contains(&beyond));
+    after.hang_up();
+    after.until("the agent again", |log| is_here(log, 2));
+    slow_disk.execute_batch("ROLLBACK").expect("a transaction is open");
+    receipt(&after, &epoch, 9_000);
+
+    let is_new = |publish: &&Published| publish.payload.windows(8).any(|text| text == b"old_copy");
+    let log = after.until("the new epoch", |log| events(log).iter().any(is_new));
+    let started = events(&log).into_iter().find(is_new).expect("it is there");
+    let started: Value = serde_json::from_slice(&started.payload).expect("an event is JSON");
+    assert_eq!(started["sequence"], 1);
+    assert_ne!(started["epoch"], epoch.as_str());
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub struct State {
     /// `sent` and `received` as they are in the file.
     stored: (Place, Place),
     stored_at: Duration,
+    /// Since when they are ahead of the file, if they are.
+    behind_since: Duration,
+    /// The newest moment of any job.
     latest: Duration,
     /// The site's running time when this process started.
     uptime_base_s: u64,
@@ -106,6 +109,7 @@ impl State {
             received,
             stored: (sent, received),
             stored_at: moment.since_start,
+            behind_since: moment.since_start,
             latest: moment.since_start,
             uptime_base_s,
             wrote: false,
@@ -148,8 +152,18 @@ impl State {
         Head { epoch: self.epoch, place: self.head, sent: self.sent, received: self.received }
     }
 
-    pub fn cursors_are_behind(&self) -> bool {
+    /// Since when the file's cursors are behind, if they are.
+    pub fn cursors_behind_since(&self) -> Option<Duration> {
+        self.cursors_are_behind().then_some(self.behind_since)
+    }
+
+    fn cursors_are_behind(&self) -> bool {
         self.stored != (self.sent, self.received)
+    }
+
+    /// The newest moment that the writer has heard of.
+    pub fn latest(&self) -> Duration {
+        self.latest
     }
 
     pub fn begin(&mut self) -> Result<(), Error> {
@@ -639,7 +653,7 @@ impl State {
         let place = epochs[index].base.saturating_add(sequence);
         let end = epochs.get(index + 1).map_or(self.head, |next| next.base);
         let first: Option<Place> = self.conn.query_row("SELECT min(place) FROM events", [], |row| row.get(0))?;
-        let kept = first.is_none_or(|first| first <= place + 1);
+        let kept = first.is_none_or(|first| first <= place.saturating_add(1));
         Ok(Some(place).filter(|place| kept && *place <= end))
     }
 
@@ -659,7 +673,7 @@ impl State {
 
     /// The broker has everything up to `place`.
     pub fn sent(&mut self, place: Place, moment: &Moment) {
-        self.latest = self.latest.max(moment.since_start);
+        self.heard(moment);
         self.sent = place.min(self.head);
         if self.config.forget_on_puback {
             self.received = self.received.max(self.sent);
@@ -667,7 +681,7 @@ impl State {
     }
 
     pub fn receipt(&mut self, receipt: &Receipt, at_start: bool, moment: &Moment) -> Result<ReceiptOutcome, Error> {
-        self.latest = self.latest.max(moment.since_start);
+        self.heard(moment);
         if receipt.epoch != self.epoch.id {
             return Ok(ReceiptOutcome::OtherEpoch);
         }
@@ -688,6 +702,14 @@ impl State {
         self.received = place;
         self.sent = self.sent.max(place);
         Ok(ReceiptOutcome::Advanced(place))
+    }
+
+    /// Before the cursors move.
+    fn heard(&mut self, moment: &Moment) {
+        self.latest = self.latest.max(moment.since_start);
+        if !self.cursors_are_behind() {
+            self.behind_since = self.latest;
+        }
     }
 
     /// The platform has more of this epoch than the file had at its start: what came after it is lost here, and what

@@ -27,6 +27,8 @@ pub struct Writer {
     head: watch::Sender<Head>,
     storage: watch::Sender<Storage>,
     jobs_since_checkpoint: u32,
+    /// When a failing storage was last tried.
+    tried_at: Duration,
 }
 
 /// What a job's reply will be told.
@@ -41,7 +43,7 @@ enum Outcome {
 
 impl Writer {
     pub fn new(state: State, head: watch::Sender<Head>, storage: watch::Sender<Storage>) -> Self {
-        Self { state, head, storage, jobs_since_checkpoint: 0 }
+        Self { state, head, storage, jobs_since_checkpoint: 0, tried_at: Duration::ZERO }
     }
 
     /// Works until told to stop, or until nobody can ask any more.
@@ -75,13 +77,15 @@ impl Writer {
         self.state.fold();
     }
 
-    /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage.
+    /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
+    /// all the time and write nothing.
     fn next(&self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
-        let wait = match (&*self.storage.borrow(), self.state.cursors_are_behind()) {
-            (Storage::Failing { .. }, _) => RETRY_EVERY,
-            (Storage::Well, true) => CURSORS_BEHIND_MAX,
-            (Storage::Well, false) => return queue.recv().map(Some).map_err(|_| ()),
+        let (within, since) = match (&*self.storage.borrow(), self.state.cursors_behind_since()) {
+            (Storage::Failing { .. }, _) => (RETRY_EVERY, self.tried_at),
+            (Storage::Well, Some(since)) => (CURSORS_BEHIND_MAX, since),
+            (Storage::Well, None) => return queue.recv().map(Some).map_err(|_| ()),
         };
+        let wait = within.saturating_sub(self.state.latest().saturating_sub(since));
         match queue.recv_timeout(wait) {
             Ok(job) => Ok(Some(job)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -127,8 +131,12 @@ impl Writer {
     /// A command that deciding failed on is put aside and answered, or the platform would send it for ever.
     fn give_up(&mut self, job: Job, error: &Error) {
         let outcome = match (&job, error) {
-            (Job::Command { payload, moment, .. }, Error::Panicked { why }) => {
-                match self.transaction(|state| state.poisoned(payload, why, moment)) {
+            (
+                Job::Command { payload, moment, .. },
+                Error::Panicked { .. } | Error::Damaged(_) | Error::Encoding(_) | Error::UnknownKind { .. },
+            ) => {
+                let why = error.to_string();
+                match self.transaction(|state| state.poisoned(payload, &why, moment)) {
                     Ok(outcome) => Outcome::Command(outcome),
                     Err(error) => {
                         self.failed(&error, true);
@@ -163,6 +171,7 @@ impl Writer {
 
     /// Writes what only moved in memory, or finds out whether a failing storage works again.
     fn flush(&mut self) {
+        self.tried_at = self.state.latest();
         let written = self.state.begin().and_then(|()| self.state.commit(Duration::ZERO));
         match written {
             Ok(_) => {
@@ -230,7 +239,14 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
     })
 }
 
+/// A bug in an answer costs that answer, not the journal.
 fn answer(job: Job, outcome: Outcome) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(job, outcome))) {
+        tracing::error!(why = words(&*panic), "an answer could not be given");
+    }
+}
+
+fn tell(job: Job, outcome: Outcome) {
     match (job, outcome) {
         (Job::Scan { reply, .. }, Outcome::Answer(answer)) => reply(answer),
         (Job::Scan { reply, .. }, _) => reply(Answer::because(Signal::NotSaved, Reason::Storage)),

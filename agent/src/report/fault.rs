@@ -196,7 +196,8 @@ fn refused(facts: &Facts) -> Option<Found> {
 
 fn no_subscriber(facts: &Facts) -> Option<Found> {
     let kept = facts.sync.receipts != Receipts::NotExpected;
-    if facts.sync.without_subscriber == 0 || (kept && !is_stuck(facts)) {
+    let is_up = facts.sync.link == Link::Up;
+    if facts.sync.without_subscriber == 0 || !is_up || (kept && !is_stuck(facts)) {
         return None;
     }
     let fault = Fault::NoSubscriber { count: facts.sync.without_subscriber, kept };
@@ -229,10 +230,13 @@ fn clock(facts: &Facts) -> Option<Found> {
     (!facts.clock_trusted).then_some(found)
 }
 
+/// What came long ago is still there to be looked at, but somebody has had the time to.
 fn quarantine(facts: &Facts) -> Option<Found> {
+    let newest_at = facts.quarantine.newest_at?;
+    let is_news = facts.now.duration_since(newest_at) < QUARANTINE_IS_NEWS;
+    let severity = if is_news { Severity::Attention } else { Severity::Note };
     let fault = Fault::Quarantined { count: facts.quarantine.count };
-    let found = Found { fault, severity: Severity::Attention, since: facts.quarantine.newest_at };
-    (0 < facts.quarantine.count).then_some(found)
+    (0 < facts.quarantine.count).then_some(Found { fault, severity, since: Some(newest_at) })
 }
 
 fn weak_promise(facts: &Facts) -> Option<Found> {

@@ -6,6 +6,13 @@ use std::time::Duration;
 pub const CAP: Duration = Duration::from_secs(30);
 const FIRST: Duration = Duration::from_millis(500);
 
+/// Failures in a row, with a connection of `up` (if it ever was) just ended. One that was soon broken off is a failure
+/// too: a broker that takes us and throws us out is not asked twice a second.
+#[must_use]
+pub fn failures(before: u32, up: Option<Duration>) -> u32 {
+    if up.is_some_and(|up| CAP <= up) { 1 } else { before.saturating_add(1) }
+}
+
 /// The wait before attempt `failures + 1`; `random` is uniform in 0..=u32::MAX.
 #[must_use]
 pub fn wait(failures: u32, random: u32) -> Duration {
@@ -16,6 +23,13 @@ pub fn wait(failures: u32, random: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn begins_anew_only_after_a_connection_that_lasted() {
+        for (before, up_s, expected) in [(0, None, 1), (5, None, 6), (5, Some(29), 6), (5, Some(30), 1)] {
+            assert_eq!(failures(before, up_s.map(Duration::from_secs)), expected, "{before} {up_s:?}");
+        }
+    }
 
     #[test]
     fn grows_to_the_cap_and_is_spread_over_all_of_it() {

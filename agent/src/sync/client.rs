@@ -11,7 +11,7 @@ use crate::contract::envelope::Envelope;
 use crate::contract::receipt::Receipt;
 use crate::contract::state::{AgentState, Presence};
 use crate::contract::{CONTENT_TYPE, MESSAGE_BYTES_MAX};
-use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome};
+use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
 use rumqttc::NetworkOptions;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
@@ -79,6 +79,8 @@ enum Seen {
 enum Answered {
     Command(Box<Publish>, Result<CommandOutcome, NotSaved>),
     Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
+    /// Everything that earlier connections asked is done.
+    Settled,
 }
 
 /// A receipt; a retained one only says where the platform was, it is no repetition.
@@ -99,17 +101,17 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     };
     let (client, event_loop) = AsyncClient::new(options, usize::from(config.window) + REQUESTS_BEYOND_WINDOW);
     let inbox = Inbox::default();
-    let watchdog = config.keep_alive * 2 + CONNECT_TIMEOUT;
     let mut work = Work::new(shared, client, session);
     tokio::select! {
-        ended = poll(event_loop, &inbox, watchdog, &config.client_id) => ended,
+        ended = poll(event_loop, &inbox, config.keep_alive, &config.client_id) => ended,
         ended = work.run(&inbox) => ended,
     }
 }
 
 /// Only polls: whatever must wait for something else happens in [`Work`].
-async fn poll(mut event_loop: EventLoop, inbox: &Inbox, watchdog: Duration, client_id: &str) -> Ended {
+async fn poll(mut event_loop: EventLoop, inbox: &Inbox, mut keep_alive: Duration, client_id: &str) -> Ended {
     loop {
+        let watchdog = keep_alive * 2 + CONNECT_TIMEOUT;
         let event = match tokio::time::timeout(watchdog, event_loop.poll()).await {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => return ended(error, client_id),
@@ -118,8 +120,10 @@ async fn poll(mut event_loop: EventLoop, inbox: &Inbox, watchdog: Duration, clie
         let seen = match event {
             Event::Incoming(Packet::ConnAck(ack)) => {
                 let properties = ack.properties;
-                if properties.as_ref().and_then(|properties| properties.server_keep_alive) == Some(0) {
-                    return Ended::NoKeepAlive;
+                match properties.as_ref().and_then(|properties| properties.server_keep_alive) {
+                    Some(0) => return Ended::NoKeepAlive,
+                    Some(server_s) => keep_alive = Duration::from_secs(server_s.into()),
+                    None => {}
                 }
                 Seen::Connected { receive_max: properties.and_then(|properties| properties.receive_max) }
             }
@@ -221,15 +225,21 @@ struct Work<'a> {
     session: u64,
     ledger: Ledger,
     stage: Stage,
+    /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
+    /// connection, and only so many before we acknowledge one.
+    unsaved: Vec<Publish>,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
-    /// Receipts that the journal has not answered yet: events wait for them, since one may begin a new epoch.
+    /// Receipts that the journal has not answered yet, and the question whether it has done those of earlier
+    /// connections: events wait for them, since one may begin a new epoch.
     receipts_asked: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Connecting,
-    Subscribing,
+    Subscribing {
+        since: Duration,
+    },
     /// `online` is published, its acknowledgement awaited.
     Arriving,
     Sending,
@@ -245,6 +255,7 @@ impl<'a> Work<'a> {
             session,
             ledger: Ledger::default(),
             stage: Stage::Connecting,
+            unsaved: Vec::new(),
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
         }
@@ -252,6 +263,7 @@ impl<'a> Work<'a> {
 
     async fn run(&mut self, inbox: &Inbox) -> Ended {
         let mut head = self.shared.journal.head();
+        let mut storage = self.shared.journal.storage();
         let mut stop = self.shared.stop.clone();
         loop {
             if let Err(ended) = self.step(inbox) {
@@ -277,6 +289,7 @@ impl<'a> Work<'a> {
                         return Ended::Journal(crate::journal::Error::Gone);
                     }
                 }
+                Ok(()) = storage.changed(), if !self.unsaved.is_empty() => {}
                 () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
             }
         }
@@ -294,10 +307,16 @@ impl<'a> Work<'a> {
             self.answered(answered)?;
         }
         let now = self.now();
-        if let Some(since) = self.ledger.waiting_since()
-            && since + self.shared.config.ack_timeout <= now
-        {
+        if self.acknowledgement_due_at().is_some_and(|at| at <= now) {
             return Err(Ended::Unacknowledged(self.shared.config.ack_timeout.as_secs()));
+        }
+        if !self.unsaved.is_empty() && *self.shared.journal.storage().borrow() == Storage::Well {
+            for publish in std::mem::take(&mut self.unsaved) {
+                self.command(publish)?;
+            }
+        }
+        if self.shared.follow_epoch()? && matches!(self.stage, Stage::Arriving | Stage::Sending) {
+            self.publish_state(Presence::Online)?;
         }
         if self.stage == Stage::Sending {
             if self.shared.plan.tick(now) {
@@ -328,7 +347,12 @@ impl<'a> Work<'a> {
     fn connected(&mut self, receive_max: Option<u16>) -> Result<(), Ended> {
         let window = receive_max.unwrap_or(u16::MAX).min(self.shared.config.window).max(1);
         self.shared.plan.limit_window(usize::from(window));
-        self.stage = Stage::Subscribing;
+        self.stage = Stage::Subscribing { since: self.now() };
+        let answers = self.answers.0.clone();
+        self.receipts_asked += 1;
+        self.shared
+            .journal
+            .submit(Job::Barrier { reply: Box::new(move |()| drop(answers.send(Answered::Settled))) })?;
         let filter = |topic: String| Filter::new(topic, QoS::AtLeastOnce);
         let filters = [self.shared.topics.receipts(), self.shared.topics.commands()].map(filter);
         self.client.try_subscribe_many(filters).map_err(|error| Ended::Broken(error.to_string()))
@@ -367,10 +391,11 @@ impl<'a> Work<'a> {
     }
 
     fn acknowledged(&mut self, pkid: u16, reason: PubAckReason) -> Result<(), Ended> {
+        let flight = self.ledger.flight(pkid);
         match reason {
             PubAckReason::Success => {}
             PubAckReason::NoMatchingSubscribers => {
-                if self.stage == Stage::Sending {
+                if matches!(flight, Some(Flight::Event(_))) {
                     self.shared.plan.unheard();
                     self.shared.status.send_modify(|status| status.without_subscriber += 1);
                 }
@@ -381,7 +406,11 @@ impl<'a> Work<'a> {
                     status.refused += 1;
                     status.last_refusal = Some(reason.clone());
                 });
-                return Err(Ended::PublishRefused(reason));
+                // Where a reply goes is the command's choice: it must not hold events up.
+                if flight != Some(Flight::Reply) {
+                    return Err(Ended::PublishRefused(reason));
+                }
+                tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
             }
         }
         let now = self.now();
@@ -400,6 +429,7 @@ impl<'a> Work<'a> {
     fn arrived(&mut self) {
         self.stage = Stage::Sending;
         let now = self.now();
+        self.shared.up_since = Some(now);
         self.shared.plan.connected(now);
         self.shared.link(Link::Up);
         tracing::info!(broker = %self.shared.config.address(), "connected");
@@ -414,27 +444,24 @@ impl<'a> Work<'a> {
     /// Tells the journal how far sending is, also when it went back.
     fn tell(&mut self) {
         let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
+        self.shared.told.1 = moment.since_start;
         if self.shared.journal.try_submit(Job::Sent { place, moment }).is_ok() {
-            self.shared.told = (place, moment.since_start);
+            self.shared.told.0 = place;
         }
     }
 
     fn message(&mut self, publish: Publish) -> Result<(), Ended> {
-        let moment = self.shared.clock.now();
-        let answers = self.answers.0.clone();
         if publish.topic == self.shared.topics.commands().as_bytes() {
             if publish.retain {
                 tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
                 return self.acknowledge(&publish);
             }
-            let payload = publish.payload.to_vec();
-            let publish = Box::new(publish);
-            let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
-            return Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?);
+            return self.command(publish);
         }
         self.acknowledge(&publish)?;
         match Receipt::parse(&publish.payload) {
             Ok(receipt) => {
+                let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
                 let at_start = !self.shared.has_sent;
                 // What the broker kept for us, as the topic's last receipt or in our session, comes before our `online`.
                 let fresh = !publish.retain && matches!(self.stage, Stage::Arriving | Stage::Sending);
@@ -450,6 +477,14 @@ impl<'a> Work<'a> {
         }
     }
 
+    fn command(&mut self, publish: Publish) -> Result<(), Ended> {
+        let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
+        let payload = publish.payload.to_vec();
+        let publish = Box::new(publish);
+        let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
+        Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?)
+    }
+
     fn acknowledge(&self, publish: &Publish) -> Result<(), Ended> {
         self.client.try_ack(publish).map_err(|error| Ended::Broken(error.to_string()))
     }
@@ -457,13 +492,18 @@ impl<'a> Work<'a> {
     fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
         match answered {
             Answered::Command(publish, Ok(outcome)) => self.reply(&publish, outcome),
-            Answered::Command(_, Err(NotSaved)) => {
-                tracing::warn!("a command could not be stored: it stays with the broker");
+            Answered::Command(publish, Err(NotSaved)) => {
+                tracing::warn!("a command could not be stored: it waits until the storage is well");
+                self.unsaved.push(*publish);
                 Ok(())
             }
             Answered::Receipt(heard, outcome) => {
                 self.receipts_asked -= 1;
                 self.receipt(heard, outcome)
+            }
+            Answered::Settled => {
+                self.receipts_asked -= 1;
+                Ok(())
             }
         }
     }
@@ -507,12 +547,7 @@ impl<'a> Work<'a> {
                 }
                 self.shared.receipt_seen(moment.wall, receipt.sequence);
             }
-            Ok(ReceiptOutcome::NewEpoch) => {
-                let head = *self.shared.journal.head().borrow();
-                self.shared.plan.restarted_at(head.sent, head.place, now);
-                self.shared.read_epochs()?;
-                self.publish_state(Presence::Online)?;
-            }
+            Ok(ReceiptOutcome::NewEpoch) => tracing::info!("sending begins anew in a new epoch"),
             Ok(ReceiptOutcome::Beyond) => {
                 tracing::error!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt beyond the log's head is refused");
             }
@@ -566,12 +601,19 @@ impl<'a> Work<'a> {
 
     /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
     async fn leave(&mut self, inbox: &Inbox) -> Ended {
-        if self.stage != Stage::Sending {
+        if !matches!(self.stage, Stage::Arriving | Stage::Sending) {
             return Ended::Stopped;
         }
         let drained = async {
             while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
-                inbox.wake.notified().await;
+                tokio::select! {
+                    () = inbox.wake.notified() => {}
+                    Some(answered) = self.answers.1.recv() => {
+                        if self.answered(answered).is_err() {
+                            break;
+                        }
+                    }
+                }
             }
         };
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, drained).await;
@@ -597,9 +639,18 @@ impl<'a> Work<'a> {
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        let acknowledgement = self.ledger.waiting_since().map(|since| since + self.shared.config.ack_timeout);
         let receipts = self.shared.plan.overdue_at().filter(|_| self.stage == Stage::Sending);
-        [acknowledgement, receipts, self.tell_at()].into_iter().flatten().min()
+        [self.acknowledgement_due_at(), receipts, self.tell_at()].into_iter().flatten().min()
+    }
+
+    /// Until when the broker has to acknowledge something, if it owes anything.
+    fn acknowledgement_due_at(&self) -> Option<Duration> {
+        let subscription = match self.stage {
+            Stage::Subscribing { since } => Some(since),
+            Stage::Connecting | Stage::Arriving | Stage::Sending | Stage::Leaving => None,
+        };
+        let since = subscription.into_iter().chain(self.ledger.waiting_since()).min()?;
+        Some(since + self.shared.config.ack_timeout)
     }
 
     fn report(&self) {

@@ -24,6 +24,12 @@ struct Entry {
     done: bool,
 }
 
+impl Entry {
+    fn waits_for(&self, pkid: u16) -> bool {
+        self.pkid == Some(pkid) && !self.done
+    }
+}
+
 /// The line of publishes, oldest first.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -67,23 +73,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// What was published under `pkid` and is not acknowledged yet.
+    #[must_use]
+    pub fn flight(&self, pkid: u16) -> Option<Flight> {
+        self.entries.iter().find(|entry| entry.waits_for(pkid)).map(|entry| entry.flight)
+    }
+
     /// The broker has acknowledged `pkid`. Everything that is now done from the oldest on, in order.
     ///
     /// # Errors
     /// Nothing unacknowledged has this id.
     pub fn acknowledged(&mut self, pkid: u16, now: Duration) -> Result<Vec<Flight>, Stray> {
-        let waits = |entry: &&mut Entry| entry.pkid == Some(pkid) && !entry.done;
-        let entry = self.entries.iter_mut().find(waits).ok_or(Stray(pkid))?;
+        let entry = self.entries.iter_mut().find(|entry| entry.waits_for(pkid)).ok_or(Stray(pkid))?;
         entry.done = true;
-        self.waiting_since = now;
         let mut done = Vec::new();
         while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.done) {
+            self.waiting_since = now;
             done.push(oldest.flight);
         }
         Ok(done)
     }
 
-    /// Since when no acknowledgement has come although one is owed.
+    /// Since when the oldest publish waits for its acknowledgement: those of later ones don't make it younger.
     #[must_use]
     pub fn waiting_since(&self) -> Option<Duration> {
         (!self.entries.is_empty()).then_some(self.waiting_since)
@@ -115,6 +126,21 @@ mod tests {
         assert_eq!(ledger.acknowledged(1, NOW), Ok(vec![Flight::Event(1), Flight::Event(2)]));
         assert_eq!(ledger.acknowledged(3, NOW), Ok(vec![Flight::Event(3)]));
         assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_waits_longest_grows_older_although_later_ones_are_acknowledged() {
+        let mut ledger = of(1..=3);
+        for pkid in 1..=3 {
+            ledger.left(pkid).unwrap();
+        }
+        let seconds = Duration::from_secs;
+        ledger.acknowledged(2, seconds(1)).unwrap();
+        assert_eq!(ledger.waiting_since(), Some(NOW));
+        ledger.acknowledged(1, seconds(2)).unwrap();
+        assert_eq!(ledger.waiting_since(), Some(seconds(2)));
+        ledger.acknowledged(3, seconds(3)).unwrap();
+        assert_eq!(ledger.waiting_since(), None);
     }
 
     #[test]

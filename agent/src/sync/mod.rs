@@ -90,7 +90,8 @@ pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, 
         receipt_timeout: config.receipt_timeout,
         receipts_expected: config.receipts_expected,
     };
-    let mut shared = Shared {
+    let epochs = reader.epochs()?;
+    let shared = Shared {
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received),
         told: (head.sent, Duration::ZERO),
@@ -98,12 +99,12 @@ pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, 
         journal,
         clock,
         reader,
-        epochs: Vec::new(),
+        epochs,
         status: sender,
         stop: stopped,
+        up_since: None,
         has_sent: false,
     };
-    shared.read_epochs()?;
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
     let thread = thread.map_err(|source| crate::journal::Error::Directory { path: "sync thread".into(), source })?;
     Ok(Syncing { stop, status, thread })
@@ -143,6 +144,8 @@ struct Shared {
     told: (Place, Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
+    /// When the connection came up, since the agent's start.
+    up_since: Option<Duration>,
     /// Whether this process has published any event of its own: before it, a receipt beyond the head that it found tells
     /// of an old copy.
     has_sent: bool,
@@ -152,10 +155,14 @@ struct Shared {
 const SESSIONS_PER_START: u64 = 1_000_000;
 
 impl Shared {
-    fn run_to_end(&mut self) {
+    fn run_to_end(mut self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(self.run()),
+            Ok(runtime) => {
+                runtime.block_on(self.run());
+                // A name that is still being looked up would hold the stop up.
+                runtime.shutdown_background();
+            }
             Err(error) => tracing::error!(%error, "sync can't run"),
         }
     }
@@ -169,10 +176,11 @@ impl Shared {
             if matches!(ended, Ended::Stopped) || *self.stop.borrow() {
                 return;
             }
-            let was_up = self.status.borrow().link == Link::Up;
-            failures = if was_up { 1 } else { failures.saturating_add(1) };
+            let now = self.clock.now();
+            let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
+            failures = backoff::failures(failures, up);
             let wait = backoff::wait(failures, random());
-            let retry_at = self.clock.now().wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let retry_at = now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
             tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
             self.status.send_modify(|status| status.attempts = failures);
             self.link(Link::Down { reason: ended.to_string(), retry_at });
@@ -202,9 +210,15 @@ impl Shared {
         self.status.send_modify(|status| status.receipts = Receipts::Last { at, sequence });
     }
 
-    fn read_epochs(&mut self) -> Result<(), crate::journal::Error> {
+    /// Takes note of an epoch that the journal has begun. Whether there is a new one.
+    fn follow_epoch(&mut self) -> Result<bool, crate::journal::Error> {
+        let head = *self.journal.head().borrow();
+        if self.epochs.last() == Some(&head.epoch) {
+            return Ok(false);
+        }
         self.epochs = self.reader.epochs()?;
-        Ok(())
+        self.plan.restarted_at(head.epoch.base, head.place, self.clock.now().since_start);
+        Ok(true)
     }
 
     fn epoch_of(&self, place: Place) -> Option<Epoch> {

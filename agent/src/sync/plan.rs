@@ -99,18 +99,17 @@ impl Plan {
         self.head = head;
     }
 
-    /// A new epoch: everything after `base` is unsent.
+    /// A new epoch: everything after `base` is unsent. What is in flight is of the old one, and comes to its end.
     pub fn restarted_at(&mut self, base: u64, head: u64, now: Duration) {
-        let rewinds = self.rewinds;
-        let window = self.window;
         *self = Self {
             receipts_known: true,
             platform_silent: false,
-            rewinds,
-            window,
+            rewinds: self.rewinds,
+            window: self.window,
+            in_flight: self.in_flight,
+            progress_at: now,
             ..Self::new(self.limits, head, base, base)
         };
-        self.progress_at = now;
     }
 
     /// After which place, and how many events, may be handed to the client now.
@@ -267,6 +266,7 @@ mod tests {
                 "repeat" => plan.repeated(now),
                 "unheard" => plan.unheard(),
                 "back" => plan.asked_back(number(), now),
+                "restart" => plan.restarted_at(number(), head, now),
                 "tick" => {
                     plan.tick(now);
                 }
@@ -433,6 +433,31 @@ mod tests {
              60 room 5+2
              61 back 1
              61 room 1+2",
+        );
+    }
+
+    #[test]
+    fn a_new_epoch_counts_what_is_still_in_flight_of_the_old_one() {
+        check(
+            limits(4, 500),
+            100,
+            30,
+            20,
+            "0 connected
+             0 spoke
+             0 hand 2
+             0 restart 50
+             0 room 50+2
+             0 hand 2
+             0 ack 31
+             0 ack 32
+             0 room 52+2
+             0 sent 50
+             0 back 40
+             0 ack 51
+             0 room none
+             0 ack 52
+             0 room 40+4",
         );
     }
 

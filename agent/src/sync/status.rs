@@ -10,7 +10,7 @@ pub struct SyncStatus {
     pub link: Link,
     /// Since when the link is so.
     pub since: Timestamp,
-    /// Failed attempts since the link was last up.
+    /// Attempts in a row that failed or were soon broken off; none while the link is up.
     pub attempts: u32,
     pub receipts: Receipts,
     /// Publishes without their acknowledgement yet.

@@ -193,10 +193,16 @@ impl<'a> View<'a> {
         let last = scanner.last_read_at.map_or(words.never.to_owned(), |at| self.shown(at).people);
         let unreadable = match scanner.unreadable {
             0 => None,
-            count => Some(format!("{} {}", words.number(count), words.unreadable)),
+            count => {
+                let last = scanner.last_unreadable.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                Some(format!("{} {}{last}", words.number(count), words.unreadable))
+            }
         };
+        let discarded = (0 < scanner.discarded_bytes)
+            .then(|| format!("{} {}", words.number(scanner.discarded_bytes), words.discarded));
         let reads = format!("{} {}", words.number(scanner.reads), words.reads);
         let state = line.into_iter().chain([format!("{} {last}", words.last_scan), reads]).chain(unreadable);
+        let state = state.chain(discarded);
         (format!("{} · {}", scanner.id, scanner.station), state.collect::<Vec<_>>().join(", "))
     }
 
@@ -309,7 +315,9 @@ impl<'a> View<'a> {
         };
         let progress = told.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
         let item = told.item.clone().filter(|item| *item != answer.code);
-        let rest = [item, told.order.clone(), progress, Some(answer.station.clone())];
+        let why = told.reason.as_ref().map(|why| self.words.reason(why).to_owned());
+        let expected = (!told.expected.is_empty()).then(|| format!("{}: {}", self.words.expected, told.expected.join(", ")));
+        let rest = [item, told.order.clone(), progress, Some(answer.station.clone()), why, expected];
         Line {
             at: self.shown(answer.at),
             class,

@@ -21,6 +21,7 @@ pub const WORDS: Words = Words {
     connected: "connected",
     reads: "reads",
     unreadable: "unreadable",
+    discarded: "bytes from before opening discarded",
     last_scan: "last scan",
     gone: "gone",
     opening: "opening",
@@ -76,4 +77,6 @@ pub const WORDS: Words = Words {
         ("not_saved", "Not saved"),
         ("silent", "Bounce"),
     ],
+    expected: "expected",
+    reasons: &[],
 };

@@ -27,6 +27,7 @@ pub struct Words {
     pub connected: &'static str,
     pub reads: &'static str,
     pub unreadable: &'static str,
+    pub discarded: &'static str,
     pub last_scan: &'static str,
     pub gone: &'static str,
     pub opening: &'static str,
@@ -72,6 +73,10 @@ pub struct Words {
     pub unreadable_events: &'static str,
     /// Each signal's word in interfaces, and what it is called here.
     pub signals: [(&'static str, &'static str); 10],
+    /// Before the names of what would have been right.
+    pub expected: &'static str,
+    /// Each reason's word in interfaces, and its sentence; where one is missing it is said in English.
+    pub reasons: &'static [(&'static str, &'static str)],
 }
 
 impl Words {
@@ -88,6 +93,10 @@ impl Words {
             State::Attention => self.attention,
             State::Stopped => self.stopped,
         }
+    }
+
+    pub fn reason<'w>(&self, why: &'w Why) -> &'w str {
+        self.reasons.iter().find(|(reason, _)| *reason == why.word).map_or(&why.sentence, |(_, sentence)| sentence)
     }
 
     pub fn signal<'w>(&self, word: &'w str) -> &'w str {

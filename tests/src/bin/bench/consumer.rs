@@ -1,7 +1,7 @@
 //! The platform's part, as far as it can be measured against: sees every message, gives receipts, puts orders.
 //!
 //! Its session is as short as its connection; it comes back by itself as soon as the broker listens. Receipts follow
-//! the contract: after every 100 events, and within a second of the last.
+//! the contract: after every 100 events, within a second of the last, and at once when the agent comes online.
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read, Write};
@@ -80,6 +80,14 @@ pub struct Seen {
     epoch: String,
     sequence: u64,
     receipt: u64,
+    /// The agent has come online, and wants to know how far its events are here.
+    is_asked: bool,
+}
+
+#[derive(Deserialize)]
+struct State<'a> {
+    state: &'a str,
+    epoch: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -219,10 +227,11 @@ impl Shared {
         let payload = {
             let mut seen = self.seen();
             let missing = seen.sequence.saturating_sub(seen.receipt);
-            let is_due = RECEIPT_AFTER_EVENTS <= missing || RECEIPT_AFTER <= receipted.elapsed();
-            if missing == 0 || !is_due {
+            let is_old = 0 < missing && RECEIPT_AFTER <= receipted.elapsed();
+            if !seen.is_asked && !is_old && missing < RECEIPT_AFTER_EVENTS {
                 return Ok(());
             }
+            seen.is_asked = false;
             seen.receipt = seen.sequence;
             format!(r#"{{"epoch":"{}","sequence":{}}}"#, seen.epoch, seen.sequence)
         };
@@ -267,7 +276,10 @@ impl Seen {
         }
         match topic.strip_prefix(ROOT).unwrap_or_default() {
             "/replies" => self.reply(payload),
-            "/state/agent" if contains(payload, br#""online""#) => self.online_at = Some(at),
+            "/state/agent" => {
+                let state: State<'_> = serde_json::from_slice(payload).expect("a state of the contract");
+                self.state(&state, at);
+            }
             path if path.starts_with("/events/") => {
                 let event: Event<'_> = serde_json::from_slice(payload).expect("an event of the contract");
                 self.event(&event, at);
@@ -294,10 +306,22 @@ impl Seen {
         }
     }
 
-    fn event(&mut self, event: &Event<'_>, at: u64) {
-        if self.epoch != event.epoch {
-            (self.epoch, self.sequence, self.receipt) = (event.epoch.to_owned(), 0, 0);
+    fn state(&mut self, state: &State<'_>, at: u64) {
+        if state.state == "online" {
+            self.begin(state.epoch);
+            self.online_at = Some(at);
+            self.is_asked = true;
         }
+    }
+
+    fn begin(&mut self, epoch: &str) {
+        if self.epoch != epoch {
+            (self.epoch, self.sequence, self.receipt) = (epoch.to_owned(), 0, 0);
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, at: u64) {
+        self.begin(event.epoch);
         if event.sequence <= self.sequence {
             self.repeated += 1;
             return;
@@ -398,7 +422,7 @@ mod tests {
         let mut seen = Seen::default();
         seen.message(&format!("{ROOT}/replies"), br#"{"data":{"status":"accepted"}}"#, 1);
         seen.message(&format!("{ROOT}/replies"), br#"{"data":{"status":"rejected"}}"#, 1);
-        seen.message(&format!("{ROOT}/state/agent"), br#"{"state":"online"}"#, 7);
+        seen.message(&format!("{ROOT}/state/agent"), br#"{"state":"online","epoch":"e","head":1}"#, 7);
         assert_eq!((seen.accepted, seen.not_accepted.len(), seen.online_at), (1, 1, Some(7)));
     }
 }

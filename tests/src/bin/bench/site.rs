@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use parceld_tests::agent::{Agent, AgentSetup};
 use parceld_tests::goods;
 use parceld_tests::process::Process;
@@ -56,7 +57,9 @@ pub struct Context {
 const AHEAD_EVENTS: i64 = 1_000_000;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
-const COMMANDS_WITHIN: Duration = Duration::from_secs(120);
+/// As a platform would put its orders: a burst of thousands is another test's.
+const COMMANDS_IN_FLIGHT_MAX: usize = 16;
+const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 
 /// After it, cursors are on disk and receipts have been given: nothing of the past is measured.
@@ -209,12 +212,22 @@ impl Site {
             let seen = consumer.seen();
             let refused = seen.not_accepted.first().cloned();
             (refused.is_some() || (wanted <= seen.accepted && orders <= seen.orders)).then_some(refused)
+        });
+        let refused = refused.with_context(|| {
+            let seen = consumer.seen();
+            format!("{} of {wanted} commands accepted, {} of {orders} orders seen", seen.accepted, seen.orders)
         })?;
         anyhow::ensure!(refused.is_none(), "the agent did not accept a command: {}", refused.unwrap_or_default());
         Ok(())
     }
 
+    /// Sends a command as soon as few enough are without a reply.
     fn command(&mut self, kind: &str, data: &Value) -> anyhow::Result<()> {
+        let (sent, consumer) = (self.commands, &self.consumer);
+        self.context.stop.until("the reply to a command", COMMANDS_WITHIN, || {
+            let seen = consumer.seen();
+            (sent < seen.accepted + seen.not_accepted.len() + COMMANDS_IN_FLIGHT_MAX).then_some(())
+        })?;
         self.commands += 1;
         Ok(self.consumer.command(&format!("command-{}", self.commands), kind, data)?)
     }
