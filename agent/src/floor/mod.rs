@@ -202,7 +202,10 @@ impl ScannerLine {
                     status.last_unreadable = Some(words);
                 });
             }
-            port::Event::OpenFailed { reason } => self.is_lost(reason, moment.wall),
+            port::Event::OpenFailed { reason } => {
+                tracing::warn!(scanner = %self.scanner.id, reason, "scanner can't be opened");
+                self.is_lost(reason, moment.wall);
+            }
             port::Event::Lost { reason } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner lost");
                 self.lost = true;

@@ -89,9 +89,10 @@ CREATE TABLE commands (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE quarantine (
-    key     INTEGER PRIMARY KEY,
-    at      INTEGER NOT NULL,
-    reason  TEXT NOT NULL,
-    why     TEXT NOT NULL,
-    payload BLOB NOT NULL
+    key      INTEGER PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    uptime_s INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    why      TEXT NOT NULL,
+    payload  BLOB NOT NULL
 ) STRICT;

@@ -81,6 +81,9 @@ pub struct Found {
 /// A first connection takes a moment, and so does a port: longer than this is a fault.
 const OPENING_MAX: SignedDuration = SignedDuration::from_secs(10);
 
+/// Messages in quarantine are news for a day.
+const QUARANTINE_IS_NEWS: SignedDuration = SignedDuration::from_hours(24);
+
 /// An event that waits longer than this while the broker is there is held up by something.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_secs(5);
 

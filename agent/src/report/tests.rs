@@ -245,6 +245,15 @@ fn finds_each_fault_and_judges_it() {
     );
     check("no subscriber once, and healed", |facts| facts.sync.without_subscriber = 1, "well");
     check(
+        "no subscriber once, and no connection now",
+        |facts| {
+            facts.sync.without_subscriber = 1;
+            facts.sync.link = Link::Connecting;
+            stick(facts);
+        },
+        "attention, broker_down Attention",
+    );
+    check(
         "no subscriber, without receipts",
         |facts| {
             facts.sync.without_subscriber = 1;
@@ -267,7 +276,9 @@ fn finds_each_fault_and_judges_it() {
         "attention, receipts_missing Attention",
     );
     check("1970", |facts| facts.clock_trusted = false, "attention, clock_untrusted Attention");
-    check("quarantine", |facts| facts.quarantine.count = 2, "attention, quarantined Attention");
+    let aside = |newest_at| Quarantine { count: 2, newest_at: Some(newest_at) };
+    check("quarantine", |facts| facts.quarantine = aside(seconds_ago(9)), "attention, quarantined Attention");
+    check("quarantine of yesterday", |facts| facts.quarantine = aside(seconds_ago(90_000)), "well, quarantined Note");
     check("puback", |facts| facts.about.forget_on_puback = true, "well, weak_promise Note");
 }
 

@@ -207,7 +207,10 @@ impl Shared {
     }
 
     fn receipt_seen(&self, at: Timestamp, sequence: u64) {
-        self.status.send_modify(|status| status.receipts = Receipts::Last { at, sequence });
+        self.status.send_modify(|status| {
+            status.receipts = Receipts::Last { at, sequence };
+            status.without_subscriber = 0;
+        });
     }
 
     /// Takes note of an epoch that the journal has begun. Whether there is a new one.

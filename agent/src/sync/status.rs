@@ -18,7 +18,7 @@ pub struct SyncStatus {
     /// Publishes that the broker refused since the start, and its last reason.
     pub refused: u64,
     pub last_refusal: Option<String>,
-    /// Acknowledgements that said that nobody subscribes.
+    /// Acknowledgements that said that nobody subscribes, since the last receipt.
     pub without_subscriber: u64,
     /// How often sending went back because receipts did not move.
     pub rewinds: u64,

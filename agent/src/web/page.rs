@@ -316,7 +316,8 @@ impl<'a> View<'a> {
         let progress = told.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
         let item = told.item.clone().filter(|item| *item != answer.code);
         let why = told.reason.as_ref().map(|why| self.words.reason(why).to_owned());
-        let expected = (!told.expected.is_empty()).then(|| format!("{}: {}", self.words.expected, told.expected.join(", ")));
+        let expected =
+            (!told.expected.is_empty()).then(|| format!("{}: {}", self.words.expected, told.expected.join(", ")));
         let rest = [item, told.order.clone(), progress, Some(answer.station.clone()), why, expected];
         Line {
             at: self.shown(answer.at),

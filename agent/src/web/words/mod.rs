@@ -1,6 +1,6 @@
 //! The page's words, one file per language.
 
-use crate::report::{Language, State};
+use crate::report::{Language, State, Why};
 
 mod en;
 mod sv;

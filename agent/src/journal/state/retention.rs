@@ -1,0 +1,57 @@
+//! Retention: what is received and old goes, a little at a time.
+
+use super::State;
+use crate::clock::Moment;
+use crate::domain::order::State as OrderState;
+use crate::journal::Error;
+use crate::journal::log::Place;
+use rusqlite::params;
+
+/// Rows that one turn of retention deletes, so that scans wait for milliseconds at most.
+const RETAIN_ROWS_MAX: usize = 500;
+
+impl State {
+    /// Deletes what is received and has been kept long enough, a little at a time. Whether there is more.
+    pub fn retain(&mut self, moment: &Moment) -> Result<bool, Error> {
+        let Some(limit_s) = self.uptime_s(moment).checked_sub(self.config.keep.as_secs()) else {
+            return Ok(false);
+        };
+        let last = self.received.min(self.head.saturating_sub(1));
+        let rows: Vec<(Place, u64)> = {
+            let query = "SELECT place, uptime_s FROM events WHERE place <= ?1 ORDER BY place LIMIT ?2";
+            let mut statement = self.conn.prepare_cached(query)?;
+            let rows = statement.query_map(params![last, RETAIN_ROWS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        let old = rows.iter().take_while(|(_, uptime_s)| *uptime_s < limit_s);
+        let (count, newest) = old.fold((0, None), |(count, _), (place, _)| (count + 1, Some(*place)));
+        if let Some(newest) = newest {
+            self.conn.prepare_cached("DELETE FROM events WHERE place <= ?1")?.execute([newest])?;
+        }
+        let orders = self.retain_orders(limit_s)?;
+        for (table, key) in [("commands", "id"), ("tombstones", "id"), ("quarantine", "key")] {
+            let query =
+                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
+            self.conn.prepare_cached(&query)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
+        }
+        self.wrote = true;
+        Ok(count == RETAIN_ROWS_MAX || orders == RETAIN_ROWS_MAX)
+    }
+
+    fn retain_orders(&mut self, limit_s: u64) -> Result<usize, Error> {
+        let keys: Vec<i64> = {
+            let query = "SELECT key FROM progress WHERE state IN (?1, ?2) AND closed_s < ?3 LIMIT ?4";
+            let mut statement = self.conn.prepare_cached(query)?;
+            let closed = params![OrderState::Completed as i64, OrderState::Cancelled as i64, limit_s, RETAIN_ROWS_MAX];
+            let rows = statement.query_map(closed, |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for key in &keys {
+            self.conn.prepare_cached("DELETE FROM parcels WHERE order_key = ?1")?.execute([key])?;
+            self.conn.prepare_cached("DELETE FROM progress WHERE key = ?1")?.execute([key])?;
+            self.conn.prepare_cached("DELETE FROM orders WHERE key = ?1")?.execute([key])?;
+        }
+        self.shelf.forget_orders();
+        Ok(keys.len())
+    }
+}

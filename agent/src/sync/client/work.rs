@@ -1,0 +1,501 @@
+//! The working half of a connection: takes in what was seen, decides with the plan, publishes, and tells the journal.
+
+use super::{Ended, Inbox, Seen, state};
+use crate::contract::CONTENT_TYPE;
+use crate::contract::envelope::Envelope;
+use crate::contract::receipt::Receipt;
+use crate::contract::state::Presence;
+use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
+use crate::sync::Shared;
+use crate::sync::ledger::{Flight, Ledger};
+use crate::sync::status::{Link, Receipts};
+use rumqttc::v5::AsyncClient;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often the journal is told how far sending is: a crash repeats what was acknowledged since.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// How long a stopping agent waits for the broker to take its `offline`.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the journal has answered.
+enum Answered {
+    Command(Box<Publish>, Result<CommandOutcome, NotSaved>),
+    Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
+    /// Everything that earlier connections asked is done.
+    Settled,
+}
+
+/// A receipt; a retained one only says where the platform was, it is no repetition.
+#[derive(Clone, Copy)]
+struct Heard {
+    receipt: Receipt,
+    retained: bool,
+    /// Sent since we said that we are here.
+    fresh: bool,
+}
+
+/// The working half of a connection.
+pub struct Work<'a> {
+    shared: &'a mut Shared,
+    client: AsyncClient,
+    session: u64,
+    ledger: Ledger,
+    stage: Stage,
+    /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
+    /// connection, and only so many before we acknowledge one.
+    unsaved: Vec<Publish>,
+    answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
+    /// Receipts that the journal has not answered yet, and the question whether it has done those of earlier
+    /// connections: events wait for them, since one may begin a new epoch.
+    receipts_asked: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Subscribing {
+        since: Duration,
+    },
+    /// `online` is published, its acknowledgement awaited.
+    Arriving,
+    Sending,
+    /// `offline` is published, its acknowledgement awaited.
+    Leaving,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(shared: &'a mut Shared, client: AsyncClient, session: u64) -> Self {
+        Self {
+            shared,
+            client,
+            session,
+            ledger: Ledger::default(),
+            stage: Stage::Connecting,
+            unsaved: Vec::new(),
+            answers: mpsc::unbounded_channel(),
+            receipts_asked: 0,
+        }
+    }
+
+    pub async fn run(&mut self, inbox: &Inbox) -> Ended {
+        let mut head = self.shared.journal.head();
+        let mut storage = self.shared.journal.storage();
+        let mut stop = self.shared.stop.clone();
+        loop {
+            if let Err(ended) = self.step(inbox) {
+                return ended;
+            }
+            let next = self.next_deadline();
+            let now = self.now();
+            tokio::select! {
+                biased;
+                () = inbox.wake.notified() => {}
+                Some(answered) = self.answers.1.recv() => {
+                    if let Err(ended) = self.answered(answered) {
+                        return ended;
+                    }
+                }
+                changed = stop.changed(), if self.stage != Stage::Leaving => {
+                    if changed.is_err() || *stop.borrow_and_update() {
+                        return self.leave(inbox).await;
+                    }
+                }
+                changed = head.changed() => {
+                    if changed.is_err() {
+                        return Ended::Journal(crate::journal::Error::Gone);
+                    }
+                }
+                Ok(()) = storage.changed(), if !self.unsaved.is_empty() => {}
+                () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// Takes in what was seen, then sends what may be sent.
+    fn step(&mut self, inbox: &Inbox) -> Result<(), Ended> {
+        loop {
+            let Some(seen) = inbox.seen.borrow_mut().pop_front() else {
+                break;
+            };
+            self.see(seen)?;
+        }
+        while let Ok(answered) = self.answers.1.try_recv() {
+            self.answered(answered)?;
+        }
+        let now = self.now();
+        if self.acknowledgement_due_at().is_some_and(|at| at <= now) {
+            return Err(Ended::Unacknowledged(self.shared.config.ack_timeout.as_secs()));
+        }
+        if !self.unsaved.is_empty() && *self.shared.journal.storage().borrow() == Storage::Well {
+            for publish in std::mem::take(&mut self.unsaved) {
+                self.command(publish)?;
+            }
+        }
+        if self.shared.follow_epoch()? && matches!(self.stage, Stage::Arriving | Stage::Sending) {
+            self.publish_state(Presence::Online)?;
+        }
+        if self.stage == Stage::Sending {
+            if self.shared.plan.tick(now) {
+                tracing::warn!("receipts stand still: sending goes back to the last one");
+            }
+            self.send()?;
+        }
+        if self.tell_at().is_some_and(|at| at <= now) {
+            self.tell();
+        }
+        self.report();
+        Ok(())
+    }
+
+    fn see(&mut self, seen: Seen) -> Result<(), Ended> {
+        match seen {
+            Seen::Connected { receive_max } => self.connected(receive_max),
+            Seen::Subscribed(codes) => self.subscribed(&codes),
+            Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::Broken(stray.to_string())),
+            Seen::Collision(pkid) => {
+                Err(Ended::Broken(format!("packet id {pkid} came again before its acknowledgement")))
+            }
+            Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
+            Seen::Message(publish) => self.message(publish),
+        }
+    }
+
+    fn connected(&mut self, receive_max: Option<u16>) -> Result<(), Ended> {
+        let window = receive_max.unwrap_or(u16::MAX).min(self.shared.config.window).max(1);
+        self.shared.plan.limit_window(usize::from(window));
+        self.stage = Stage::Subscribing { since: self.now() };
+        let answers = self.answers.0.clone();
+        self.receipts_asked += 1;
+        self.shared
+            .journal
+            .submit(Job::Barrier { reply: Box::new(move |()| drop(answers.send(Answered::Settled))) })?;
+        let filter = |topic: String| Filter::new(topic, QoS::AtLeastOnce);
+        let filters = [self.shared.topics.receipts(), self.shared.topics.commands()].map(filter);
+        self.client.try_subscribe_many(filters).map_err(|error| Ended::Broken(error.to_string()))
+    }
+
+    fn subscribed(&mut self, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
+        let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
+        let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+        if let Some(index) = codes.iter().position(denied) {
+            return Err(Ended::SubscriptionDenied(topics.get(index).cloned().unwrap_or_default()));
+        }
+        self.stage = Stage::Arriving;
+        self.publish_state(Presence::Online)
+    }
+
+    fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
+        let payload = state(self.shared, self.session, presence);
+        let properties =
+            PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
+        self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
+    }
+
+    fn publish(
+        &mut self,
+        topic: String,
+        retain: bool,
+        payload: String,
+        properties: PublishProperties,
+        flight: Flight,
+    ) -> Result<(), Ended> {
+        self.client
+            .try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties)
+            .map_err(|error| Ended::Broken(error.to_string()))?;
+        self.ledger.queued(flight, self.now());
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, pkid: u16, reason: PubAckReason) -> Result<(), Ended> {
+        let flight = self.ledger.flight(pkid);
+        match reason {
+            PubAckReason::Success => {}
+            PubAckReason::NoMatchingSubscribers => {
+                if matches!(flight, Some(Flight::Event(_))) {
+                    self.shared.plan.unheard();
+                    self.shared.status.send_modify(|status| status.without_subscriber += 1);
+                }
+            }
+            refused => {
+                let reason = format!("{refused:?}");
+                self.shared.status.send_modify(|status| {
+                    status.refused += 1;
+                    status.last_refusal = Some(reason.clone());
+                });
+                // Where a reply goes is the command's choice: it must not hold events up.
+                if flight != Some(Flight::Reply) {
+                    return Err(Ended::PublishRefused(reason));
+                }
+                tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
+            }
+        }
+        let now = self.now();
+        let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::Broken(stray.to_string()))?;
+        for flight in done {
+            match flight {
+                Flight::Event(place) => self.shared.plan.acknowledged(place, now),
+                Flight::State if self.stage == Stage::Arriving => self.arrived(),
+                Flight::State | Flight::Reply => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Retained receipts came before this: whether the file is an old copy is known now.
+    fn arrived(&mut self) {
+        self.stage = Stage::Sending;
+        let now = self.now();
+        self.shared.up_since = Some(now);
+        self.shared.plan.connected(now);
+        self.shared.link(Link::Up);
+        tracing::info!(broker = %self.shared.config.address(), "connected");
+    }
+
+    /// When the journal is to be told how far sending is.
+    fn tell_at(&self) -> Option<Duration> {
+        let (told, at) = self.shared.told;
+        (self.shared.plan.sent() != told).then_some(at + TELL_EVERY)
+    }
+
+    /// Tells the journal how far sending is, also when it went back.
+    fn tell(&mut self) {
+        let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
+        self.shared.told.1 = moment.since_start;
+        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_ok() {
+            self.shared.told.0 = place;
+        }
+    }
+
+    fn message(&mut self, publish: Publish) -> Result<(), Ended> {
+        if publish.topic == self.shared.topics.commands().as_bytes() {
+            if publish.retain {
+                tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
+                return self.acknowledge(&publish);
+            }
+            return self.command(publish);
+        }
+        self.acknowledge(&publish)?;
+        match Receipt::parse(&publish.payload) {
+            Ok(receipt) => {
+                let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
+                let at_start = !self.shared.has_sent;
+                // What the broker kept for us, as the topic's last receipt or in our session, comes before our `online`.
+                let fresh = !publish.retain && matches!(self.stage, Stage::Arriving | Stage::Sending);
+                let heard = Heard { receipt, retained: publish.retain, fresh };
+                let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
+                self.receipts_asked += 1;
+                Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
+            }
+            Err(why) => {
+                tracing::warn!(why, "a receipt can't be read");
+                Ok(())
+            }
+        }
+    }
+
+    fn command(&mut self, publish: Publish) -> Result<(), Ended> {
+        let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
+        let payload = publish.payload.to_vec();
+        let publish = Box::new(publish);
+        let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
+        Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?)
+    }
+
+    fn acknowledge(&self, publish: &Publish) -> Result<(), Ended> {
+        self.client.try_ack(publish).map_err(|error| Ended::Broken(error.to_string()))
+    }
+
+    fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
+        match answered {
+            Answered::Command(publish, Ok(outcome)) => self.reply(&publish, outcome),
+            Answered::Command(publish, Err(NotSaved)) => {
+                tracing::warn!("a command could not be stored: it waits until the storage is well");
+                self.unsaved.push(*publish);
+                Ok(())
+            }
+            Answered::Receipt(heard, outcome) => {
+                self.receipts_asked -= 1;
+                self.receipt(heard, outcome)
+            }
+            Answered::Settled => {
+                self.receipts_asked -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// The command is stored with its reply: now the broker may forget it, and the platform hears.
+    fn reply(&mut self, publish: &Publish, outcome: CommandOutcome) -> Result<(), Ended> {
+        self.acknowledge(publish)?;
+        if let Some(place) = outcome.rewind {
+            let now = self.now();
+            self.shared.plan.asked_back(place, now);
+        }
+        let Some(payload) = outcome.reply else {
+            return Ok(());
+        };
+        let asked = publish.properties.as_ref();
+        let properties = PublishProperties {
+            content_type: Some(CONTENT_TYPE.into()),
+            correlation_data: asked.and_then(|asked| asked.correlation_data.clone()),
+            ..PublishProperties::default()
+        };
+        let topic = asked.and_then(|asked| asked.response_topic.clone()).filter(|topic| is_publishable(topic));
+        let topic = topic.unwrap_or_else(|| self.shared.topics.replies());
+        self.publish(topic, false, payload, properties, Flight::Reply)
+    }
+
+    fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
+        let Heard { receipt, retained, fresh } = heard;
+        let moment = self.shared.clock.now();
+        let now = moment.since_start;
+        if fresh && outcome.is_ok() {
+            self.shared.plan.platform_spoke();
+        }
+        match outcome {
+            Ok(ReceiptOutcome::Advanced(place)) => {
+                self.shared.plan.received(place, now);
+                self.shared.receipt_seen(moment.wall, receipt.sequence);
+            }
+            Ok(ReceiptOutcome::Repeated(_)) => {
+                if !retained {
+                    self.shared.plan.repeated(now);
+                }
+                self.shared.receipt_seen(moment.wall, receipt.sequence);
+            }
+            Ok(ReceiptOutcome::NewEpoch) => tracing::info!("sending begins anew in a new epoch"),
+            Ok(ReceiptOutcome::Beyond) => {
+                tracing::error!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt beyond the log's head is refused");
+            }
+            Ok(ReceiptOutcome::Older) => tracing::warn!(
+                sequence = receipt.sequence,
+                "a receipt says less than an earlier one: a platform that has lost events asks for them with events.resend"
+            ),
+            Ok(ReceiptOutcome::OtherEpoch) => {
+                tracing::debug!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt of another epoch is ignored");
+            }
+            Err(NotSaved) => tracing::warn!("a receipt could not be taken: the next one counts"),
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Ended> {
+        if self.receipts_asked != 0 {
+            return Ok(());
+        }
+        let head = *self.shared.journal.head().borrow();
+        self.shared.plan.head_is(head.place);
+        let Some((after, count)) = self.shared.plan.room() else {
+            return Ok(());
+        };
+        let moment = self.shared.clock.now();
+        for stored in self.shared.reader.events(after, count)? {
+            let Some(epoch) = self.shared.epoch_of(stored.place) else {
+                return Err(Ended::Broken(format!("place {} belongs to no epoch", stored.place)));
+            };
+            let age = moment.wall.duration_since(stored.at);
+            let envelope = Envelope {
+                site: &self.shared.config.site,
+                id: stored.id,
+                kind: stored.kind,
+                subject: stored.subject.as_deref(),
+                time: stored.at,
+                epoch: epoch.id,
+                sequence: epoch.sequence(stored.place),
+                head: self.shared.epoch_head(epoch, head.place),
+                clock: if stored.synced { "synced" } else { "unsynced" },
+                station: stored.station.as_deref(),
+                historical: age.unsigned_abs() > self.shared.config.historical_after,
+                data: &stored.data,
+            };
+            let payload = envelope.render().map_err(|error| Ended::Broken(error.to_string()))?;
+            let topic = self.shared.topics.events(stored.kind.group());
+            let properties =
+                PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
+            self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
+            self.shared.plan.handed(stored.place);
+            self.shared.has_sent |= self.shared.journal.head_at_start() < stored.place;
+        }
+        Ok(())
+    }
+
+    /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
+    async fn leave(&mut self, inbox: &Inbox) -> Ended {
+        if !matches!(self.stage, Stage::Arriving | Stage::Sending) {
+            return Ended::Stopped;
+        }
+        let drained = async {
+            while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
+                tokio::select! {
+                    () = inbox.wake.notified() => {}
+                    Some(answered) = self.answers.1.recv() => {
+                        if self.answered(answered).is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, drained).await;
+        self.stage = Stage::Leaving;
+        if self.publish_state(Presence::Offline).is_err() {
+            return Ended::Stopped;
+        }
+        let taken = async {
+            while self.step(inbox).is_ok() && !self.ledger.is_empty() {
+                inbox.wake.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, taken).await;
+        self.tell();
+        if self.client.try_disconnect().is_ok() {
+            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, std::future::pending::<()>()).await;
+        }
+        Ended::Stopped
+    }
+
+    fn now(&self) -> Duration {
+        self.shared.clock.now().since_start
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let receipts = self.shared.plan.overdue_at().filter(|_| self.stage == Stage::Sending);
+        [self.acknowledgement_due_at(), receipts, self.tell_at()].into_iter().flatten().min()
+    }
+
+    /// Until when the broker has to acknowledge something, if it owes anything.
+    fn acknowledgement_due_at(&self) -> Option<Duration> {
+        let subscription = match self.stage {
+            Stage::Subscribing { since } => Some(since),
+            Stage::Connecting | Stage::Arriving | Stage::Sending | Stage::Leaving => None,
+        };
+        let since = subscription.into_iter().chain(self.ledger.waiting_since()).min()?;
+        Some(since + self.shared.config.ack_timeout)
+    }
+
+    fn report(&self) {
+        let (in_flight, rewinds) = (self.ledger.len(), self.shared.plan.rewinds());
+        let missing = self.shared.plan.are_receipts_missing();
+        let wall = self.shared.clock.now().wall;
+        self.shared.status.send_if_modified(|status| {
+            let receipts = match &status.receipts {
+                Receipts::Last { .. } if missing => Receipts::Missing { since: wall },
+                other => other.clone(),
+            };
+            let changed = (status.in_flight, status.rewinds, &status.receipts) != (in_flight, rewinds, &receipts);
+            (status.in_flight, status.rewinds, status.receipts) = (in_flight, rewinds, receipts);
+            changed
+        });
+    }
+}
+
+/// Whether a response topic that a command names can be published to: no wildcards, not the broker's own tree.
+fn is_publishable(topic: &str) -> bool {
+    let plain = !topic.is_empty() && topic.len() <= RESPONSE_TOPIC_BYTES_MAX && !topic.starts_with('$');
+    plain && !topic.contains(['+', '#', '\0'])
+}
+
+const RESPONSE_TOPIC_BYTES_MAX: usize = 256;
