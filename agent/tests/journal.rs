@@ -991,13 +991,14 @@ fn on_a_full_disk_green_is_in_the_file_and_red_is_not() {
     let (mut green, mut red) = (0, 0);
     let mut at_ms = 100_000;
     let storage = site.journal.storage();
-    while red < 100 {
+    // A small job may still find room after a large one did not: the storage is as its last commit was.
+    let says_full = || matches!(&*storage.borrow(), journal::Storage::Failing { error } if error.contains("full"));
+    while red < 100 || !says_full() {
         let answers = flood_all(&site.journal, &mut at_ms, 200);
         green += answers.iter().filter(|answer| answer.starts_with("accepted")).count();
         red += answers.iter().filter(|answer| *answer == "not_saved (storage)").count();
         assert_eq!(answers.len(), 200);
     }
-    assert!(matches!(&*storage.borrow(), journal::Storage::Failing { error } if error.contains("full")), "{storage:?}");
     let in_file = of_kind(&site.events(), Kind::ItemPicked);
     assert_eq!(in_file, green, "while it is full");
     let head = site.head();

@@ -107,14 +107,18 @@ pub struct Writing {
 pub enum Error {
     #[error("SQLite {have} can corrupt a journal: this build needs 3.51.3 or later")]
     OldSqlite { have: String },
-    #[error("{}: can't be opened: {source}", .path.display())]
-    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("{}: not there yet: the first `parceld run` makes it", .path.display())]
+    Absent { path: PathBuf },
+    #[error("{}: can't be opened: {why}: may the user that runs this read and write it and its directory?", .path.display())]
+    Open { path: PathBuf, why: rusqlite::Error },
     #[error("{}: written by a newer parceld (schema {found}, this one knows {known}): install that version again, or restore a backup made before the upgrade", .path.display())]
     NewerFile { path: PathBuf, found: i64, known: i64 },
     #[error("{}: another parceld is using this database: stop it first", .path.display())]
     Locked { path: PathBuf },
-    #[error("{}: can't be made: {source}", .path.display())]
-    Directory { path: PathBuf, source: std::io::Error },
+    #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]
+    Directory { path: PathBuf, why: std::io::Error },
+    #[error("a thread can't be started: {why}")]
+    Thread { why: std::io::Error },
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     #[error("can't be encoded: {0}")]
@@ -135,7 +139,7 @@ pub enum Error {
 /// The file can't be opened, is in use, is damaged, or was written by a newer version.
 pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error> {
     if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        let failed = |source| Error::Directory { path: directory.into(), source };
+        let failed = |why| Error::Directory { path: directory.into(), why };
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let lock = lock(&config.path)?;
@@ -151,7 +155,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
             writer.run(&queue);
             drop(lock);
         })
-        .map_err(|source| Error::Directory { path: path.clone(), source })?;
+        .map_err(|why| Error::Thread { why })?;
     let journal = Journal {
         jobs: jobs.clone(),
         path,
@@ -169,7 +173,7 @@ fn lock(database: &Path) -> Result<File, Error> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let path = PathBuf::from(path);
-    let failed = |source| Error::Directory { path: path.clone(), source };
+    let failed = |why| Error::Directory { path: path.clone(), why };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),

@@ -19,7 +19,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, Error> {
     if have < SQLITE_VERSION_MIN {
         return Err(Error::OldSqlite { have: rusqlite::version().to_owned() });
     }
-    let conn = Connection::open(path).map_err(|source| Error::Open { path: path.into(), source })?;
+    let conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
     refuse_newer(&conn, path)?;
     conn.execute_batch(
         "PRAGMA busy_timeout = 5000;
@@ -40,8 +40,11 @@ pub fn open_writer(path: &Path) -> Result<Connection, Error> {
 
 /// Opens the file for looking only.
 pub fn open_reader(path: &Path) -> Result<Connection, Error> {
+    if !path.exists() {
+        return Err(Error::Absent { path: path.into() });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|source| Error::Open { path: path.into(), source })?;
+    let conn = Connection::open_with_flags(path, flags).map_err(|why| Error::Open { path: path.into(), why })?;
     refuse_newer(&conn, path)?;
     conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
     Ok(conn)
@@ -52,7 +55,7 @@ const STATEMENTS_CACHED_MAX: usize = 64;
 fn refuse_newer(conn: &Connection, path: &Path) -> Result<(), Error> {
     let found: i64 = conn
         .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|source| Error::Open { path: path.into(), source })?;
+        .map_err(|why| Error::Open { path: path.into(), why })?;
     if VERSION < found {
         return Err(Error::NewerFile { path: path.into(), found, known: VERSION });
     }

@@ -106,7 +106,7 @@ pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, 
         has_sent: false,
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
-    let thread = thread.map_err(|source| crate::journal::Error::Directory { path: "sync thread".into(), source })?;
+    let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
     Ok(Syncing { stop, status, thread })
 }
 
