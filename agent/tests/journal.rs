@@ -147,7 +147,9 @@ impl Site {
         self.journal.head().borrow().epoch
     }
 
+    /// A scan is answered before the head is told; whatever comes after it is answered with it known.
     fn head(&self) -> Place {
+        self.settle();
         self.journal.head().borrow().place
     }
 

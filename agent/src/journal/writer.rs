@@ -96,12 +96,7 @@ impl Writer {
     fn work(&mut self, batch: &mut Vec<Job>) {
         self.jobs_since_checkpoint += batch.len() as u32;
         match self.attempt(batch) {
-            Ok(outcomes) => {
-                self.announce();
-                for (job, outcome) in batch.drain(..).zip(outcomes) {
-                    answer(job, outcome);
-                }
-            }
+            Ok(outcomes) => self.tell(batch, outcomes),
             Err(error) => {
                 let alone = batch.len() == 1;
                 self.failed(&error, alone);
@@ -113,6 +108,16 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Staff wait for their answers, so those come before anybody is woken by the new head; all others may rely on
+    /// the head being known when they are answered.
+    fn tell(&self, batch: &mut Vec<Job>, outcomes: Vec<Outcome>) {
+        let is_scan = |(job, _): &(Job, Outcome)| matches!(job, Job::Scan { .. });
+        let (scans, others): (Vec<_>, Vec<_>) = batch.drain(..).zip(outcomes).partition(is_scan);
+        scans.into_iter().for_each(|(job, outcome)| answer(job, outcome));
+        self.announce();
+        others.into_iter().for_each(|(job, outcome)| answer(job, outcome));
     }
 
     fn work_alone(&mut self, job: Job) {

@@ -154,10 +154,10 @@ mod tests {
     use crate::record::End;
     use crate::workload::Source;
 
-    /// Answers every line of both scanners.
-    fn scan_all(gate: Gate, answer: &'static [u8]) -> (Arc<Run>, anyhow::Result<()>) {
-        let ptys = [Pty::new(), Pty::new()];
-        let run = Arc::new(Run::new(&Source::default().workload(2, 14), Stopwatch::start()));
+    /// Answers every line of all scanners, up to one that is not saved.
+    fn scan_all(scanners: usize, gate: Gate, answer: &'static [u8]) -> (Arc<Run>, anyhow::Result<()>) {
+        let ptys: Vec<Pty> = (0..scanners).map(|_| Pty::new()).collect();
+        let run = Arc::new(Run::new(&Source::default().workload(scanners, 14), Stopwatch::start()));
         let until = Until { answers: true, arrivals: None };
         let outcome = thread::scope(|scope| {
             for (pty, lane) in ptys.iter().zip(&run.lanes) {
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn every_scan_is_answered_through_each_gate() {
         for gate in [Gate::Paced { per_s: 1_000.0 }, Gate::Answers { in_flight: 1 }, Gate::Answers { in_flight: 64 }] {
-            let (run, outcome) = scan_all(gate, b"\x06\x07");
+            let (run, outcome) = scan_all(2, gate, b"\x06\x07");
             outcome.unwrap();
             assert_eq!((run.answers(), run.latencies_ms(End::Answer).len()), (run.scans(), run.scans()), "{gate:?}");
         }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_scan_that_is_not_saved_ends_the_run() {
-        let (_, outcome) = scan_all(Gate::Answers { in_flight: 1 }, b"\x15\x07");
+        let (_, outcome) = scan_all(1, Gate::Answers { in_flight: 1 }, b"\x15\x07");
         assert!(outcome.is_err());
     }
 
