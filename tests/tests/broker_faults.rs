@@ -1,9 +1,11 @@
 //! The broker fails in every way that it knows; nothing is lost, and order is kept.
 
 use parceld_tests::goods::{gtin, order};
+use parceld_tests::mqtt_client::MqttClient;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
 use parceld_tests::wait;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
 
@@ -71,6 +73,31 @@ fn what_a_broker_acknowledged_and_lost_arrives_by_receipts() {
     let events = site.events();
     assert_gapless(&events);
     assert_eq!(picks(&events).len(), 40);
+}
+
+#[test]
+fn a_burst_of_commands_is_carried_out_and_answered() {
+    const COMMANDS: usize = 1_500;
+    let site = impatient(Broker::mosquitto());
+    let shop = MqttClient::connect(site.broker.port(), "shop");
+    shop.subscribe(&format!("parceld/v1/{SITE}/replies"));
+    site.agent.process().pause();
+    for index in 0..COMMANDS {
+        let mut command = serde_json::json!({
+            "specversion": "1.0", "id": format!("burst-{index}"), "source": "/shop",
+            "type": "parceld.order.put.v1", "data": order(&format!("o{index}"), "dhl", "1xA 1xB"),
+        });
+        command["data"]["revision"] = 1.into();
+        shop.publish_json(&format!("parceld/v1/{SITE}/commands"), &command);
+    }
+    site.agent.process().resume();
+    wait::until("a reply to each command", PATIENCE, || {
+        let replied: BTreeSet<String> =
+            shop.messages().iter().map(|message| message.json()["id"].to_string()).collect();
+        (COMMANDS <= replied.len()).then_some(())
+    });
+    assert!(!site.agent.log().contains("not connected"), "one connection is enough");
+    site.until_accepted(COMMANDS);
 }
 
 #[test]

@@ -50,6 +50,12 @@ impl Ledger {
         self.entries.iter().filter(|entry| !entry.done).count()
     }
 
+    /// Replies without their acknowledgement.
+    #[must_use]
+    pub fn replies(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.flight == Flight::Reply && !entry.done).count()
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

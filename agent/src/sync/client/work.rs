@@ -12,11 +12,14 @@ use crate::sync::status::{Link, Receipts};
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How often the journal is told how far sending is: a crash repeats what was acknowledged since.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Replies without their acknowledgement at once.
+const REPLIES_IN_FLIGHT_MAX: usize = 16;
 /// How long a stopping agent waits for the broker to take its `offline`.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -47,6 +50,9 @@ pub struct Work<'a> {
     /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
     /// connection, and only so many before we acknowledge one.
     unsaved: Vec<Publish>,
+    /// Commands whose replies wait for earlier ones to arrive. None of them is acknowledged yet, so the broker's own
+    /// limit bounds them.
+    done: VecDeque<(Box<Publish>, CommandOutcome)>,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
     /// Receipts that the journal has not answered yet, and the question whether it has done those of earlier
     /// connections: events wait for them, since one may begin a new epoch.
@@ -73,6 +79,7 @@ impl<'a> Work<'a> {
             client,
             session,
             ledger: Ledger::default(),
+            done: VecDeque::new(),
             stage: Stage::Connecting,
             unsaved: Vec::new(),
             answers: mpsc::unbounded_channel(),
@@ -125,6 +132,7 @@ impl<'a> Work<'a> {
         while let Ok(answered) = self.answers.1.try_recv() {
             self.answered(answered)?;
         }
+        self.reply_to_done()?;
         let now = self.now();
         if self.acknowledgement_due_at().is_some_and(|at| at <= now) {
             return Err(Ended::Unacknowledged(self.shared.config.ack_timeout.as_secs()));
@@ -310,7 +318,10 @@ impl<'a> Work<'a> {
 
     fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
         match answered {
-            Answered::Command(publish, Ok(outcome)) => self.reply(&publish, outcome),
+            Answered::Command(publish, Ok(outcome)) => {
+                self.done.push_back((publish, outcome));
+                Ok(())
+            }
             Answered::Command(publish, Err(NotSaved)) => {
                 tracing::warn!("a command could not be stored: it waits until the storage is well");
                 self.unsaved.push(*publish);
@@ -327,15 +338,24 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Only so many replies are under way at once: a burst of commands must not fill the client's queue.
+    fn reply_to_done(&mut self) -> Result<(), Ended> {
+        while self.ledger.replies() < REPLIES_IN_FLIGHT_MAX
+            && let Some((publish, outcome)) = self.done.pop_front()
+        {
+            self.reply(&publish, outcome)?;
+        }
+        Ok(())
+    }
+
     /// The command is stored with its reply: now the broker may forget it, and the platform hears.
     fn reply(&mut self, publish: &Publish, outcome: CommandOutcome) -> Result<(), Ended> {
-        self.acknowledge(publish)?;
         if let Some(place) = outcome.rewind {
             let now = self.now();
             self.shared.plan.asked_back(place, now);
         }
         let Some(payload) = outcome.reply else {
-            return Ok(());
+            return self.acknowledge(publish);
         };
         let asked = publish.properties.as_ref();
         let properties = PublishProperties {
@@ -345,7 +365,8 @@ impl<'a> Work<'a> {
         };
         let topic = asked.and_then(|asked| asked.response_topic.clone()).filter(|topic| is_publishable(topic));
         let topic = topic.unwrap_or_else(|| self.shared.topics.replies());
-        self.publish(topic, false, payload, properties, Flight::Reply)
+        self.publish(topic, false, payload, properties, Flight::Reply)?;
+        self.acknowledge(publish)
     }
 
     fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
