@@ -55,13 +55,7 @@ impl Drop for Folder {
 fn config(path: &Path) -> journal::Config {
     let every_day =
         Schedule { days: [true; 7], at: jiff::civil::Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) };
-    let dhl = Carrier {
-        id: "dhl".into(),
-        name: "DHL".into(),
-        collections: vec![every_day],
-        holidays: Vec::new(),
-        tracking_url: None,
-    };
+    let dhl = Carrier { id: "dhl".into(), name: "DHL".into(), collections: vec![every_day], holidays: Vec::new() };
     let bounce = Duration::from_millis(150);
     journal::Config {
         path: path.into(),

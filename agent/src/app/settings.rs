@@ -45,7 +45,6 @@ fn carrier(carrier: &config::Carrier) -> Carrier {
         name: carrier.name.as_str().into(),
         collections: carrier.collections.iter().map(schedule).collect(),
         holidays: carrier.holidays.clone(),
-        tracking_url: carrier.tracking_url.as_deref().map(Into::into),
     }
 }
 

@@ -14,8 +14,6 @@ pub struct Carrier {
     pub collections: Vec<Schedule>,
     /// Days without any collection, local.
     pub holidays: Vec<Date>,
-    /// Where a parcel can be followed; `{tracking}` stands for its number.
-    pub tracking_url: Option<Box<str>>,
 }
 
 /// A collection that comes back on certain weekdays.
@@ -86,7 +84,6 @@ mod tests {
                 Schedule { days: saturday, at: Time::constant(2, 30, 0, 0), cut_off: Duration::from_secs(900) },
             ],
             holidays: vec![Date::constant(2026, 12, 25)],
-            tracking_url: None,
         }
     }
 

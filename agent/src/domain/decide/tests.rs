@@ -46,7 +46,6 @@ impl Site {
             name: name.into(),
             collections: vec![schedule],
             holidays: Vec::new(),
-            tracking_url: None,
         };
         let mut site = Self {
             rules: Rules {
