@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask demo` and `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `demo`, `bench` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
 mod debian;
+mod gs1_table;
 mod step;
 mod test;
 
@@ -22,6 +23,7 @@ The project's own commands.
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
+  cargo xtask gs1-table            makes the drivers' table of GS1's application identifiers from GS1's dictionary
 
 `cargo demo` is short for `cargo xtask demo`.";
 
@@ -49,6 +51,7 @@ fn run() -> anyhow::Result<()> {
         "test" => test::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
+        "gs1-table" => gs1_table::write(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

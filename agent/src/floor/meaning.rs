@@ -22,10 +22,10 @@ pub fn of(symbology: Symbology, payload: &[u8], site_key: &[u8]) -> Meaning {
 }
 
 fn element_string(payload: &[u8]) -> Meaning {
-    let Ok(elements) = ElementString::parse(payload) else {
+    let Ok(string) = ElementString::parse(payload) else {
         return Meaning::Plain;
     };
-    match (elements.sscc(), elements.gtin()) {
+    match (string.content().sscc(), string.content().gtin()) {
         (Some(sscc), _) => Meaning::Sscc(Sscc(sscc.as_u64())),
         (None, Some(gtin)) => Meaning::Product(gtin.to_string().as_str().into()),
         (None, None) => Meaning::Plain,

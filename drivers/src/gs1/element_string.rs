@@ -1,50 +1,40 @@
 //! Element strings: what GS1-128, GS1 DataMatrix, GS1 QR, GS1 DataBar and GS1 DotCode carry.
 //!
-//! The payload is AI, value, AI, value, …, where GS (FNC1) ends each value whose AI has no predefined length. This is
-//! the structure, the character set and the check digits of GTIN, SSCC and GLN; which AIs must or must not stand
-//! together is a property of all carriers on an item and not judged on one scan.
+//! The payload is AI, value, AI, value, …, where GS (FNC1) ends each value whose AI has no predefined length. Each value
+//! is judged by its AI. Which AIs must or must not stand together is a property of all codes on an item: see
+//! [`Content::warnings`].
+
+use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::ai_table::{Structure, structure};
-use super::{Gtin, Sscc, is_check_digit_right};
+use super::ai::Ai;
+use super::content::{Content, Element};
+use super::value::{self, ValueError};
 
 const GS: u8 = 0x1d;
 
-/// The longest value of any AI, in characters.
-const VALUE_CHARACTERS_MAX: usize = 90;
+/// No symbol holds so many that mean anything.
+pub(super) const ELEMENTS_MAX: usize = 64;
 
-/// A well-formed element string; at least one element, no AI with two different values.
+/// A well-formed element string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementString<'a> {
-    elements: Vec<Element<'a>>,
+    content: Content<'a>,
 }
 
-/// One application identifier, 2 to 4 digits, and its value, never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Element<'a> {
-    pub ai: &'a str,
-    pub value: &'a str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ElementStringError {
     #[error("no data")]
     Empty,
     #[error("no application identifier at byte {at}: not GS1 data, or a scanner that drops the separators")]
     UnknownAi { at: usize },
-    #[error("the value of ({ai}) is missing")]
-    NoValue { ai: String },
-    #[error("the value of ({ai}) has {found} of {expected} digits")]
-    Short { ai: String, expected: usize, found: usize },
-    #[error("the value of ({ai}) has {characters} characters, none may have more than {VALUE_CHARACTERS_MAX}")]
-    Long { ai: String, characters: usize },
-    #[error("the value of ({ai}) has a character that isn't allowed there")]
-    Character { ai: String },
-    #[error("the check digit of ({ai}) is wrong: a damaged or badly printed code")]
-    CheckDigit { ai: String },
+    #[error(transparent)]
+    Value(#[from] ValueError),
     #[error("({ai}) is there twice with different values")]
-    Contradiction { ai: String },
+    Contradiction { ai: Ai },
+    #[error("more than {ELEMENTS_MAX} application identifiers")]
+    TooMany,
 }
 
 impl<'a> ElementString<'a> {
@@ -60,7 +50,10 @@ impl<'a> ElementString<'a> {
         while !rest.is_empty() {
             let (element, behind) = take_element(rest, payload.len() - rest.len())?;
             if elements.iter().any(|other| other.ai == element.ai && other.value != element.value) {
-                return Err(ElementStringError::Contradiction { ai: element.ai.to_owned() });
+                return Err(ElementStringError::Contradiction { ai: element.ai });
+            }
+            if ELEMENTS_MAX <= elements.len() {
+                return Err(ElementStringError::TooMany);
             }
             elements.push(element);
             rest = behind;
@@ -68,73 +61,47 @@ impl<'a> ElementString<'a> {
         if elements.is_empty() {
             return Err(ElementStringError::Empty);
         }
-        Ok(Self { elements })
+        Ok(Self { content: Content::new(elements) })
     }
 
     #[must_use]
-    pub fn elements(&self) -> &[Element<'a>] {
-        &self.elements
+    pub fn content(&self) -> &Content<'a> {
+        &self.content
     }
 
     #[must_use]
-    pub fn value(&self, ai: &str) -> Option<&'a str> {
-        self.elements.iter().find(|element| element.ai == ai).map(|element| element.value)
+    pub fn into_content(self) -> Content<'a> {
+        self.content
     }
+}
 
-    /// AI 01: the product.
+impl Content<'_> {
+    /// As a GS1 symbol carries it: a separator only where one must be.
     #[must_use]
-    pub fn gtin(&self) -> Option<Gtin> {
-        self.value("01")?.parse().ok()
-    }
-
-    /// AI 00: the parcel or other logistic unit.
-    #[must_use]
-    pub fn sscc(&self) -> Option<Sscc> {
-        self.value("00")?.parse().ok()
+    pub fn to_element_string(&self) -> String {
+        let mut payload = String::new();
+        let mut ends_itself = true;
+        for Element { ai, value } in self.elements() {
+            if !ends_itself {
+                payload.push(GS.into());
+            }
+            payload.push_str(&format!("{ai}{value}"));
+            ends_itself = ai.entry().is_some_and(|entry| entry.predefined);
+        }
+        payload
     }
 }
 
 /// The element that `rest` begins with, and what follows it; `at` is where `rest` begins in the payload.
 fn take_element(rest: &[u8], at: usize) -> Result<(Element<'_>, &[u8]), ElementStringError> {
-    let (ai, structure, rest) = take_ai(rest).ok_or(ElementStringError::UnknownAi { at })?;
-    let ai_owned = || ai.to_owned();
-    let (value, rest) = match structure.value_digits {
-        Some(expected) => rest.split_at_checked(expected).ok_or_else(|| ElementStringError::Short {
-            ai: ai_owned(),
-            expected,
-            found: rest.len(),
-        })?,
-        None => rest.split_at(rest.iter().position(|&byte| byte == GS).unwrap_or(rest.len())),
-    };
-    if value.is_empty() {
-        return Err(ElementStringError::NoValue { ai: ai_owned() });
+    let (ai, entry, rest) = Ai::take(rest).ok_or(ElementStringError::UnknownAi { at })?;
+    let mut end = rest.iter().position(|&byte| byte == GS).unwrap_or(rest.len());
+    if let ([only], true) = (entry.components, entry.predefined) {
+        end = end.min(only.characters_max.into());
     }
-    if VALUE_CHARACTERS_MAX < value.len() {
-        return Err(ElementStringError::Long { ai: ai_owned(), characters: value.len() });
-    }
-    let is_allowed = if structure.value_digits.is_some() { u8::is_ascii_digit } else { is_cset_82 };
-    let value = Some(value)
-        .filter(|value| value.iter().all(is_allowed))
-        .and_then(|value| str::from_utf8(value).ok())
-        .ok_or_else(|| ElementStringError::Character { ai: ai_owned() })?;
-    if structure.check_digit && !is_check_digit_right(value.as_bytes()) {
-        return Err(ElementStringError::CheckDigit { ai: ai_owned() });
-    }
+    let (value, rest) = rest.split_at(end);
+    let value = Cow::Borrowed(value::judge(ai, entry, value)?);
     Ok((Element { ai, value }, rest.strip_prefix(&[GS]).unwrap_or(rest)))
-}
-
-fn take_ai(rest: &[u8]) -> Option<(&str, Structure, &[u8])> {
-    let structure = structure(*rest.first_chunk()?)?;
-    let (ai, rest) = rest.split_at_checked(structure.ai_digits)?;
-    if !ai.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some((str::from_utf8(ai).ok()?, structure, rest))
-}
-
-/// GS1's character set 82, which has no `^`, `~`, space or control character.
-fn is_cset_82(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!\"%&'()*+,-./:;<=>?_".contains(byte)
 }
 
 #[cfg(test)]
@@ -145,9 +112,7 @@ mod tests {
 
     fn shown(payload: &str) -> String {
         match ElementString::parse(payload.replace('^', "\x1d").as_bytes()) {
-            Ok(string) => {
-                string.elements().iter().map(|element| format!("({}){}", element.ai, element.value)).collect()
-            }
+            Ok(string) => string.content().to_string(),
             Err(error) => error.to_string(),
         }
     }
@@ -163,21 +128,33 @@ mod tests {
             ("00006141411234567890403ROUTE^4217521147", "(00)006141411234567890(403)ROUTE(421)7521147"),
             ("3103000750", "(3103)000750"),
             ("235TPX^10A", "(235)TPX(10)A"),
-            ("4217521147^4106141411234561", "the check digit of (410) is wrong: a damaged or badly printed code"),
             ("10A^10A", "(10)A(10)A"),
             ("10A^10B", "(10) is there twice with different values"),
             ("", "no data"),
             ("10", "the value of (10) is missing"),
             ("10^21A", "the value of (10) is missing"),
+            ("01", "the value of (01) is missing"),
             ("1", "no application identifier at byte 0: not GS1 data, or a scanner that drops the separators"),
             ("^10A", "no application identifier at byte 0: not GS1 data, or a scanner that drops the separators"),
             ("10A^^21B", "no application identifier at byte 4: not GS1 data, or a scanner that drops the separators"),
-            ("0109521234543214", "the check digit of (01) is wrong: a damaged or badly printed code"),
-            ("01095212345432", "the value of (01) has 12 of 14 digits"),
-            ("01095212345432^^", "the value of (01) has a character that isn't allowed there"),
             ("31x3000750", "no application identifier at byte 0: not GS1 data, or a scanner that drops the separators"),
-            ("10A B", "the value of (10) has a character that isn't allowed there"),
-            ("10Å", "the value of (10) has a character that isn't allowed there"),
+            ("234A", "no application identifier at byte 0: not GS1 data, or a scanner that drops the separators"),
+            (
+                "4217521147^4106141411234561",
+                "the value of (410) has a wrong check digit: a damaged or badly printed code",
+            ),
+            ("0109521234543214", "the value of (01) has a wrong check digit: a damaged or badly printed code"),
+            ("01095212345432", "the value of (01) has 12 characters and needs 14"),
+            ("01095212345432^^", "the value of (01) has 12 characters and needs 14"),
+            ("0109521234543x13", "the value of (01) has a character that isn't allowed at place 12"),
+            ("10A B", "the value of (10) has a character that isn't allowed at place 2"),
+            ("10Å", "the value of (10) has a character that isn't allowed at place 1"),
+            ("7007211225211", "the value of (7007) has 9 characters and needs 12"),
+            ("17271301", "the value of (17) has no date as YYMMDD"),
+            (
+                "37510ABC21XY",
+                "the value of (37) has 10 characters, at most 8: perhaps a scanner that drops the separators",
+            ),
         ];
         for (payload, expected) in rows {
             assert_eq!(shown(payload), expected, "{payload}");
@@ -186,28 +163,14 @@ mod tests {
 
     #[test]
     fn a_literal_caret_is_no_separator() {
-        assert_eq!(ElementString::parse(b"10A^21B"), Err(ElementStringError::Character { ai: "10".to_owned() }));
+        let error = ValueError::Character { ai: Ai::BATCH, place: 2 };
+        assert_eq!(ElementString::parse(b"10A^21B"), Err(error.into()));
     }
 
     #[test]
-    fn the_keys_are_at_hand() {
-        let string = ElementString::parse(b"00006141411234567890010952123454321310A").unwrap();
-        assert_eq!(string.sscc().unwrap().to_string(), "006141411234567890");
-        assert_eq!(string.gtin().unwrap().to_string(), "09521234543213");
-        assert_eq!(string.value("10"), Some("A"));
-        assert_eq!(string.value("21"), None);
-    }
-
-    #[test]
-    fn gs1s_own_rows_are_judged_alike() {
-        for line in include_str!("../../tests/data/gs1/element_strings.txt").lines() {
-            if line.starts_with('#') {
-                continue;
-            }
-            let (verdict, payload) = line.split_once(" ^").unwrap();
-            let parsed = ElementString::parse(payload.replace('^', "\x1d").as_bytes()).map(|_| "accepted");
-            assert_eq!(parsed.unwrap_or("refused"), verdict, "{line}");
-        }
+    fn the_number_of_elements_has_a_limit() {
+        assert_eq!(shown(&"10A^".repeat(ELEMENTS_MAX)), "(10)A".repeat(ELEMENTS_MAX));
+        assert_eq!(shown(&"10A^".repeat(ELEMENTS_MAX + 1)), "more than 64 application identifiers");
     }
 
     proptest! {
@@ -219,9 +182,21 @@ mod tests {
         #[test]
         fn nothing_of_a_payload_is_left_out(payload in "((01[0-9]{14}|10[A-Z0-9]{1,9}|37[0-9]|00[0-9]{18})\x1d){1,4}") {
             if let Ok(string) = ElementString::parse(payload.as_bytes()) {
-                let joined: String =
-                    string.elements().iter().map(|element| format!("{}{}\x1d", element.ai, element.value)).collect();
+                let joined: String = string
+                    .content()
+                    .elements()
+                    .iter()
+                    .map(|element| format!("{}{}\x1d", element.ai, element.value))
+                    .collect();
                 prop_assert_eq!(joined, payload);
+            }
+        }
+
+        #[test]
+        fn what_is_rendered_is_read_alike(payload in "((0109521234543213|17[23][0-9]0[1-9]00|3103[0-9]{6})\x1d?|(10|21|240)[!-?A-Z]{1,9}\x1d){1,9}") {
+            if let Ok(string) = ElementString::parse(payload.as_bytes()) {
+                let rendered = string.content().to_element_string();
+                prop_assert_eq!(ElementString::parse(rendered.as_bytes()), Ok(string));
             }
         }
     }
