@@ -1,6 +1,6 @@
 //! Scans as GS1's own engine judges them. Where this project judges otherwise, the row is listed with the reason.
 
-use parceld_drivers::gs1::ElementString;
+use parceld_drivers::gs1::{Content, DigitalLink, ElementString};
 
 /// The columns of a file of facts: a verdict first.
 fn rows<const N: usize>(file: &'static str, separator: char) -> impl Iterator<Item = [&'static str; N]> {
@@ -18,6 +18,11 @@ fn verdict<T, E>(result: &Result<T, E>) -> &'static str {
 fn is_difference(differences: &mut Vec<&str>, row: &str) -> bool {
     let place = differences.iter().position(|difference| *difference == row);
     place.map(|place| differences.remove(place)).is_some()
+}
+
+/// As GS1's engine writes it: `^` is FNC1.
+fn said(content: &Content<'_>) -> String {
+    format!("^{}", content.to_element_string().replace('\x1d', "^"))
 }
 
 #[test]
@@ -67,6 +72,23 @@ fn values_are_judged_as_by_gs1s_engine() {
         }
     }
     assert_eq!((count, differences), (48, vec![]));
+}
+
+/// What the engine accepts as an option, GTINs without their leading zeros, is accepted here.
+#[test]
+fn links_are_judged_as_by_gs1s_engine() {
+    let mut count = 0;
+    for [expected, text, says] in rows(include_str!("data/gs1/digital_links.txt"), '\t') {
+        count += 1;
+        let link = DigitalLink::parse(text);
+        let expected = if expected == "optional" { "accepted" } else { expected };
+        assert_eq!(verdict(&link), expected, "{text}: {link:?}");
+        if let Ok(link) = link {
+            assert_eq!(said(link.content()), says, "{text}");
+            assert_eq!(DigitalLink::parse(&link.canonical()).as_ref(), Ok(&link), "{text}");
+        }
+    }
+    assert_eq!(count, 86);
 }
 
 #[test]

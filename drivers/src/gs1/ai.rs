@@ -92,7 +92,6 @@ pub(super) struct Entry {
     /// The length of the value is predefined: no separator needs to follow.
     pub predefined: bool,
     /// It may stand in a Digital Link's query.
-    #[expect(dead_code, reason = "Digital Links will ask for it")]
     pub attribute: bool,
     pub components: &'static [Component],
     /// One of these groups must stand beside it, all of the group.
@@ -100,7 +99,6 @@ pub(super) struct Entry {
     /// None of these may stand beside it.
     pub excludes: &'static [Ais],
     /// It is a Digital Link's primary key, with these sequences of qualifiers.
-    #[expect(dead_code, reason = "Digital Links will ask for it")]
     pub key: Option<&'static [&'static [u16]]>,
 }
 

@@ -121,7 +121,7 @@ impl fmt::Display for Element<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::gs1::ElementString;
+    use crate::gs1::{DigitalLink, ElementString};
 
     use super::*;
 
@@ -151,6 +151,14 @@ mod tests {
         assert_eq!(pallet.count(), Some(144));
         assert_eq!(pallet.best_before(2026), Some(Date { year: 2028, month: 2, day: 29 }));
         assert_eq!(content("0209521234543213").contained().unwrap().count, None);
+    }
+
+    #[test]
+    fn a_link_says_the_same() {
+        let link = DigitalLink::parse("https://example.com/01/09521234543213/10/A%2F1?17=290228&3105=012345").unwrap();
+        assert_eq!(link.content().lot(), Some("A/1"));
+        assert_eq!(link.content().expiry(2026).unwrap().to_string(), "2029-02-28");
+        assert_eq!(link.content().net_weight_g(), Some(123));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! GS1 keys and element strings (GS1 General Specifications). Pure; nothing is read as GS1 unless the caller knows that
-//! it is.
+//! GS1 keys, element strings and Digital Links (GS1 General Specifications, GS1 Digital Link: URI Syntax). Pure; nothing
+//! is read as GS1 unless the caller knows that it is.
 //!
-//! What is read is a [`Content`]. Every value in it is what its AI says, by the table
+//! Both ways of carrying GS1 data are read into one [`Content`]. Every value in it is what its AI says, by the table
 //! that is made from GS1's Barcode Syntax Dictionary. Which AIs stand beside which is only ever a [`Warning`].
 
+mod digital_link;
 mod element_string;
 
 mod association;
@@ -25,6 +26,7 @@ pub use association::{Companions, Warning};
 pub use check_digit::{check_digit, is_check_digit_right};
 pub use content::{Contained, Content, Element};
 pub use date::Date;
+pub use digital_link::{DigitalLink, DigitalLinkError};
 pub use element_string::{ElementString, ElementStringError};
 pub use gtin::{Gtin, GtinError};
 pub use rule::Rule;
