@@ -10,7 +10,9 @@
 
 pub mod port;
 
+pub mod ean;
 pub mod framing;
 pub mod gs1;
+pub mod scan_data;
 pub mod scanner;
 pub mod symbology;

@@ -15,7 +15,9 @@ pub enum Symbology {
     Gs1128,
     /// EAN-13, UPC-A and UPC-E, as 13 digits; 12 where the scanner drops the leading 0.
     Ean13,
+    /// The two digits beside an EAN or UPC symbol, as a read of their own.
     EanAddOn2,
+    /// The five digits beside an EAN or UPC symbol, as a read of their own.
     EanAddOn5,
     Ean13WithAddOn,
     Ean8,
@@ -53,6 +55,12 @@ impl Symbology {
     #[must_use]
     pub fn is_gs1(self) -> bool {
         matches!(self, Self::Gs1128 | Self::Gs1DataBar | Self::Gs1DataMatrix | Self::Gs1Qr | Self::Gs1DotCode)
+    }
+
+    /// Whether the payload is the digits of an EAN or UPC symbol, perhaps with those of its add-on.
+    #[must_use]
+    pub fn is_ean(self) -> bool {
+        matches!(self, Self::Ean13 | Self::Ean13WithAddOn | Self::Ean8)
     }
 
     fn identified(code: u8, modifier: u8) -> Option<Self> {

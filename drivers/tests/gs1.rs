@@ -1,6 +1,7 @@
 //! Scans as GS1's own engine judges them. Where this project judges otherwise, the row is listed with the reason.
 
 use parceld_drivers::gs1::{Content, DigitalLink, ElementString};
+use parceld_drivers::scan_data::ScanData;
 
 /// The columns of a file of facts: a verdict first.
 fn rows<const N: usize>(file: &'static str, separator: char) -> impl Iterator<Item = [&'static str; N]> {
@@ -23,6 +24,45 @@ fn is_difference(differences: &mut Vec<&str>, row: &str) -> bool {
 /// As GS1's engine writes it: `^` is FNC1.
 fn said(content: &Content<'_>) -> String {
     format!("^{}", content.to_element_string().replace('\x1d', "^"))
+}
+
+#[test]
+fn frames_are_read_as_by_gs1s_engine() {
+    let mut differences = vec![
+        // A scanner that sends no identifier, or one that ISO/IEC 15424 doesn't know, sends plain texts.
+        "",
+        "ABC",
+        "]",
+        "]X",
+        "]XX",
+        // 12 digits: a UPC-A, and a scanner that is set to drop the leading 0.
+        "]E0123456789012",
+        // A web address that is no Digital Link is a plain text: the catalog may have it.
+        "]Q1https://a/NOPRIMARYAI",
+    ];
+    let mut count = 0;
+    for [expected, _symbology, frame, says] in rows(include_str!("data/gs1/scan_data.txt"), '\t') {
+        count += 1;
+        let bytes = frame.replace("\\u001d", "\x1d");
+        let read = ScanData::read(bytes.as_bytes());
+        if is_difference(&mut differences, frame) {
+            assert!(expected == "refused" && matches!(read, Ok(ScanData::Plain { .. } | ScanData::Ean(_))), "{frame}");
+            continue;
+        }
+        assert_eq!(verdict(&read), expected, "{frame}: {read:?}");
+        match read {
+            Ok(ScanData::ElementString(string)) => assert_eq!(said(string.content()), says, "{frame}"),
+            Ok(ScanData::DigitalLink(link)) => assert_eq!(said(link.content()), "^011231231231233399TEST", "{frame}"),
+            Ok(ScanData::Ean(ean)) => {
+                let (digits, component) = says.split_once('|').unwrap_or((says, ""));
+                assert_eq!(ean.gtin.to_string(), format!("{digits:0>14}"), "{frame}");
+                assert_eq!(ean.component.map_or(String::new(), |string| said(string.content())), component, "{frame}");
+            }
+            Ok(ScanData::Plain { text, .. }) => assert_eq!(text, says.replace("\\^", "^").as_bytes(), "{frame}"),
+            Err(_) => {}
+        }
+    }
+    assert_eq!((count, differences), (54, vec![]));
 }
 
 #[test]
