@@ -1,7 +1,9 @@
-//! AIM symbology identifiers (ISO/IEC 15424): `]cm` in front of a read, when the scanner is set to send it.
+//! What kind of symbol was read: by its AIM identifier (ISO/IEC 15424), `]cm` in front of a read where the scanner is
+//! set to send it, or by the code that scanners with packets put before it.
 //!
-//! The identifier alone says whether a read is GS1 data. Without one nothing is guessed: lot `10D9T` is a lot, not
-//! batch `D9T`.
+//! They alone say whether a read is GS1 data. Without them nothing is guessed: lot `10D9T` is a lot, not batch `D9T`.
+
+pub mod ssi;
 
 /// The kind of symbol that was read. Modifiers that say the same for the data share a variant; the read's frame keeps
 /// the identifier as sent.
@@ -15,6 +17,8 @@ pub enum Symbology {
     Gs1128,
     /// EAN-13, UPC-A and UPC-E, as 13 digits; 12 where the scanner drops the leading 0.
     Ean13,
+    /// UPC-E as printed, 6 to 8 digits: not to be taken for an EAN-8.
+    UpcE,
     /// The two digits beside an EAN or UPC symbol, as a read of their own.
     EanAddOn2,
     /// The five digits beside an EAN or UPC symbol, as a read of their own.
@@ -60,7 +64,31 @@ impl Symbology {
     /// Whether the payload is the digits of an EAN or UPC symbol, perhaps with those of its add-on.
     #[must_use]
     pub fn is_ean(self) -> bool {
-        matches!(self, Self::Ean13 | Self::Ean13WithAddOn | Self::Ean8)
+        matches!(self, Self::Ean13 | Self::Ean13WithAddOn | Self::Ean8 | Self::UpcE)
+    }
+
+    /// The letter of its AIM identifiers; none where symbols of several kinds share the variant.
+    fn aim_code(self) -> Option<u8> {
+        Some(match self {
+            Self::Unidentified | Self::Other | Self::NotBarcode => return None,
+            Self::Code39 => b'A',
+            Self::Code128 | Self::Gs1128 => b'C',
+            Self::Ean13 | Self::UpcE | Self::EanAddOn2 | Self::EanAddOn5 | Self::Ean13WithAddOn | Self::Ean8 => b'E',
+            Self::Gs1DataBar | Self::CompositeEscaped => b'e',
+            Self::DataMatrix | Self::Gs1DataMatrix => b'd',
+            Self::Qr | Self::Gs1Qr => b'Q',
+            Self::DotCode | Self::Gs1DotCode => b'J',
+            Self::Itf | Self::ItfChecked => b'I',
+            Self::Codabar => b'F',
+            Self::Code93 => b'G',
+            Self::Code11 => b'H',
+            Self::Pdf417 => b'L',
+            Self::Msi => b'M',
+            Self::Standard2Of5 => b'S',
+            Self::MaxiCode => b'U',
+            Self::Aztec => b'z',
+            Self::HanXin => b'h',
+        })
     }
 
     fn identified(code: u8, modifier: u8) -> Option<Self> {

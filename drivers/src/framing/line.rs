@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::Unreadable;
+use super::{Unreadable, is_text};
 
 /// The longest frame in bytes, terminator not counted. The largest symbols hold 7,089 (QR) and 3,116 (Data Matrix)
 /// characters; with an AIM identifier and room to spare.
@@ -25,11 +25,9 @@ const GAP_AS_TERMINATOR_MS: u64 = 50;
 
 const STX: u8 = 0x02;
 const ETX: u8 = 0x03;
-const EOT: u8 = 0x04;
 const TAB: u8 = b'\t';
 const LF: u8 = b'\n';
 const CR: u8 = b'\r';
-const DEL: u8 = 0x7f;
 
 /// What ends a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -248,16 +246,6 @@ impl LineFramer {
         if 0 < bytes {
             found(Framed::Unreadable { reason, bytes });
         }
-    }
-}
-
-/// Barcodes carry text: ASCII, Latin-1 or UTF-8 (neither of which needs 0xFF), line breaks in 2D codes, and the
-/// separators FS, GS, RS, US and EOT of GS1 and ISO/IEC 15434. NUL and 0xFF runs are what a wrong baud rate gives.
-fn is_text(byte: u8) -> bool {
-    match byte {
-        TAB | LF | CR | EOT | 0x1c..=0x1f => true,
-        0x00..=0x1b | DEL | 0xff => false,
-        _ => true,
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a scanner marks where one read ends and the next begins. Sans-I/O: no clock, no port.
 
 pub mod line;
+pub mod ssi;
 
 use std::fmt;
 
@@ -15,8 +16,14 @@ pub enum Unreadable {
     Unterminated,
     /// The end of a frame that began before the port was opened.
     Stale,
-    /// A symbology identifier with nothing behind it.
+    /// A symbology with nothing behind it.
     Empty,
+    /// A packet that was changed on its way.
+    BadChecksum,
+    /// Bytes outside any packet: the scanner sends plain text, or another baud rate.
+    NotPacket,
+    /// The scanner says that its trigger was pulled and no code found.
+    NoRead,
 }
 
 impl fmt::Display for Unreadable {
@@ -27,6 +34,19 @@ impl fmt::Display for Unreadable {
             Self::Unterminated => "cut off before its terminator",
             Self::Stale => "begun before the port was opened",
             Self::Empty => "nothing behind the symbology identifier",
+            Self::BadChecksum => "changed on its way: the checksum is wrong",
+            Self::NotPacket => "not a packet: the scanner sends plain text, or at another baud rate",
+            Self::NoRead => "no code found when the trigger was pulled",
         })
+    }
+}
+
+/// Barcodes carry text: ASCII, Latin-1 or UTF-8 (neither of which needs 0xFF), line breaks in 2D codes, and the
+/// separators FS, GS, RS, US and EOT of GS1 and ISO/IEC 15434. NUL and 0xFF runs are what a wrong baud rate gives.
+pub(crate) fn is_text(byte: u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\r' | 0x04 | 0x1c..=0x1f => true,
+        0x00..=0x1b | 0x7f | 0xff => false,
+        _ => true,
     }
 }
