@@ -1,7 +1,7 @@
 //! Barcode scanners: bytes in, reads out.
 //!
 //! ```text
-//! port (one thread per line) ─► framing ─► symbology ─► Event::Read ─► the caller's sink
+//! port (one thread per line) ─► protocol ─► framing ─► symbology ─► Event::Read ─► the caller's sink
 //!   ▲ Answerer: bytes back to the scanner ◄── scanner (which bytes say what)
 //! ```
 //!
@@ -9,6 +9,8 @@
 //! Bytes that are not a whole, readable frame are counted and never become a read. Every buffer has a limit.
 
 pub mod port;
+
+pub mod protocol;
 
 pub mod ean;
 pub mod framing;

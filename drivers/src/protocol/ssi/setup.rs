@@ -1,0 +1,140 @@
+//! Telling the decoder how to behave, one setting at a time.
+//!
+//! Settings are temporary: they last until the scanner loses power, and don't wear its memory. A command that is not
+//! answered within the response time-out is sent again twice, as Zebra's guides ask of a host.
+
+use std::time::Duration;
+
+use super::RESPONSE_TIME_OUT;
+use crate::framing::ssi::{Nak, opcode, packet};
+use crate::protocol::{Output, SetupFailure};
+
+const SENDS_MAX: u8 = 3;
+
+/// The first byte of PARAM_SEND: make no sound.
+const NO_BEEP: u8 = 0xff;
+const STATUS_RETRANSMIT: u8 = 0x01;
+
+/// A scanner that was switched off has forgotten its settings, and is told again; not more often than this.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// A parameter of the decoder, with a number of one byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// What it does, in words.
+    pub name: &'static str,
+    pub parameter: u8,
+    pub value: u8,
+}
+
+#[derive(Debug)]
+pub struct Setup {
+    settings: &'static [Setting],
+    state: State,
+    begun: Duration,
+    reported: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    Waiting {
+        setting: usize,
+        sends: u8,
+        since: Duration,
+    },
+    /// The scanner said nothing.
+    GivenUp,
+}
+
+impl Setup {
+    pub fn new(settings: &'static [Setting]) -> Self {
+        Self { settings, state: State::Idle, begun: Duration::ZERO, reported: false }
+    }
+
+    /// Tells everything, and reports what goes wrong once until this is called again.
+    pub fn begin(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        self.reported = false;
+        self.begun = at;
+        self.tell(0, at, out);
+    }
+
+    /// The scanner sends as if it had not been told.
+    pub fn seems_forgotten(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        let waiting = matches!(self.state, State::Waiting { .. });
+        if !waiting && self.begun.saturating_add(AGAIN_AFTER) <= at {
+            self.begun = at;
+            self.tell(0, at, out);
+        }
+    }
+
+    /// The scanner is there.
+    pub fn heard(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        if self.state == State::GivenUp {
+            self.seems_forgotten(at, out);
+        }
+    }
+
+    pub fn accepted(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        if let State::Waiting { setting, .. } = self.state {
+            self.tell(setting + 1, at, out);
+        }
+    }
+
+    pub fn refused(&mut self, cause: Option<u8>, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        let State::Waiting { setting, sends, .. } = self.state else {
+            return;
+        };
+        if cause == Some(Nak::Resend as u8) && sends < SENDS_MAX {
+            return self.send(setting, sends + 1, at, out);
+        }
+        self.report(SetupFailure::Refused { setting: self.settings[setting].name }, out);
+        self.tell(setting + 1, at, out);
+    }
+
+    pub fn due(&self) -> Option<Duration> {
+        match self.state {
+            State::Waiting { since, .. } => Some(since.saturating_add(RESPONSE_TIME_OUT)),
+            State::Idle | State::GivenUp => None,
+        }
+    }
+
+    pub fn tick(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        let State::Waiting { setting, sends, .. } = self.state else {
+            return;
+        };
+        if self.due().is_none_or(|due| at < due) {
+            return;
+        }
+        if sends < SENDS_MAX {
+            return self.send(setting, sends + 1, at, out);
+        }
+        self.state = State::GivenUp;
+        self.report(SetupFailure::Unanswered { setting: self.settings[setting].name }, out);
+    }
+
+    pub fn abandon(&mut self) {
+        self.state = State::Idle;
+    }
+
+    fn tell(&mut self, setting: usize, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        if setting < self.settings.len() {
+            self.send(setting, 1, at, out);
+        } else {
+            self.state = State::Idle;
+        }
+    }
+
+    fn send(&mut self, setting: usize, sends: u8, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        let status = if 1 < sends { STATUS_RETRANSMIT } else { 0 };
+        let Setting { parameter, value, .. } = self.settings[setting];
+        out(Output::Send(&packet(opcode::PARAM_SEND, status, &[NO_BEEP, parameter, value])));
+        self.state = State::Waiting { setting, sends, since: at };
+    }
+
+    fn report(&mut self, failure: SetupFailure, out: &mut dyn FnMut(Output<'_>)) {
+        if !std::mem::replace(&mut self.reported, true) {
+            out(Output::SetupFailed(failure));
+        }
+    }
+}
