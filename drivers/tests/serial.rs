@@ -7,6 +7,7 @@ use std::sync::mpsc;
 
 use harness::{Folder, Scanner, Watched};
 use parceld_drivers::port::{self, Address, Config, LineSettings, NotSent};
+use parceld_drivers::scanner::{Driver, Feedback};
 
 #[test]
 fn scans_are_read_however_they_are_cut() {
@@ -34,6 +35,34 @@ fn answers_reach_the_scanner() {
     assert_eq!(scanner.hears(3), b"\x06\x07\x07");
     assert!(watched.stop().is_empty());
     assert_eq!(answerer.send(b"\x06"), Err(NotSent::Lost));
+}
+
+#[test]
+fn an_answer_with_a_rhythm_is_sent_to_its_end() {
+    let folder = Folder::new("rhythm");
+    let mut scanner = Scanner::plug_in(&folder.link());
+    let watched = Watched::serial(&folder.link());
+    let answerer = watched.port.answerer();
+    assert_eq!(watched.next(), "opened, 0 discarded");
+    answerer.answer(Feedback::Over).unwrap();
+    assert_eq!(scanner.hears(4), b"\x06\x07\x07\x07");
+    assert_eq!(scanner.hears(1), b"\x07");
+    assert!(watched.stop().is_empty());
+    assert_eq!(answerer.answer(Feedback::Accepted), Err(NotSent::Lost));
+}
+
+#[test]
+fn a_newer_answer_takes_the_place_of_what_is_left() {
+    let folder = Folder::new("newer");
+    let mut scanner = Scanner::plug_in(&folder.link());
+    let watched = Watched::serial(&folder.link());
+    let answerer = watched.port.answerer();
+    assert_eq!(watched.next(), "opened, 0 discarded");
+    answerer.answer(Feedback::Refused).unwrap();
+    answerer.answer(Feedback::Unknown).unwrap();
+    answerer.answer(Feedback::Opened).unwrap();
+    assert_eq!(scanner.hears(10), b"\x06\x07\x07\x07\x06\x07\x07\x06\x07\x07");
+    assert!(watched.stop().is_empty());
 }
 
 #[test]
@@ -136,6 +165,7 @@ fn a_panic_in_the_sink_ends_the_port_and_tells() {
     let config = Config {
         name: "panics".to_owned(),
         address: Address::Serial { path: folder.link(), settings: LineSettings::default() },
+        driver: Driver::default(),
         framing: Default::default(),
     };
     let (alive, ended) = mpsc::channel::<()>();

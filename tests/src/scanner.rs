@@ -1,7 +1,8 @@
 //! A barcode scanner on a pty: sends codes, takes the agent's answers.
 //!
 //! An answer is ACK (recorded) or NAK (not saved), then a BEL for each beep. It has no end of its own: it is over when
-//! the next begins, or when no further byte comes for a moment.
+//! the next begins, or when no further byte comes for a moment. Some have more groups of beeps, each after a pause: who
+//! asks for the whole rhythm waits for them, everybody else passes over them when they come late.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -17,12 +18,16 @@ const NAK: u8 = 0x15;
 /// The agent writes an answer at once; a slow line could still deliver it in pieces.
 const SILENCE_ENDS_ANSWER: Duration = Duration::from_millis(2);
 
+/// Longer than any pause between groups.
+const SILENCE_ENDS_RHYTHM: Duration = Duration::from_millis(1_200);
+
 /// What the scanner was told about a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// The scan is on disk, whatever it meant.
     pub recorded: bool,
-    /// 0 accepted, opened, or bounce; 1 completed; 2 already, unknown; 3 wrong, over, refused; 4 not saved.
+    /// The first group: 0 accepted, opened, or bounce; 1 completed; 2 already, unknown; 3 wrong, over, refused; 4 not
+    /// saved.
     pub beeps: u8,
     /// From when the scan was sent, or waiting began, to the answer's first byte.
     pub after: Duration,
@@ -86,22 +91,41 @@ impl VirtualScanner {
         self.answer_since(sent, patience)
     }
 
+    /// Sends a code and listens to its whole answer: ACK or not, and the beeps of each group.
+    ///
+    /// # Panics
+    /// Where no answer comes.
+    #[track_caller]
+    pub fn hear(&mut self, code: &str) -> (bool, Vec<u8>) {
+        let Answer { recorded, beeps, .. } = self.scan(code);
+        let mut groups = vec![beeps];
+        while self.receive(SILENCE_ENDS_RHYTHM) {
+            groups.push(self.take_beeps());
+        }
+        (recorded, groups)
+    }
+
     /// The next answer, in the order of the codes; `None` where none comes within `patience`.
     #[track_caller]
     pub fn answer(&mut self, patience: Duration) -> Option<Answer> {
         self.answer_since(Stopwatch::start(), patience)
     }
 
-    /// Throws away what has come so far, and returns it.
+    /// Throws away what has come so far, and returns it without late beeps.
     pub fn drain(&mut self) -> Vec<u8> {
         while self.receive(Duration::ZERO) {}
+        self.skip_late_beeps();
         self.unread.drain(..).collect()
     }
 
     #[track_caller]
     fn answer_since(&mut self, start: Stopwatch, patience: Duration) -> Option<Answer> {
-        if self.unread.is_empty() && !self.receive(start.left_of(patience)) {
-            return None;
+        self.skip_late_beeps();
+        while self.unread.is_empty() {
+            if !self.receive(start.left_of(patience)) {
+                return None;
+            }
+            self.skip_late_beeps();
         }
         let after = start.elapsed();
         let recorded = match self.unread.pop_front() {
@@ -109,6 +133,11 @@ impl VirtualScanner {
             Some(NAK) => false,
             other => panic!("{} was answered by {other:02x?}, then {:02x?}", self.port().display(), self.unread),
         };
+        Some(Answer { recorded, beeps: self.take_beeps(), after })
+    }
+
+    /// The beeps that come without a pause.
+    fn take_beeps(&mut self) -> u8 {
         let mut beeps = 0;
         while !self.unread.is_empty() || self.receive(SILENCE_ENDS_ANSWER) {
             if self.unread.front() != Some(&BEL) {
@@ -117,7 +146,13 @@ impl VirtualScanner {
             self.unread.pop_front();
             beeps += 1;
         }
-        Some(Answer { recorded, beeps, after })
+        beeps
+    }
+
+    fn skip_late_beeps(&mut self) {
+        while self.unread.front() == Some(&BEL) {
+            self.unread.pop_front();
+        }
     }
 
     fn receive(&mut self, patience: Duration) -> bool {
@@ -180,6 +215,30 @@ mod tests {
         let answer = scanner.scan("PARCEL1");
         assert_eq!((answer.recorded, answer.beeps), (true, 2));
         assert_eq!(&agent.join().unwrap(), b"PARCEL1\r\n");
+    }
+
+    #[test]
+    fn passes_over_late_beeps_and_hears_them_when_asked() {
+        let mut scanner = VirtualScanner::new();
+        let mut agent = agent(&scanner);
+        agent.write_all(b"\x07\x07").unwrap();
+        assert_eq!(scanner.drain(), b"");
+        agent.write_all(b"\x07\x06\x07").unwrap();
+        let answer = scanner.answer(wait::GENEROUS).unwrap();
+        assert_eq!((answer.recorded, answer.beeps), (true, 1));
+
+        let agent = std::thread::spawn(move || {
+            agent.read_exact(&mut [0; 9]).unwrap();
+            for group in [&b"\x06\x07\x07\x07"[..], b"\x07", b"\x07\x07"] {
+                agent.write_all(group).unwrap();
+                let written = Stopwatch::start();
+                wait::until("a pause", wait::GENEROUS, || {
+                    (Duration::from_millis(100) < written.elapsed()).then_some(())
+                });
+            }
+        });
+        assert_eq!(scanner.hear("PARCEL1"), (true, vec![3, 1, 2]));
+        agent.join().unwrap();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{floor, journal, sync, web};
 use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
+use parceld_drivers::scanner::{Driver, Family};
 
 pub fn journal(config: &Config) -> journal::Config {
     let carriers = config.carriers.iter().map(carrier).collect();
@@ -63,6 +64,7 @@ pub fn scanners(config: &Config) -> Vec<floor::Scanner> {
         port: port::Config {
             name: scanner.id.clone(),
             address: address(scanner),
+            driver: Driver::of(Family::Line),
             framing: framing::Config {
                 gap_ms: u64::try_from(scanner.idle_gap.as_millis()).unwrap_or(u64::MAX),
                 ..framing::Config::terminated_by(terminator(scanner.terminator))

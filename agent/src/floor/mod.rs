@@ -17,7 +17,7 @@ use crate::domain::signal::{Answer, Signal};
 use crate::journal::{Job, Journal};
 use jiff::Timestamp;
 use parceld_drivers::port::{self, Answerer, Port};
-use parceld_drivers::scanner::{Feedback, line};
+use parceld_drivers::scanner::Feedback;
 use parceld_drivers::symbology::{self, Symbology};
 use status::{Answered, FloorStatus, Line, ScannerStatus};
 use std::collections::BTreeSet;
@@ -202,6 +202,9 @@ impl ScannerLine {
                     status.last_unreadable = Some(words);
                 });
             }
+            port::Event::SetupFailed(failure) => {
+                tracing::warn!(scanner = %self.scanner.id, reason = %failure, "scanner not set up");
+            }
             port::Event::OpenFailed { reason } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner can't be opened");
                 self.is_lost(reason, moment.wall);
@@ -237,8 +240,7 @@ impl ScannerLine {
         let scan = self.floor.read(id.clone(), read.symbology, &read.payload, &moment);
         let (floor, answerer) = (self.floor.clone(), Arc::clone(&self.answerer));
         self.floor.submit(self.scanner.station.clone(), scan, Method::Scan, moment, move |answer| {
-            let bytes = line::answer(feedback(answer.signal));
-            let Err(reason) = answerer.wait().send(bytes) else {
+            let Err(reason) = answerer.wait().answer(feedback(answer.signal)) else {
                 return;
             };
             tracing::warn!(scanner = %id, %reason, signal = answer.signal.word(), "the scanner did not get its answer");

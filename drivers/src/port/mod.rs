@@ -1,12 +1,14 @@
 //! Lines that scanners hang on: a serial device by its stable path, or a TCP address. One OS thread each.
 //!
 //! The thread is the port's only opener, reader and closer. It sleeps until bytes, a hang-up or a wake-up come, and
-//! has a time-out only while a frame is partial or the line is lost. A lost line is closed at once and opened anew by
+//! has a time-out only while a frame is partial, the scanner owes an acknowledgement, an answer has steps left, or the
+//! line is lost. A lost line is closed at once and opened anew by
 //! its address, which is resolved each time, with pauses that grow to a second and are not forgiven to a line that is
 //! lost again right away. What was sent before the port was open is never a read.
 //!
 //! There is one descriptor per line, behind a mutex held for one system call that cannot block: an [`Answerer`] on
-//! another thread writes through it, and finds nothing there once the line is lost.
+//! another thread writes through it, and finds nothing there once the line is lost. It writes the first step of an
+//! answer itself; the port's thread sends the others when they are due, unless a newer answer has replaced them.
 
 mod backoff;
 mod link;
@@ -26,10 +28,11 @@ use mio::{Poll, Waker};
 use thiserror::Error;
 
 pub use crate::framing::Unreadable;
+pub use crate::protocol::{Read, SetupFailure};
 pub use serial::{DataBits, LineSettings, Parity, StopBits};
 
 use crate::framing;
-use crate::symbology::{self, Symbology};
+use crate::scanner::{Driver, Feedback};
 use link::Link;
 use worker::Worker;
 
@@ -46,6 +49,8 @@ pub struct Config {
     /// What the port's thread is named after.
     pub name: String,
     pub address: Address,
+    pub driver: Driver,
+    /// Where one line ends, for families that send lines.
     pub framing: framing::line::Config,
 }
 
@@ -61,6 +66,8 @@ pub enum Event {
         reason: Unreadable,
         bytes: usize,
     },
+    /// The scanner is not set up as its family needs it. Reported once for each time that the line is opened.
+    SetupFailed(SetupFailure),
     Lost {
         reason: String,
     },
@@ -70,27 +77,18 @@ pub enum Event {
     },
 }
 
-/// One whole barcode as the scanner sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
-    pub symbology: Symbology,
-    /// The barcode's data, never empty.
-    pub payload: Vec<u8>,
-    /// The payload with its symbology identifier, without terminator.
-    pub frame: Vec<u8>,
-}
-
 /// A running port. Dropping it ends its thread without waiting for it.
 #[derive(Debug)]
 pub struct Port {
     thread: Option<JoinHandle<()>>,
-    control: Arc<Control>,
-    link: Arc<Link>,
+    answerer: Answerer,
 }
 
-/// Sends bytes back to the scanner, from any thread.
+/// Tells the scanner, from any thread.
 #[derive(Clone, Debug)]
 pub struct Answerer {
+    driver: Driver,
+    control: Arc<Control>,
     link: Arc<Link>,
 }
 
@@ -116,22 +114,23 @@ pub fn spawn(config: Config, sink: impl FnMut(Event) + Send + 'static) -> io::Re
         waker: Waker::new(poll.registry(), worker::WAKE)?,
     });
     let link = Arc::new(Link::default());
+    let answerer = Answerer { driver: config.driver, control: Arc::clone(&control), link: Arc::clone(&link) };
     let name = format!("port-{}", config.name);
-    let worker = Worker::new(config, poll, Arc::clone(&control), Arc::clone(&link), sink);
+    let worker = Worker::new(config, poll, control, link, sink);
     let thread = thread::Builder::new().name(name).spawn(move || worker.run())?;
-    Ok(Port { thread: Some(thread), control, link })
+    Ok(Port { thread: Some(thread), answerer })
 }
 
 impl Port {
     #[must_use]
     pub fn answerer(&self) -> Answerer {
-        Answerer { link: Arc::clone(&self.link) }
+        self.answerer.clone()
     }
 
     /// Closes the line and opens it anew, at once if it is lost.
     pub fn reopen(&self) {
-        self.control.reopen.store(true, Ordering::Release);
-        self.control.wake();
+        self.answerer.control.reopen.store(true, Ordering::Release);
+        self.answerer.control.wake();
     }
 
     /// Whether the thread runs: only a panic in the sink ends it before [`stop`](Self::stop).
@@ -142,7 +141,7 @@ impl Port {
 
     /// Closes the line and waits for the thread's end. No event comes after it.
     pub fn stop(mut self) {
-        self.control.stop();
+        self.answerer.control.stop();
         if let Some(thread) = self.thread.take() {
             // A panic in the sink was printed when it happened.
             let _ = thread.join();
@@ -152,27 +151,34 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.control.stop();
+        self.answerer.control.stop();
     }
 }
 
 impl Answerer {
+    /// Tells `feedback` as the scanner's driver does, in place of what was left of an older answer. What can't be
+    /// told to this scanner is not an error. Never blocks, and never opens a lost line.
+    ///
+    /// # Errors
+    /// When the line is lost, or takes not all of the first step's bytes now.
+    pub fn answer(&self, feedback: Feedback) -> Result<(), NotSent> {
+        if self.link.answer(self.driver.answer(feedback), worker::now())? {
+            self.control.wake();
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
     /// Sends `bytes` if the line takes them at once; never blocks, and never opens a lost line.
     ///
     /// # Errors
     /// When the line is lost, or takes not all of the bytes now.
     pub fn send(&self, bytes: &[u8]) -> Result<(), NotSent> {
         self.link.write(bytes)
-    }
-}
-
-impl Read {
-    fn from_frame(frame: &[u8]) -> Result<Self, Unreadable> {
-        let (symbology, payload) = symbology::identify(frame);
-        if payload.is_empty() {
-            return Err(Unreadable::Empty);
-        }
-        Ok(Self { symbology, payload: payload.to_vec(), frame: frame.to_vec() })
     }
 }
 
@@ -271,15 +277,5 @@ mod tests {
             let address = text.parse::<Address>().ok().map(|address| address.to_string());
             assert_eq!(address.as_deref(), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn a_read_needs_more_than_an_identifier() {
-        assert_eq!(Read::from_frame(b"]C1"), Err(Unreadable::Empty));
-        let read = Read::from_frame(b"]C110AB").unwrap();
-        assert_eq!(
-            (read.symbology, &read.payload[..], &read.frame[..]),
-            (Symbology::Gs1128, &b"10AB"[..], &b"]C110AB"[..])
-        );
     }
 }

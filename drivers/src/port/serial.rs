@@ -39,10 +39,15 @@ pub enum StopBits {
     Two,
 }
 
-/// 9600 8N1, as most scanners leave the factory.
+impl LineSettings {
+    /// 9600 8N1, as most scanners leave the factory.
+    pub const FACTORY: Self =
+        Self { baud: 9600, data_bits: DataBits::Eight, parity: Parity::None, stop_bits: StopBits::One };
+}
+
 impl Default for LineSettings {
     fn default() -> Self {
-        Self { baud: 9600, data_bits: DataBits::Eight, parity: Parity::None, stop_bits: StopBits::One }
+        Self::FACTORY
     }
 }
 

@@ -9,8 +9,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::backoff::Backoff;
 use super::link::{Line, Link, Taken};
-use super::{Address, Config, Control, Event, Read, serial, tcp};
-use crate::framing::line::{Framed, LineFramer};
+use super::{Address, Config, Control, Event, serial, tcp};
+use crate::protocol::{Output, Protocol};
 
 pub(super) const WAKE: Token = Token(0);
 pub(super) const LINE: Token = Token(1);
@@ -24,7 +24,8 @@ const OLD_INPUT_BYTES_MAX: usize = (64 + 4) * 1024;
 
 pub(super) struct Worker<S> {
     address: Address,
-    framer: LineFramer,
+    protocol: Protocol,
+    started: Instant,
     poll: Poll,
     events: Events,
     control: Arc<Control>,
@@ -37,7 +38,8 @@ impl<S: FnMut(Event)> Worker<S> {
     pub fn new(config: Config, poll: Poll, control: Arc<Control>, link: Arc<Link>, sink: S) -> Self {
         Self {
             address: config.address,
-            framer: LineFramer::new(config.framing),
+            protocol: config.driver.protocol(config.framing),
+            started: now(),
             poll,
             events: Events::with_capacity(4),
             control,
@@ -91,9 +93,10 @@ impl<S: FnMut(Event)> Worker<S> {
         let discarded_bytes = self.discard_old_input(&mut line);
         self.link.put(line);
         (self.sink)(Event::Opened { discarded_bytes });
+        self.converse(Protocol::opened);
         if let Some(reason) = self.read_until_lost() {
             self.close(Line::abandon);
-            self.framer.abandon(|framed| (self.sink)(event_of(framed)));
+            self.converse(|protocol, _, out| protocol.abandon(out));
             (self.sink)(Event::Lost { reason });
         }
     }
@@ -104,7 +107,7 @@ impl<S: FnMut(Event)> Worker<S> {
         let mut discarded_bytes = 0;
         while matches!(line, Line::Serial(_)) && discarded_bytes < OLD_INPUT_BYTES_MAX {
             let Taken::Bytes(count) = line.read(&mut chunk) else { break };
-            self.framer.skip_past(&chunk[..count]);
+            self.protocol.skip_past(&chunk[..count]);
             discarded_bytes += count;
         }
         discarded_bytes
@@ -113,7 +116,6 @@ impl<S: FnMut(Event)> Worker<S> {
     /// Reads until the line is lost, and says why; `None` when the port is stopped.
     fn read_until_lost(&mut self) -> Option<String> {
         let mut chunk = [0; CHUNK_BYTES];
-        let mut silent_since = now();
         loop {
             if self.control.is_stopped() {
                 return None;
@@ -123,11 +125,10 @@ impl<S: FnMut(Event)> Worker<S> {
             }
             match self.link.read(&mut chunk) {
                 Taken::Bytes(count) => {
-                    self.framer.push(&chunk[..count], |framed| (self.sink)(event_of(framed)));
-                    silent_since = now();
+                    self.converse(|protocol, at, out| protocol.push(&chunk[..count], at, out));
                 }
                 Taken::Drained => {
-                    let time_out = self.end_silence(silent_since);
+                    let time_out = self.do_what_is_due();
                     if let Err(error) = wait(&mut self.poll, &mut self.events, time_out) {
                         return Some(error.to_string());
                     }
@@ -137,18 +138,27 @@ impl<S: FnMut(Event)> Worker<S> {
         }
     }
 
-    /// How long the framer wants to wait for the rest of a frame, after telling it that the wait is over if it is.
-    fn end_silence(&mut self, silent_since: Instant) -> Option<Duration> {
-        if !self.framer.is_partial() {
-            return None;
-        }
-        let gap = Duration::from_millis(self.framer.gap_ms());
-        let left = gap.saturating_sub(now().duration_since(silent_since));
-        if left.is_zero() {
-            self.framer.idle(|framed| (self.sink)(event_of(framed)));
-            return None;
-        }
-        Some(left)
+    /// Does what is due in the conversation and of the last answer, and says how long nothing will be.
+    fn do_what_is_due(&mut self) -> Option<Duration> {
+        self.converse(Protocol::tick);
+        let now = now();
+        let at = now.duration_since(self.started);
+        let protocol = self.protocol.due().map(|due| due.saturating_sub(at));
+        let answer = self.link.continue_answer(now).map(|due| due.saturating_duration_since(now));
+        [protocol, answer].into_iter().flatten().min()
+    }
+
+    /// What the scanner must be told at once is not repeated when it can't be: the scanner will.
+    fn converse(&mut self, with: impl FnOnce(&mut Protocol, Duration, &mut dyn FnMut(Output<'_>))) {
+        let Self { protocol, link, sink, started, .. } = self;
+        with(protocol, now().duration_since(*started), &mut |output| match output {
+            Output::Read(read) => sink(Event::Read(read)),
+            Output::Unreadable { reason, bytes } => sink(Event::Unreadable { reason, bytes }),
+            Output::SetupFailed(failure) => sink(Event::SetupFailed(failure)),
+            Output::Send(bytes) => {
+                let _ = link.write(bytes);
+            }
+        });
     }
 
     fn pause(&mut self, pause: Duration) {
@@ -180,7 +190,7 @@ impl<S> Drop for Worker<S> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a port's own thread measures gaps and pauses, never event times")]
+#[expect(clippy::disallowed_methods, reason = "a port measures gaps and pauses, never event times")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }
@@ -189,15 +199,5 @@ fn wait(poll: &mut Poll, events: &mut Events, time_out: Option<Duration>) -> io:
     match poll.poll(events, time_out) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
         _ => Ok(()),
-    }
-}
-
-fn event_of(framed: Framed<'_>) -> Event {
-    match framed {
-        Framed::Frame(frame) => match Read::from_frame(frame) {
-            Ok(read) => Event::Read(read),
-            Err(reason) => Event::Unreadable { reason, bytes: frame.len() },
-        },
-        Framed::Unreadable { reason, bytes } => Event::Unreadable { reason, bytes },
     }
 }

@@ -1,21 +1,54 @@
 //! Any scanner that sends lines and knows ACK, NAK and BEL, as most do over RS-232 and USB-CDC.
 //!
 //! ACK comes first for whatever is on disk, right or wrong: a scanner that waits for its host repeats the read on
-//! NAK or silence, and what is recorded must not come again. BEL has one pitch on all of them, so tiers of urgency
-//! are told apart by number: none, carry on; one, something is finished; two, look up; three, stop; four after NAK,
-//! not saved. Two answers of one tier differ on the screen.
+//! NAK or silence, and what is recorded must not come again. BEL has one pitch on all of them, so the signals are
+//! told apart by number and rhythm.
+//!
+//! Sources: Zebra DS9808 product reference guide, table 2-1 (BEL); Honeywell N4313 user's guide, p. 2-20 (ACK, NAK);
+//! Honeywell IS4825 integration guide, p. 22.
 
-use super::Feedback;
+use super::{Answer, Feedback, Model, Preset, rhythm};
+use crate::framing::line::Terminator;
+use crate::port::{DataBits, LineSettings, Parity, StopBits};
 
-/// The bytes to send for `feedback`: ACK 0x06 or NAK 0x15, then a BEL 0x07 for each beep.
-#[must_use]
-pub fn answer(feedback: Feedback) -> &'static [u8] {
+pub(super) const MODELS: &[Model] = &[
+    Model {
+        word: "generic",
+        preset: Preset { settings: LineSettings::FACTORY, terminator: Terminator::Auto },
+        answer: Some(answer),
+        answer_within: None,
+    },
+    // 7 data bits and space parity, which is 8 data bits to a line that knows no space parity.
+    Model {
+        word: "is48xx",
+        preset: Preset {
+            settings: LineSettings {
+                baud: 9600,
+                data_bits: DataBits::Eight,
+                parity: Parity::None,
+                stop_bits: StopBits::Two,
+            },
+            terminator: Terminator::Auto,
+        },
+        answer: Some(answer),
+        answer_within: None,
+    },
+];
+
+pub(super) const ACK: &[u8] = b"\x06";
+pub(super) const NAK: &[u8] = b"\x15";
+const BEL: &[u8] = b"\x07";
+
+fn answer(feedback: Feedback) -> Answer {
+    rhythm::answer(feedback, acknowledgement(feedback), BEL)
+}
+
+/// ACK for what is on disk, NAK for what is not.
+pub(super) fn acknowledgement(feedback: Feedback) -> &'static [u8] {
     match feedback {
-        Feedback::Accepted | Feedback::Opened | Feedback::Silent => b"\x06",
-        Feedback::Completed => b"\x06\x07",
-        Feedback::Already | Feedback::Unknown => b"\x06\x07\x07",
-        Feedback::Wrong | Feedback::Over | Feedback::Refused => b"\x06\x07\x07\x07",
-        Feedback::NotSaved => b"\x15\x07\x07\x07\x07",
+        Feedback::NotSaved => NAK,
+        Feedback::Alarm => b"",
+        _ => ACK,
     }
 }
 
@@ -23,24 +56,37 @@ pub fn answer(feedback: Feedback) -> &'static [u8] {
 mod tests {
     use super::*;
 
+    /// Steps as text: `A` ACK, `N` NAK, `B` BEL, pauses in milliseconds.
+    fn shown(feedback: Feedback) -> String {
+        let steps = answer(feedback).steps.into_iter().map(|step| {
+            let bytes = step.bytes.iter().map(|byte| match byte {
+                0x06 => 'A',
+                0x15 => 'N',
+                0x07 => 'B',
+                _ => '?',
+            });
+            format!("{} {}", step.pause.as_millis(), bytes.collect::<String>())
+        });
+        steps.collect::<Vec<_>>().join(", ")
+    }
+
     #[test]
-    fn answers_tell_the_tiers_apart() {
+    fn the_first_group_is_a_tier_and_the_second_tells_its_signals_apart() {
         let rows = [
-            (Feedback::Accepted, "ACK", 0),
-            (Feedback::Opened, "ACK", 0),
-            (Feedback::Silent, "ACK", 0),
-            (Feedback::Completed, "ACK", 1),
-            (Feedback::Already, "ACK", 2),
-            (Feedback::Unknown, "ACK", 2),
-            (Feedback::Wrong, "ACK", 3),
-            (Feedback::Over, "ACK", 3),
-            (Feedback::Refused, "ACK", 3),
-            (Feedback::NotSaved, "NAK", 4),
+            (Feedback::Accepted, "0 A"),
+            (Feedback::Silent, "0 A"),
+            (Feedback::Opened, "0 A, 350 B, 500 B"),
+            (Feedback::Completed, "0 AB"),
+            (Feedback::Already, "0 ABB"),
+            (Feedback::Unknown, "0 ABB, 650 B"),
+            (Feedback::Wrong, "0 ABBB"),
+            (Feedback::Over, "0 ABBB, 800 B"),
+            (Feedback::Refused, "0 ABBB, 800 BB"),
+            (Feedback::NotSaved, "0 NBBBB"),
+            (Feedback::Alarm, "0 BBBB"),
         ];
-        for (feedback, first, beeps) in rows {
-            let (head, tail) = answer(feedback).split_first().unwrap();
-            assert_eq!(*head, if first == "ACK" { 0x06 } else { 0x15 }, "{feedback:?}");
-            assert_eq!(tail, vec![0x07; beeps], "{feedback:?}");
+        for (feedback, expected) in rows {
+            assert_eq!(shown(feedback), expected, "{feedback:?}");
         }
     }
 }

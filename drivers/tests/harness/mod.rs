@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use parceld_drivers::port::{self, Address, Config, Event, LineSettings, Port};
+use parceld_drivers::scanner::{Driver, Family};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -85,12 +86,21 @@ pub struct Watched {
 
 impl Watched {
     pub fn serial(link: &Path) -> Self {
-        Self::spawn(Address::Serial { path: link.to_owned(), settings: LineSettings::default() })
+        Self::family(Family::Line, link)
+    }
+
+    pub fn family(family: Family, link: &Path) -> Self {
+        let address = Address::Serial { path: link.to_owned(), settings: LineSettings::default() };
+        Self::driven_by(Driver::of(family), address)
     }
 
     pub fn spawn(address: Address) -> Self {
+        Self::driven_by(Driver::default(), address)
+    }
+
+    fn driven_by(driver: Driver, address: Address) -> Self {
         let (sender, events) = mpsc::channel();
-        let config = Config { name: "test".to_owned(), address, framing: Default::default() };
+        let config = Config { name: "test".to_owned(), address, driver, framing: Default::default() };
         let sink = move |event| {
             let _ = sender.send(event);
         };
@@ -122,8 +132,12 @@ impl Watched {
 fn shown(event: &Event) -> String {
     match event {
         Event::Opened { discarded_bytes } => format!("opened, {discarded_bytes} discarded"),
-        Event::Read(read) => format!("{:?} {}", read.symbology, read.payload.escape_ascii()),
+        Event::Read(read) => {
+            let again = if read.retransmitted { ", again" } else { "" };
+            format!("{:?} {}{again}", read.symbology, read.payload.escape_ascii())
+        }
         Event::Unreadable { reason, bytes } => format!("{reason:?} {bytes}"),
+        Event::SetupFailed(failure) => failure.to_string(),
         Event::Lost { .. } => "lost".to_owned(),
         Event::OpenFailed { .. } => "open failed".to_owned(),
     }
