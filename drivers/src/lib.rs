@@ -12,6 +12,7 @@ pub mod port;
 
 pub mod protocol;
 
+pub mod capture;
 pub mod ean;
 pub mod framing;
 pub mod gs1;
