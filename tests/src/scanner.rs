@@ -1,8 +1,14 @@
-//! A barcode scanner on a pty: sends codes, takes the agent's answers.
+//! Barcode scanners on ptys: they send codes and take the agent's answers. Here one that sends lines; other families have
+//! a file each.
 //!
 //! An answer is ACK (recorded) or NAK (not saved), then a BEL for each beep. It has no end of its own: it is over when
 //! the next begins, or when no further byte comes for a moment. Some have more groups of beeps, each after a pause: who
 //! asks for the whole rhythm waits for them, everybody else passes over them when they come late.
+
+pub mod datalogic;
+pub mod honeywell;
+pub mod ssi;
+pub mod told;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -10,6 +16,7 @@ use std::time::Duration;
 
 use crate::pty::Pty;
 use crate::wait::{self, Stopwatch};
+use told::Told;
 
 const ACK: u8 = 0x06;
 const BEL: u8 = 0x07;
@@ -91,18 +98,18 @@ impl VirtualScanner {
         self.answer_since(sent, patience)
     }
 
-    /// Sends a code and listens to its whole answer: ACK or not, and the beeps of each group.
+    /// Sends a code and listens to the whole rhythm of its answer. Takes over a second.
     ///
     /// # Panics
-    /// Where no answer comes.
+    /// Where no answer comes, or no signal sounds like it.
     #[track_caller]
-    pub fn hear(&mut self, code: &str) -> (bool, Vec<u8>) {
+    pub fn hear(&mut self, code: &str) -> Told {
         let Answer { recorded, beeps, .. } = self.scan(code);
         let mut groups = vec![beeps];
         while self.receive(SILENCE_ENDS_RHYTHM) {
             groups.push(self.take_beeps());
         }
-        (recorded, groups)
+        Told::by_rhythm(recorded, &groups)
     }
 
     /// The next answer, in the order of the codes; `None` where none comes within `patience`.
@@ -160,6 +167,18 @@ impl VirtualScanner {
         self.unread.extend(&bytes);
         !bytes.is_empty()
     }
+}
+
+/// The first bytes that come, and those that follow without a pause.
+fn burst(pty: &Pty, patience: Duration) -> Vec<u8> {
+    let mut bytes = pty.read(patience);
+    while !bytes.is_empty() {
+        match &pty.read(SILENCE_ENDS_ANSWER)[..] {
+            [] => break,
+            more => bytes.extend(more),
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -229,7 +248,7 @@ mod tests {
 
         let agent = std::thread::spawn(move || {
             agent.read_exact(&mut [0; 9]).unwrap();
-            for group in [&b"\x06\x07\x07\x07"[..], b"\x07", b"\x07\x07"] {
+            for group in [&b"\x06\x07\x07\x07"[..], b"\x07\x07"] {
                 agent.write_all(group).unwrap();
                 let written = Stopwatch::start();
                 wait::until("a pause", wait::GENEROUS, || {
@@ -237,7 +256,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(scanner.hear("PARCEL1"), (true, vec![3, 1, 2]));
+        assert_eq!(scanner.hear("PARCEL1"), Told::Refused);
         agent.join().unwrap();
     }
 
