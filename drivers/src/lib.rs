@@ -13,6 +13,7 @@
 //! Bytes that are not a whole, readable frame are counted and never become a read. Every buffer has a limit.
 
 pub mod port;
+pub mod printer;
 
 pub mod protocol;
 

@@ -1,0 +1,4 @@
+//! Label printers that take ZPL.
+
+pub mod status;
+pub mod zpl;
