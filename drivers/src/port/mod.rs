@@ -30,6 +30,8 @@ use thiserror::Error;
 pub use crate::framing::Unreadable;
 pub use crate::protocol::{Read, SetupFailure};
 pub use serial::{DataBits, LineSettings, Parity, StopBits};
+pub(crate) use tcp::connect;
+pub(crate) use worker::now;
 
 use crate::framing;
 use crate::scanner::{Driver, Feedback};

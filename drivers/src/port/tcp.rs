@@ -1,4 +1,4 @@
-//! Scanners behind a TCP address: network scanners, cradles and serial device servers.
+//! Scanners behind a TCP address: network scanners, cradles and serial device servers. Printers connect alike.
 
 use std::io;
 use std::net::ToSocketAddrs as _;
@@ -19,9 +19,18 @@ const KEEPALIVE_IDLE_S: u64 = 5;
 const KEEPALIVE_INTERVAL_S: u64 = 2;
 const KEEPALIVE_PROBES: u32 = 3;
 
+pub(super) fn open(host: &str, port: u16, poll: &mut Poll, is_wanted: impl Fn() -> bool) -> Result<Line, String> {
+    connect(host, port, poll, is_wanted).map(Line::Tcp)
+}
+
 /// Connects to the first address of `host` that answers. Ends early when `is_wanted` says so after a wake-up of
 /// `poll`; looking up a name ends when the system's resolver does.
-pub(super) fn open(host: &str, port: u16, poll: &mut Poll, is_wanted: impl Fn() -> bool) -> Result<Line, String> {
+pub(crate) fn connect(
+    host: &str,
+    port: u16,
+    poll: &mut Poll,
+    is_wanted: impl Fn() -> bool,
+) -> Result<TcpStream, String> {
     let shown = |error: io::Error| format!("{host}:{port}: {error}");
     let mut last_error = io::Error::from(io::ErrorKind::NotFound);
     for address in (host, port).to_socket_addrs().map_err(shown)? {
@@ -32,7 +41,7 @@ pub(super) fn open(host: &str, port: u16, poll: &mut Poll, is_wanted: impl Fn() 
             connected.and_then(|()| prepare(&stream)).map(|()| stream)
         });
         match connected {
-            Ok(stream) => return Ok(Line::Tcp(stream)),
+            Ok(stream) => return Ok(stream),
             Err(error) => last_error = error,
         }
         if is_wanted() {

@@ -190,8 +190,8 @@ impl<S> Drop for Worker<S> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a port measures gaps and pauses, never event times")]
-pub(super) fn now() -> Instant {
+#[expect(clippy::disallowed_methods, reason = "a driver's own thread measures gaps and pauses, never event times")]
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
