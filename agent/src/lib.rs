@@ -11,5 +11,6 @@ pub mod domain;
 pub mod floor;
 pub mod journal;
 pub mod report;
+pub mod sheet;
 pub mod sync;
 pub mod web;

@@ -141,21 +141,26 @@ Exit codes:
         json: Json,
     },
 
-    /// Print the texts of this site's command barcodes
+    /// Print this site's barcodes, as a list or as sheets of paper
     ///
-    /// Print them as Code 128 and hang them at the stations: DONE, CANCEL, SEAL, HANDOVER and the modes. Each carries a
-    /// check that only this site's database can make, so that a label from outside can't drive a station.
+    /// Verbs, modes and whatever else is commanded by scanning; badges, bins and totes by their ids. Commands and badges
+    /// carry a check that only this site's database can make, so that a label from outside can't drive a station. Sheets
+    /// are in the site's language. Print them at 100 %, not fitted to the page.
     #[command(after_help = "\
 Examples:
-  parceld barcodes
+  parceld barcodes                                             every command, as text
+  parceld barcodes --format html --output barcodes.html        to print from a browser
+  parceld barcodes --format svg --only verbs,modes > verbs.svg
+  parceld barcodes --format html --badge 17 --badge 18         two badges and nothing else
+  parceld barcodes --format html --bin A-01..A-20 --tote T-1   a shelf of bins, and a tote
   parceld scan --station bench-1 \"$(parceld barcodes --json | jq -r .DONE)\"
 
 Exit codes:
   0  printed
-  2  the database can't be read, or no agent has ever run on it")]
+  2  the database can't be read, no agent has ever run on it, or a code can't be printed")]
     Barcodes {
         #[command(flatten)]
-        json: Json,
+        wanted: barcodes::Wanted,
     },
 
     /// Look at everything that the agent needs, and say how to mend what is wrong
@@ -216,7 +221,7 @@ pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -
         Verb::Scan { station, code, json } => {
             with_config(&cli.config, |config| scan::print(config, &station, &code, json.wanted))
         }
-        Verb::Barcodes { json } => with_config(&cli.config, |config| barcodes::print(config, json.wanted)),
+        Verb::Barcodes { wanted } => with_config(&cli.config, |config| barcodes::print(config, &wanted)),
         Verb::Doctor { json } => doctor::print(&cli.config, json.wanted),
     };
     match done {

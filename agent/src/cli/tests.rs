@@ -28,11 +28,25 @@ fn takes_the_arguments_as_documented() {
         "parceld scan --station bench-1 10042",
         "parceld scan --station bench-1 -7 --json",
         "parceld barcodes --json",
+        "parceld barcodes --format html --output sheet.html --only verbs,modes",
+        "parceld barcodes --badge 17 --badge 18 --bin A-01..A-20 --tote T_1 --parcels 24",
         "parceld doctor --json --config parceld.toml",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
-    for line in ["parceld", "parceld fly", "parceld scan 10042", "parceld events --since -1"] {
+    for line in [
+        "parceld",
+        "parceld fly",
+        "parceld scan 10042",
+        "parceld events --since -1",
+        "parceld barcodes --json --format svg",
+        "parceld barcodes --format pdf",
+        "parceld barcodes --only colours",
+        "parceld barcodes --badge A:1",
+        "parceld barcodes --bin A-20..A-01",
+        "parceld barcodes --badge 1..5",
+        "parceld barcodes --parcels 0",
+    ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
     }
 }

@@ -21,6 +21,7 @@ const MODULES: &[(&str, May)] = &[
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock"])),
     ("web", Only(&["contract", "journal", "report"])),
+    ("sheet", Only(&["domain"])),
     ("config", OnlyAndConfigs(&["domain"])),
     ("control", Only(&["domain", "floor", "report"])),
     ("doctor", Only(&["config", "journal", "control", "report", "clock"])),
@@ -30,13 +31,14 @@ const MODULES: &[(&str, May)] = &[
     ("lib", Only(&[])),
 ];
 
-const COMMAND_LINE: &[&str] = &["app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report"];
+const COMMAND_LINE: &[&str] =
+    &["app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report", "sheet"];
 
 /// Crates that belong to some of the agent's modules.
 const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("axum", &["web"]),
-    ("parceld_drivers", &["app", "config", "contract", "floor"]),
+    ("parceld_drivers", &["app", "config", "contract", "floor", "sheet"]),
     ("rumqttc", &["sync"]),
     ("rusqlite", &["journal"]),
 ];
