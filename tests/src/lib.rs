@@ -17,6 +17,7 @@ pub mod binaries;
 pub mod process;
 pub mod trace;
 
+pub mod paper;
 pub mod printer;
 pub mod pty;
 pub mod scanner;

@@ -16,8 +16,14 @@ struct Tool {
     why: &'static str,
 }
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 4] = [
     Tool { program: "mosquitto", package: "mosquitto", why: "the end-to-end tests run against it" },
+    Tool {
+        program: "rsvg-convert",
+        package: "librsvg2-bin",
+        why: "a test makes pictures of the barcode sheets with it",
+    },
+    Tool { program: "zbarimg", package: "zbar-tools", why: "a test reads barcodes with a decoder that isn't ours" },
     Tool { program: "strace", package: "strace", why: "a test watches the agent's fsyncs and answers with it" },
 ];
 
