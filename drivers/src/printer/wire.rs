@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustix::net::sockopt;
 
 use super::Shared;
 use super::status::{NoReply, QUESTION, REPLY_BYTES_MAX, Status};
@@ -24,6 +25,10 @@ const SETTLE_MS: u64 = 200;
 
 /// A printer that takes nothing for so long has a full buffer, and can't print.
 const STALL_MS: u64 = 5_000;
+
+/// A printer whose plug was pulled says nothing. Keep-alive doesn't notice it while a question is on its way, and the
+/// system alone would go on trying for a quarter of an hour.
+const GONE_AFTER_MS: u32 = 30_000;
 
 const CHUNK_BYTES: usize = 512;
 
@@ -82,6 +87,7 @@ impl Wire {
             return Err(End::Stopped);
         }
         let mut stream = connected.map_err(End::Lost)?;
+        sockopt::set_tcp_user_timeout(&stream, GONE_AFTER_MS).map_err(|error| lost(error.into()))?;
         let both = Interest::READABLE | Interest::WRITABLE;
         sleeper.poll.registry().register(&mut stream, LINE, both).map_err(lost)?;
         Ok(Self { stream, is_behind: false })
