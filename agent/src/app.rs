@@ -6,8 +6,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control;
 use crate::domain::event::Event;
+use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
-use crate::journal::{self, Job, Journal};
+use crate::journal::{self, Job, Journal, Storage};
 use crate::report::Gatherer;
 use crate::sync::{self, Syncing};
 use crate::web;
@@ -24,6 +25,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often the log is looked through for what may be forgotten.
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
+/// How often idle stations are looked for: to the minute is near enough for somebody who went away.
+const SIGN_OUT_EVERY: Duration = Duration::from_secs(60);
+/// How often the alarm sounds while scans are not saved.
+const ALARM_EVERY: Duration = Duration::from_secs(3);
 /// How often threads are looked after; each look is one wake-up.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 /// How long after a failed attempt the page's address and the control socket are tried again.
@@ -38,10 +43,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     start_log(&config.log);
+    let (printing, prints) = printing::queue();
+    let printing = Some(printing).filter(|_| !config.printers.is_empty());
     let (journal, writing) =
-        journal::open(settings::journal(config), clock.now()).context("the journal can't be opened")?;
+        journal::open(settings::journal(config, printing), clock.now()).context("the journal can't be opened")?;
     tracing::info!(database = %journal.path().display(), start = journal.starts(), "journal open");
     let floor = Floor::new(journal.clone(), clock, config.stations.iter().map(|station| station.id.as_str().into()));
+    let labels = floor
+        .open_printers(&settings::printers(config), settings::wording(config), prints)
+        .context("a printer's thread can't be started")?;
     let ports = floor.open(&settings::scanners(config)).context("a scanner's thread can't be started")?;
     let syncing = sync::spawn(settings::sync(config), journal.clone(), clock).context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
@@ -51,10 +61,13 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
+        tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
         let page = tokio::spawn(show_page(settings::web(config), Arc::clone(&gatherer), stopped.clone()));
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = tokio::spawn(answer_technicians(socket, floor.clone(), gatherer, stopped));
-        let code = watch_over(&journal, &ports, &syncing, clock).await;
+        // Without a printer nobody makes labels.
+        let printing = Some(&labels).filter(|_| !config.printers.is_empty());
+        let code = watch_over(&Parts { journal: &journal, ports: &ports, syncing: &syncing, printing }, clock).await;
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
         code
@@ -64,26 +77,52 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     record_stop(&journal, clock);
     syncing.stop();
     writing.stop();
+    labels.stop();
     tracing::info!("stopped");
     code
 }
 
 /// Serves until a signal comes or a critical part dies.
-async fn watch_over(journal: &Journal, ports: &Ports, syncing: &Syncing, clock: Clock) -> anyhow::Result<ExitCode> {
+async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode> {
+    let journal = parts.journal;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
     let mut retain = tokio::time::interval(RETAIN_EVERY);
+    let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
             _ = retain.tick() => forget_old(journal, clock),
+            _ = sign_out.tick() => {
+                // A busy journal is used by people who are here; the next turn asks again.
+                let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
+            }
             _ = look_after.tick() => {
-                if let Some(dead) = dead_part(journal, ports, syncing) {
+                if let Some(dead) = parts.dead() {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");
                     return Ok(ExitCode::FAILURE);
                 }
+            }
+        }
+    }
+}
+
+/// While scans can't be saved, whoever scanned hears it again and again.
+async fn sound_alarm(mut storage: watch::Receiver<Storage>, floor: Floor) {
+    loop {
+        let well = *storage.borrow_and_update() == Storage::Well;
+        if well {
+            floor.all_clear();
+            if storage.changed().await.is_err() {
+                return;
+            }
+        } else {
+            match tokio::time::timeout(ALARM_EVERY, storage.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => floor.alarm(),
             }
         }
     }
@@ -145,14 +184,28 @@ fn record_stop(journal: &Journal, clock: Clock) {
     }
 }
 
-fn dead_part(journal: &Journal, ports: &Ports, syncing: &Syncing) -> Option<&'static str> {
-    if journal.head().has_changed().is_err() {
-        return Some("the journal");
+/// What the agent can't do without.
+struct Parts<'a> {
+    journal: &'a Journal,
+    ports: &'a Ports,
+    syncing: &'a Syncing,
+    printing: Option<&'a Printing>,
+}
+
+impl Parts<'_> {
+    /// One that has ended by itself.
+    fn dead(&self) -> Option<&'static str> {
+        if self.journal.head().has_changed().is_err() {
+            return Some("the journal");
+        }
+        if !self.syncing.is_alive() {
+            return Some("sync");
+        }
+        if self.printing.is_some_and(|printing| !printing.is_alive()) {
+            return Some("the printers");
+        }
+        (!self.ports.dead().is_empty()).then_some("a scanner's thread")
     }
-    if !syncing.is_alive() {
-        return Some("sync");
-    }
-    (!ports.dead().is_empty()).then_some("a scanner's thread")
 }
 
 /// Asks for one turn of retention, and for the next one as long as there is more.

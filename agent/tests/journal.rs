@@ -2,261 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 
-use jiff::Timestamp;
-use parceld::clock::Moment;
+mod site;
+
 use parceld::contract;
-use parceld::contract::receipt::Receipt;
-use parceld::domain::carrier::{Carrier, Schedule};
-use parceld::domain::code::{Meaning, Scan, Verb};
 use parceld::domain::event::{Event, Kind, Method};
 use parceld::domain::replay::replay;
-use parceld::domain::rules::Rules;
 use parceld::domain::signal::Answer;
-use parceld::domain::station::Mode;
-use parceld::journal::{
-    self, CommandOutcome, Epoch, Job, Journal, NotSaved, Place, ReceiptOutcome, Reply, Stored, Writing,
-};
-use proptest::prelude::*;
+use parceld::journal::{self, Epoch, Job, Journal, NotSaved, ReceiptOutcome, Stored};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use site::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::Duration;
 use uuid::Uuid;
-
-/// A generous deadline: nothing here waits for it unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
-const KEEP: Duration = Duration::from_secs(3_600);
-
-/// A folder of a test's own, gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("parceld-journal-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn config(path: &Path) -> journal::Config {
-    let every_day =
-        Schedule { days: [true; 7], at: jiff::civil::Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) };
-    let dhl = Carrier { id: "dhl".into(), name: "DHL".into(), collections: vec![every_day], holidays: Vec::new() };
-    let bounce = Duration::from_millis(150);
-    journal::Config {
-        path: path.into(),
-        rules: Rules {
-            site: "sthlm-03".into(),
-            zone: jiff::tz::TimeZone::UTC,
-            company_prefix: "7350053".into(),
-            carriers: vec![dhl],
-            low_stock: -1_000,
-        },
-        stations: [("bench".into(), Mode::Pack), ("bench-2".into(), Mode::Pack), ("door".into(), Mode::Load)].into(),
-        bounce: [("bench".into(), bounce), ("bench-2".into(), bounce), ("door".into(), bounce)].into(),
-        keep: KEEP,
-        forget_on_puback: false,
-        version: "0.1.0".into(),
-        boot: "boot".into(),
-    }
-}
-
-/// A running journal and a clock of its own.
-struct Site {
-    journal: Journal,
-    writing: Writing,
-    now_ms: u64,
-    commands: u64,
-}
-
-impl Site {
-    fn start(path: &Path) -> Self {
-        let (journal, writing) = journal::open(config(path), at(0)).unwrap();
-        let commands = 1_000_000 * journal.starts();
-        Self { journal, writing, now_ms: 0, commands }
-    }
-
-    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> T {
-        let (sender, answer) = mpsc::channel();
-        self.journal.submit(job(Box::new(move |answer| drop(sender.send(answer))))).unwrap();
-        answer.recv_timeout(PATIENCE).expect("no answer")
-    }
-
-    /// Scans `code` at `station` a second after the last thing that happened.
-    fn scan(&mut self, station: &str, code: &str) -> String {
-        self.now_ms += 1_000;
-        self.scan_now(station, code)
-    }
-
-    fn scan_now(&self, station: &str, code: &str) -> String {
-        let moment = at(self.now_ms);
-        let (station, scan) = (station.into(), read(station, code, &moment));
-        told(&self.ask(|reply| Job::Scan { station, scan, method: Method::Scan, moment, reply }))
-    }
-
-    fn command(&self, payload: &[u8]) -> Result<CommandOutcome, NotSaved> {
-        let (payload, moment) = (payload.to_vec(), at(self.now_ms));
-        self.ask(|reply| Job::Command { payload, moment, reply })
-    }
-
-    /// Sends a command with an id of its own; the reply's status and reason.
-    fn tell(&mut self, kind: &str, data: Value) -> String {
-        self.commands += 1;
-        let outcome = self.command(&command(&format!("cmd-{}", self.commands), kind, data)).unwrap();
-        status(&outcome)
-    }
-
-    fn put(&mut self, number: u32, lines: &str) -> String {
-        self.tell("order.put", order(number, 1, lines))
-    }
-
-    fn receipt(&self, epoch: Epoch, sequence: u64, at_start: bool) -> ReceiptOutcome {
-        self.try_receipt(epoch, sequence, at_start).unwrap()
-    }
-
-    fn try_receipt(&self, epoch: Epoch, sequence: u64, at_start: bool) -> Result<ReceiptOutcome, NotSaved> {
-        let (receipt, moment) = (Receipt { epoch: epoch.id, sequence }, at(self.now_ms));
-        self.ask(|reply| Job::Receipt { receipt, at_start, moment, reply })
-    }
-
-    fn events(&self) -> Vec<Stored> {
-        self.journal.reader().unwrap().events(0, 100_000).unwrap()
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.journal.head().borrow().epoch
-    }
-
-    /// A scan is answered before the head is told; whatever comes after it is answered with it known.
-    fn head(&self) -> Place {
-        self.settle();
-        self.journal.head().borrow().place
-    }
-
-    fn settle(&self) {
-        self.ask(|reply| Job::Barrier { reply });
-    }
-
-    /// The file as a power cut would leave it now, at `copy`.
-    fn copy_to(&self, copy: &Path) {
-        self.settle();
-        for end in ["", "-wal"] {
-            let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
-            std::fs::copy(name(self.journal.path()), name(copy)).unwrap();
-        }
-    }
-
-    fn stop_in_order(self) {
-        let (event, moment) = (Event::SiteStopped, at(self.now_ms));
-        self.journal.submit(Job::Record { event, station: None, moment }).unwrap();
-        self.writing.stop();
-    }
-
-    fn stop_without_a_word(self) {
-        self.writing.stop();
-    }
-}
-
-fn at(since_start_ms: u64) -> Moment {
-    let since_start = Duration::from_millis(since_start_ms);
-    Moment { wall: "2026-11-22T08:00:00Z".parse::<Timestamp>().unwrap() + since_start, since_start, trusted: true }
-}
-
-fn read(scanner: &str, code: &str, moment: &Moment) -> Scan {
-    let meaning = match Verb::named(code) {
-        Some(verb) => Meaning::Verb(verb),
-        None if code.len() == 1 => Meaning::Product(code.into()),
-        None => Meaning::Plain,
-    };
-    let (scanner, text) = (scanner.into(), code.as_bytes().into());
-    Scan { scanner, text, meaning, at: moment.wall, since_start: moment.since_start }
-}
-
-/// An answer as tests write it: `accepted 1/3`, `wrong (not_on_order)`.
-fn told(answer: &Answer) -> String {
-    let progress = answer.progress.map(|(done, of)| format!(" {done}/{of}")).unwrap_or_default();
-    let reason = answer.reason.as_ref().map(|reason| format!(" ({})", reason.word())).unwrap_or_default();
-    format!("{}{progress}{reason}", answer.signal.word())
-}
-
-fn command(id: &str, kind: &str, data: Value) -> Vec<u8> {
-    let mut command = json!({"specversion": "1.0", "id": id, "source": "/p", "type": format!("parceld.{kind}.v1")});
-    command["data"] = data;
-    command.to_string().into_bytes()
-}
-
-/// `2xA 1xB` as an order for DHL.
-fn order(number: u32, revision: u32, lines: &str) -> Value {
-    let line = |text: &str| {
-        let (quantity, letter) = text.split_once('x').unwrap();
-        let quantity: u32 = quantity.parse().unwrap();
-        json!({"line": letter, "sku": letter, "name": letter, "quantity": quantity, "barcodes": [letter]})
-    };
-    let lines: Vec<Value> = lines.split_whitespace().map(line).collect();
-    let id = format!("o-{number}");
-    json!({
-        "id": id, "number": number.to_string(), "revision": revision, "lines": lines,
-        "delivery": "carrier", "carrier": "dhl", "notify": {"customer": "c-1", "channels": ["email"]},
-    })
-}
-
-fn status(outcome: &CommandOutcome) -> String {
-    let reply: Value = serde_json::from_str(outcome.reply.as_deref().unwrap()).unwrap();
-    let (status, reason) = (&reply["data"]["status"], &reply["data"]["reason"]);
-    match reason.as_str() {
-        Some(reason) => format!("{} ({reason})", status.as_str().unwrap()),
-        None => status.as_str().unwrap().to_owned(),
-    }
-}
-
-fn decoded(stored: &[Stored]) -> Vec<Event> {
-    stored.iter().map(|stored| contract::event::decode(stored.kind, &stored.data).unwrap()).collect()
-}
-
-fn of_kind(stored: &[Stored], kind: Kind) -> usize {
-    stored.iter().filter(|stored| stored.kind == kind).count()
-}
-
-fn ssccs(stored: &[Stored]) -> Vec<String> {
-    let sealed = decoded(stored).into_iter().filter_map(|event| match event {
-        Event::ParcelSealed { sscc, .. } => Some(sscc.to_string()),
-        _ => None,
-    });
-    sealed.collect()
-}
-
-/// Waits until `condition` holds.
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let (_sender, nobody) = mpsc::channel::<()>();
-    for _ in 0..3_000 {
-        if condition() {
-            return;
-        }
-        let _ = nobody.recv_timeout(Duration::from_millis(10));
-    }
-    panic!("never came true: {what}");
-}
-
-fn assert_gapless(stored: &[Stored]) {
-    let places: Vec<Place> = stored.iter().map(|stored| stored.place).collect();
-    assert_eq!(places, (1..=stored.len() as u64).collect::<Vec<_>>(), "places have gaps");
-    let ids: BTreeSet<_> = stored.iter().map(|stored| stored.id).collect();
-    assert_eq!(ids.len(), stored.len(), "an id stands twice");
-}
 
 // I2: the log
 
@@ -594,6 +352,34 @@ fn an_older_copy_begins_a_new_epoch() {
     assert_eq!(site.receipt(begun, 3, true), ReceiptOutcome::Advanced(found + 3));
 }
 
+#[test]
+fn a_parcel_that_awaits_the_platform_is_not_asked_for_at_hand_over() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    for number in [1, 2] {
+        site.put(number, "1xA");
+        site.scan("bench", &number.to_string());
+        assert_eq!(site.scan("bench", "A"), "completed 1/1");
+    }
+    let given = ssccs(&site.events());
+    let copy = folder.file("copy.db");
+    site.copy_to(&copy);
+    site.put(3, "1xA");
+    let (epoch, sequence) = (site.epoch(), site.head());
+    site.stop_in_order();
+
+    let mut site = Site::start(&copy);
+    assert_eq!(site.receipt(epoch, sequence, true), ReceiptOutcome::NewEpoch);
+    let mut again = order(1, 1, "1xA");
+    again["known"] = json!({"lines": [{"line": "A", "picked": 1, "packed": 1}], "packed": true});
+    assert_eq!(site.tell("order.put", again), "accepted");
+    assert_eq!(site.scan("bench", &given[1]), "already (finished)");
+    assert_eq!(site.scan("door", &given[1]), "refused (awaits_platform)");
+    assert_eq!(site.scan("door", &given[0]), "accepted");
+    assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
+}
+
 // Stock
 
 #[test]
@@ -718,11 +504,50 @@ fn what_can_t_be_read_is_put_aside_and_the_next_is_served() {
         ("personal_data", 0),
     ];
     assert_eq!(rows, expected);
+    assert_absent(&site, "anna");
+}
+
+fn assert_absent(site: &Site, text: &str) {
     site.settle();
     for end in ["", "-wal"] {
         let bytes = std::fs::read(format!("{}{end}", site.journal.path().display())).unwrap();
-        assert!(!bytes.windows(4).any(|four| four == b"anna"), "personal data is in the file{end}");
+        assert!(!bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes()), "{text} is in the file{end}");
     }
+}
+
+#[test]
+fn a_carrier_s_label_is_never_in_the_file_whatever_becomes_of_its_command() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "1xA");
+    site.put(2, "1xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "completed 1/1");
+    let zpl = format!("^XA^FDAnna Svensson^FS{}^XZ", "^FO1,1".repeat(200));
+    let label =
+        |parcel: u32, revision: u32| json!({"order": "o-1", "parcel": parcel, "revision": revision, "zpl": zpl});
+    for (data, expected) in [
+        (label(1, 0), "rejected (unreadable)"),
+        (json!(zpl), "rejected (unreadable)"),
+        (json!({"order": "o-1", "parcel": zpl, "revision": 1}), "rejected (unreadable)"),
+        (label(2, 1), "rejected (no_parcel)"),
+        (label(1, 2), "accepted"),
+        (label(1, 2), "duplicate (duplicate)"),
+        (label(1, 1), "rejected (stale)"),
+    ] {
+        assert_eq!(site.tell("parcel.label", data), expected);
+    }
+    let whole = command("cmd-label", "parcel.label", label(1, 3));
+    for spoilt in [&whole[..whole.len() - 1], &whole[..whole.len() - 30], &[&whole[..], b"x"].concat()] {
+        assert_eq!(site.command(spoilt).unwrap().reply, None);
+    }
+    let large = command("cmd-large", "parcel.label", json!({"zpl": zpl.repeat(100)}));
+    assert_eq!(site.command(&large).unwrap().reply, None);
+    let kept = site.journal.reader().unwrap().quarantine().unwrap();
+    assert_eq!(kept.len(), 7);
+    assert!(kept.iter().all(|row| row.payload.is_empty() && !row.why.contains("Anna")), "{kept:?}");
+    assert_absent(&site, "Anna");
+    site.stop_in_order();
 }
 
 // Retention
@@ -778,156 +603,6 @@ fn time_while_the_agent_is_off_does_not_count() {
     site.now_ms = 200 * KEEP.as_secs();
     retain(&site);
     assert!(1 < site.events()[0].place);
-}
-
-// Against a model
-
-#[derive(Clone, Debug)]
-enum Step {
-    Scan { station: usize, code: usize },
-    Put { number: usize, more: u32 },
-    Restart,
-}
-
-const STATIONS: [&str; 2] = ["bench", "bench-2"];
-const CODES: [&str; 6] = ["1001", "1002", "A", "B", "X", "CANCEL"];
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        20 => (0..STATIONS.len(), 0..CODES.len()).prop_map(|(station, code)| Step::Scan { station, code }),
-        1 => (0..2usize, 0..3u32).prop_map(|(number, more)| Step::Put { number, more }),
-        1 => Just(Step::Restart),
-    ]
-}
-
-/// What two benches, two orders and two products are, without events or files.
-#[derive(Default)]
-struct Model {
-    /// Wanted and packed of A and B, by order.
-    orders: BTreeMap<usize, [(u32, u32); 2]>,
-    open: [Option<usize>; 2],
-    picked: [i64; 2],
-}
-
-impl Model {
-    fn scan(&mut self, station: usize, code: usize) -> String {
-        match code {
-            0 | 1 => self.open(station, code),
-            2 | 3 => self.pick(station, code - 2),
-            4 => "unknown (unknown_code)".into(),
-            _ => {
-                self.open[station] = None;
-                "accepted".into()
-            }
-        }
-    }
-
-    fn open(&mut self, station: usize, order: usize) -> String {
-        let (done, of) = self.units(order);
-        if done == of {
-            return "already (finished)".into();
-        }
-        if self.open[1 - station] == Some(order) {
-            return "refused (open_elsewhere)".into();
-        }
-        if self.open[station].is_some_and(|open| open != order && 0 < self.units(open).0) {
-            return "refused (order_open)".into();
-        }
-        self.open[station] = Some(order);
-        format!("opened {done}/{of}")
-    }
-
-    fn pick(&mut self, station: usize, product: usize) -> String {
-        let Some(order) = self.open[station] else {
-            return "refused (no_order_open)".into();
-        };
-        let (wanted, packed) = &mut self.orders.get_mut(&order).unwrap()[product];
-        if wanted == packed {
-            return "over (line_complete)".into();
-        }
-        *packed += 1;
-        self.picked[product] += 1;
-        let (done, of) = self.units(order);
-        if done == of {
-            self.open[station] = None;
-            return format!("completed {done}/{of}");
-        }
-        format!("accepted {done}/{of}")
-    }
-
-    fn units(&self, order: usize) -> (u32, u32) {
-        let lines = &self.orders[&order];
-        (lines.iter().map(|line| line.1).sum(), lines.iter().map(|line| line.0).sum())
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_mix_of_scans_commands_and_restarts_adds_up(steps in proptest::collection::vec(step(), 1..80)) {
-        let folder = Folder::new();
-        let path = folder.file("j.db");
-        let mut site = Site::start(&path);
-        let mut model = Model::default();
-        let mut revisions = [1, 1];
-        for number in 0..2 {
-            site.put(1_001 + number, "3xA 2xB");
-            model.orders.insert(number as usize, [(3, 0), (2, 0)]);
-        }
-        site.tell("catalog.put", json!({"products": [
-            {"sku": "A", "name": "A", "barcodes": ["A"]}, {"sku": "B", "name": "B", "barcodes": ["B"]},
-        ]}));
-        for step in &steps {
-            match step {
-                Step::Scan { station, code } => {
-                    let found = site.scan(STATIONS[*station], CODES[*code]);
-                    prop_assert_eq!(found, model.scan(*station, *code), "{:?}", step);
-                }
-                Step::Put { number, more } => {
-                    let (done, of) = model.units(*number);
-                    let lines = model.orders.get_mut(number).unwrap();
-                    revisions[*number] += 1;
-                    let wanted = lines[0].0 + more;
-                    let text = format!("{wanted}xA {}xB", lines[1].0);
-                    let same = *more == 0;
-                    let put = order(1_001 + *number as u32, revisions[*number], &text);
-                    let refused = done == of && !same;
-                    let expected = if refused { "rejected (packed)" } else { "accepted" };
-                    if !refused {
-                        lines[0].0 = wanted;
-                    } else {
-                        revisions[*number] -= 1;
-                    }
-                    prop_assert_eq!(site.tell("order.put", put), expected);
-                }
-                Step::Restart => {
-                    site.stop_in_order();
-                    site = Site::start(&path);
-                }
-            }
-        }
-        let events = site.events();
-        assert_gapless(&events);
-        let played = replay(&decoded(&events)).unwrap();
-        for (order, (done, of)) in (0..2).map(|order| (order, model.units(order))) {
-            let id = format!("o-{}", 1_001 + order);
-            prop_assert_eq!(played[&*id].units(), (done, of));
-        }
-        for (product, picked) in ["A", "B"].into_iter().zip(model.picked) {
-            let reserved: i64 = model.orders.values().map(|lines| {
-                let (wanted, packed) = lines[usize::from(product == "B")];
-                i64::from(wanted - packed)
-            }).sum();
-            site.tell("stock.set", json!({"items": [{"sku": product, "quantity": 1_000}]}));
-            let last = decoded(&site.events()).pop();
-            let Some(Event::StockAdjusted { delta, stock, .. }) = last else {
-                return Err(TestCaseError::fail("stock was not adjusted"));
-            };
-            prop_assert_eq!((delta, stock.reserved), (1_000 + picked, reserved));
-        }
-        site.stop_in_order();
-    }
 }
 
 // I1: a full disk

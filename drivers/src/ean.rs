@@ -45,14 +45,15 @@ impl<'a> Ean<'a> {
             .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
             .ok_or(GtinError::NotDigits)?;
         let gtin_digits = match (symbology, digits.len()) {
-            (Symbology::Ean13, 13 | 12 | 8) | (Symbology::Ean8, 8) => digits.len(),
+            (Symbology::Ean13, 13 | 12 | 8) | (Symbology::Ean8, 8) | (Symbology::UpcE, 6..=8) => digits.len(),
             (Symbology::Ean13WithAddOn, 18 | 15) => 13,
             (Symbology::Ean13WithAddOn, 17 | 14) => 12,
             (_, characters) => return Err(EanError::Length { characters }),
         };
         let (gtin, add_on) = digits.split_at(gtin_digits);
         let gtin = match (symbology, gtin.as_bytes().try_into()) {
-            (Symbology::Ean13, Ok(upc_e)) => expand_upc_e(upc_e).parse()?,
+            (Symbology::Ean13 | Symbology::UpcE, Ok(upc_e)) => expand_upc_e(upc_e).parse()?,
+            (Symbology::UpcE, Err(_)) => complete_upc_e(gtin).parse()?,
             _ => gtin.parse()?,
         };
         Ok(Self { gtin, add_on: Some(add_on).filter(|add_on| !add_on.is_empty()), component })
@@ -89,10 +90,32 @@ fn expand_upc_e(digits: &[u8; 8]) -> String {
     }
 }
 
+/// The UPC-A of a UPC-E that is sent without its check digit, or with nothing but the six digits in the middle: those
+/// are of number system 0.
+fn complete_upc_e(digits: &str) -> String {
+    let mut upc_e = [b'0'; 8];
+    let front = 7 - digits.len();
+    upc_e[front..7].copy_from_slice(digits.as_bytes());
+    let upc_a = expand_upc_e(&upc_e);
+    let check = check_digit(&upc_a.as_bytes()[..11]);
+    format!("{}{}", &upc_a[..11], char::from(check))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::symbology::identify;
+
+    #[test]
+    fn upc_e_is_expanded_with_and_without_its_ends() {
+        for digits in ["00123457", "0012345", "012345"] {
+            let gtin = gtin(Symbology::UpcE, digits.as_bytes()).map(|gtin| gtin.to_string());
+            assert_eq!(gtin.as_deref(), Some("00001234000057"), "{digits}");
+        }
+        for digits in ["00123456", "12345", "001234570", "01234x", ""] {
+            assert_eq!(gtin(Symbology::UpcE, digits.as_bytes()), None, "{digits}");
+        }
+    }
 
     #[test]
     fn symbols_say_their_product() {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::ean::{self, Ean, EanError};
 use crate::gs1::{Content, DigitalLink, ElementString, ElementStringError, Gtin};
-use crate::symbology::identify;
+use crate::symbology::{Symbology, identify};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScanData<'a> {
@@ -39,6 +39,14 @@ impl<'a> ScanData<'a> {
     /// When a GS1 or EAN symbol holds what none may: a misread, a faulty label, or a scanner that drops the separators.
     pub fn read(frame: &'a [u8]) -> Result<Self, ScanDataError> {
         let (symbology, payload) = identify(frame);
+        Self::of(symbology, payload)
+    }
+
+    /// What `payload` is in a symbol of this kind; as [`read`](Self::read), where the kind was told in another way.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of(symbology: Symbology, payload: &'a [u8]) -> Result<Self, ScanDataError> {
         if symbology.is_gs1() {
             return Ok(Self::ElementString(ElementString::parse(payload)?));
         }

@@ -1,7 +1,8 @@
 //! What a site is told when a newer epoch began: its database is new, or an older copy.
 //!
-//! The catalog, every order that is still open with what is known of its progress, every cancel, and the stock as the
-//! older epoch left it. Revisions stay: the site waits for exactly these.
+//! The catalog, every order that is still open with what is known of its progress, every hold, cancel and label, the
+//! returns that are expected, and the stock as the older epoch left it. Revisions stay: the site waits for exactly
+//! these.
 
 use crate::command::{Desk, Refusal};
 use rusqlite::{Connection, Row, params};
@@ -22,36 +23,93 @@ pub fn tell(desk: &mut Desk<'_>, epoch: Uuid) -> Result<(), Refusal> {
         Ok(json!({ "sku": sku, "quantity": on_hand.max(0) }))
     })?;
     desk.set_stock(&stock, Some(&json!({ "epoch": epoch, "sequence": 1 })))?;
-    let orders = "SELECT id, revision, state, packed, terms FROM orders WHERE site = ?1 AND state <> 'completed'";
+    let orders = "SELECT id, revision, state, parcels IS NOT NULL, terms, held, expedited, EXISTS (
+            SELECT 1 FROM commands WHERE commands.site = orders.site AND order_id = orders.id AND kind = 'order.release')
+        FROM orders WHERE site = ?1 AND state <> 'completed'";
     let orders = rows(db, orders, site, |row| {
-        let (id, revision, state): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((id, revision, state, row.get::<_, bool>(3)?, json_of(row, 4)?))
+        Ok(Open {
+            id: row.get(0)?,
+            revision: row.get(1)?,
+            cancelled: row.get_ref(2)?.as_str()? == "cancelled",
+            packed: row.get(3)?,
+            terms: json_of(row, 4)?,
+            held: row.get(5)?,
+            expedited: row.get(6)?,
+            released: row.get(7)?,
+        })
     })?;
-    for (id, revision, state, packed, mut terms) in orders {
-        let order = Some((id.as_str(), revision));
-        if state == "cancelled" {
-            let data = json!({ "id": id, "revision": revision, "reason": "rerouted", "notify": false });
-            desk.send("order.cancel", order, &data)?;
-            continue;
-        }
-        terms["known"] = known(db, site, &id, packed)?;
-        desk.send("order.put", order, &terms)?;
+    for order in orders {
+        tell_order(desk, order)?;
+    }
+    let returns = "SELECT terms FROM returns WHERE site = ?1 AND authorized AND state <> 'completed' ORDER BY id";
+    for terms in rows(db, returns, site, |row| json_of(row, 0))? {
+        desk.send("return.put", None, &terms)?;
     }
     Ok(())
 }
 
-/// The progress of one order: lines, sealed parcels, and whether it was packed.
+/// An order that is not completed.
+struct Open {
+    id: String,
+    revision: u32,
+    cancelled: bool,
+    packed: bool,
+    terms: Value,
+    held: bool,
+    expedited: bool,
+    /// It was held and released: the site's copy may be from between.
+    released: bool,
+}
+
+fn tell_order(desk: &mut Desk<'_>, order: Open) -> Result<(), Refusal> {
+    let (db, site) = desk.place();
+    let Open { id, revision, cancelled, packed, mut terms, held, expedited, released } = order;
+    let named = Some((id.as_str(), revision));
+    let mut data = json!({ "id": id, "revision": revision });
+    if cancelled {
+        (data["reason"], data["notify"]) = ("rerouted".into(), false.into());
+        desk.send("order.cancel", named, &data)?;
+        return Ok(());
+    }
+    (terms["revision"], terms["known"]) = (revision.into(), known(db, site, &id, packed)?);
+    desk.send("order.put", named, &terms)?;
+    if held {
+        desk.send("order.hold", named, &data)?;
+    } else if released {
+        desk.send("order.release", named, &data)?;
+    }
+    if expedited {
+        desk.send("order.expedite", named, &data)?;
+    }
+    let mut labels = db.prepare_cached(
+        "SELECT n, tracking, label_revision FROM parcels
+         WHERE site = ?1 AND order_id = ?2 AND 0 < label_revision
+             AND state NOT IN ('open', 'handed_over', 'collected', 'withdrawn') ORDER BY n",
+    )?;
+    let labels = labels.query_map(params![site, id], |row| {
+        let (n, tracking, revision): (i64, Option<String>, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((revision, json!({ "order": id, "parcel": n, "tracking": tracking, "revision": revision })))
+    })?;
+    for (revision, label) in labels.collect::<Result<Vec<_>, _>>()? {
+        desk.send("parcel.label", Some((&id, revision)), &label)?;
+    }
+    Ok(())
+}
+
+/// The progress of one order: lines, closed parcels, and whether it was packed.
 fn known(db: &Connection, site: i64, order: &str, packed: bool) -> rusqlite::Result<Value> {
-    let mut lines = db
-        .prepare_cached("SELECT line, picked, packed FROM lines WHERE site = ?1 AND order_id = ?2 ORDER BY position")?;
+    let mut lines = db.prepare_cached(
+        "SELECT line, picked, packed, short FROM lines WHERE site = ?1 AND order_id = ?2 ORDER BY position",
+    )?;
     let lines = lines.query_map(params![site, order], |row| {
-        let (line, picked, packed): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(json!({ "line": line, "picked": picked, "packed": packed }))
+        let (line, picked, packed, short): (String, i64, i64, i64) =
+            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(json!({ "line": line, "picked": picked, "packed": packed, "short": short }))
     })?;
     let lines: Vec<Value> = lines.collect::<Result<_, _>>()?;
     let mut parcels = db.prepare_cached(
-        "SELECT n, sscc, state = 'handed_over', contents FROM parcels
-         WHERE site = ?1 AND order_id = ?2 AND state <> 'withdrawn' ORDER BY n",
+        "SELECT n, sscc, state IN ('handed_over', 'collected'), contents FROM parcels
+         WHERE site = ?1 AND order_id = ?2 AND state NOT IN ('open', 'withdrawn') ORDER BY n",
     )?;
     let parcels = parcels.query_map(params![site, order], |row| {
         let (n, sscc, handed_over): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -8,6 +8,7 @@ use crate::clock::Now;
 use crate::command::{Desk, Refusal, Request};
 use crate::faults;
 use crate::inbox::{Fate, Inbox, TakeError, Taken};
+use crate::label;
 use crate::outbox::Outbox;
 use crate::receipts::{Receipt, Receipts};
 use crate::topic::{Topic, Topics};
@@ -42,6 +43,8 @@ pub struct Central {
     raw: VecDeque<Outgoing>,
     /// A transaction failed: memory may say what the file doesn't.
     stale: bool,
+    /// Labels that sites ask for are made here.
+    makes_labels: bool,
 }
 
 /// What the file also has, or what only matters until the next start.
@@ -57,7 +60,13 @@ impl Central {
     /// The storage's.
     pub fn new(db: Connection, topics: Topics, now: Now) -> rusqlite::Result<Self> {
         let memory = Memory::load(&db, now)?;
-        Ok(Self { db, topics, memory, raw: VecDeque::new(), stale: false })
+        Ok(Self { db, topics, memory, raw: VecDeque::new(), stale: false, makes_labels: false })
+    }
+
+    /// From here on every label that a site asks for is made and sent.
+    #[must_use]
+    pub fn making_labels(self) -> Self {
+        Self { makes_labels: true, ..self }
     }
 
     /// Takes messages, all of them in one transaction. What can't be read is quarantined.
@@ -65,6 +74,7 @@ impl Central {
     /// # Errors
     /// The storage's: none of them is stored.
     pub fn take<'a>(&mut self, messages: impl Iterator<Item = (&'a str, &'a [u8])>, now: Now) -> rusqlite::Result<()> {
+        let makes_labels = self.makes_labels;
         self.transact(now, |memory, topics, db| {
             for (topic, payload) in messages {
                 match memory.message(topics, db, topic, payload, now) {
@@ -75,7 +85,7 @@ impl Central {
                     }
                 }
             }
-            Ok(())
+            if makes_labels { memory.make_labels(db, now) } else { Ok(()) }
         })
     }
 
@@ -271,6 +281,26 @@ impl Memory {
         Ok(())
     }
 
+    /// Sends every label that is asked for, and not yet sent.
+    fn make_labels(&mut self, db: &Connection, now: Now) -> rusqlite::Result<()> {
+        let mut asked = db.prepare_cached(
+            "SELECT site, order_id, n, number, sscc FROM parcels WHERE label = 'requested' AND sscc IS NOT NULL",
+        )?;
+        let asked = asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
+        let asked: Vec<(i64, String, i64, String, String)> = asked.collect::<Result<_, _>>()?;
+        for (site, order, n, number, sscc) in asked {
+            let mut desk = Desk::new(db, site, self.outbox.len(site), now);
+            let sent = desk.label(&order, n, label::make(&sscc, &number, n));
+            self.enqueue(site, desk.written(), now);
+            match sent {
+                Ok(_) => {}
+                Err(Refusal::Storage(error)) => return Err(error),
+                Err(refusal) => tracing::error!(%order, parcel = n, %refusal, "a label was not sent"),
+            }
+        }
+        Ok(())
+    }
+
     fn agent(&mut self, db: &Connection, name: &str, text: &str, now: Now) -> Result<(), TakeError> {
         let agent: Agent = serde_json::from_str(text).map_err(Unreadable::from)?;
         let site = self.inbox.site(db, name)?;
@@ -303,7 +333,7 @@ impl Memory {
         db.prepare_cached("DELETE FROM replies WHERE id <= ?1")?.execute([newest - REPLIES_MAX])?;
         let command: Option<i64> = db
             .prepare_cached(
-                "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6
+                "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6, payload = ''
                  WHERE site = ?1 AND command = ?2 AND status IS NULL RETURNING id",
             )?
             .query_row(

@@ -2,8 +2,7 @@
 
 use crate::clock::Now;
 use crate::faults;
-use crate::terms::{self, Terms};
-use crate::wire::MESSAGE_BYTES_MAX;
+use crate::terms::{self, Return, Terms};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +10,9 @@ use uuid::Uuid;
 
 /// Unanswered commands of one site.
 const WAITING_MAX: usize = 100_000;
+
+/// No site reads a larger one.
+const COMMAND_BYTES_MAX: usize = 96 * 1024;
 
 /// Products or stock items in one command, so that it stays well below the contract's largest message.
 pub const ITEMS_MAX: usize = 400;
@@ -26,6 +28,20 @@ pub enum Request {
         reason: String,
         notify: bool,
     },
+    /// `order.hold`, `order.release`, `order.expedite`.
+    Lead {
+        order: String,
+        revision: Option<u32>,
+        lead: Lead,
+    },
+    /// `parcel.label`; without a revision it is newer than every one before.
+    Label {
+        order: String,
+        parcel: i64,
+        label: Label,
+    },
+    /// `return.put` of each.
+    Returns(Vec<Value>),
     Catalog(Vec<Value>),
     Stock {
         items: Vec<Value>,
@@ -37,6 +53,25 @@ pub enum Request {
     },
     /// The file that a site starts with: what was put before is not put again.
     Seed(Seed),
+}
+
+/// What is to happen with an order as a whole.
+#[derive(Debug)]
+pub enum Lead {
+    Hold { reason: String },
+    Release,
+    Expedite,
+}
+
+/// A carrier's label. `zpl` names a person: it is kept until the site's reply and nowhere else.
+#[derive(Debug, Default, Deserialize)]
+pub struct Label {
+    #[serde(default)]
+    pub tracking: Option<String>,
+    #[serde(default)]
+    pub zpl: Option<String>,
+    #[serde(default)]
+    pub revision: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +104,9 @@ pub enum Refusal {
     Invalid(String),
     #[error("order {0} is not known here")]
     UnknownOrder(String),
-    #[error("the command has {0} bytes, a message has at most {MESSAGE_BYTES_MAX}")]
+    #[error("parcel {1} of order {0} is not known here")]
+    UnknownParcel(String, i64),
+    #[error("the command has {0} bytes, no site reads more than {COMMAND_BYTES_MAX}")]
     TooLarge(usize),
     #[error("{WAITING_MAX} commands of this site are unanswered: the site is gone, or doesn't answer")]
     TooMany,
@@ -125,6 +162,9 @@ impl<'a> Desk<'a> {
         match request {
             Request::Put(orders) => orders.into_iter().map(|order| self.put(order)).collect(),
             Request::Cancel { order, revision, reason, notify } => self.cancel(&order, revision, &reason, notify),
+            Request::Lead { order, revision, lead } => self.lead(&order, revision, lead),
+            Request::Label { order, parcel, label } => self.label(&order, parcel, label),
+            Request::Returns(returns) => returns.iter().map(|announced| self.put_return(announced)).collect(),
             Request::Catalog(products) => self.catalog(&products),
             Request::Stock { items, as_of } => self.stock(&items, as_of.as_ref()),
             Request::Resend { epoch, from } => {
@@ -154,7 +194,7 @@ impl<'a> Desk<'a> {
             "data": data,
         })
         .to_string();
-        if MESSAGE_BYTES_MAX < payload.len() {
+        if COMMAND_BYTES_MAX < payload.len() {
             return Err(Refusal::TooLarge(payload.len()));
         }
         let (order, revision) = order.unzip();
@@ -193,6 +233,58 @@ impl<'a> Desk<'a> {
         let revision = revision.or(known).ok_or_else(|| Refusal::UnknownOrder(id.to_owned()))?;
         let data = json!({ "id": id, "revision": revision, "reason": reason, "notify": notify });
         Ok(vec![self.send("order.cancel", Some((id, revision)), &data)?])
+    }
+
+    fn lead(&mut self, id: &str, revision: Option<u32>, lead: Lead) -> Result<Vec<Uuid>, Refusal> {
+        let known = self.last_revision(id)?;
+        let revision = revision.or(known).ok_or_else(|| Refusal::UnknownOrder(id.to_owned()))?;
+        let mut data = json!({ "id": id, "revision": revision });
+        let kind = match lead {
+            Lead::Hold { reason } => {
+                data["reason"] = reason.into();
+                "order.hold"
+            }
+            Lead::Release => "order.release",
+            Lead::Expedite => "order.expedite",
+        };
+        Ok(vec![self.send(kind, Some((id, revision)), &data)?])
+    }
+
+    /// `parcel.label` of a parcel that is known here.
+    ///
+    /// # Errors
+    /// It isn't, or as [`Desk::send`].
+    pub fn label(&mut self, order: &str, n: i64, label: Label) -> Result<Vec<Uuid>, Refusal> {
+        let Label { tracking, zpl, revision } = label;
+        let newest: u32 = self
+            .db
+            .prepare_cached(
+                "SELECT max(label_revision, label_sent) FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3",
+            )?
+            .query_row(params![self.site, order, n], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| Refusal::UnknownParcel(order.to_owned(), n))?;
+        let revision = revision.unwrap_or(newest.saturating_add(1));
+        self.db
+            .prepare_cached(
+                "UPDATE parcels SET label = iif(label IS NULL, NULL, 'sent'), label_sent = max(label_sent, ?4)
+                 WHERE site = ?1 AND order_id = ?2 AND n = ?3",
+            )?
+            .execute(params![self.site, order, n, revision])?;
+        let mut data = json!({ "order": order, "parcel": n, "revision": revision });
+        for (field, text) in [("tracking", tracking), ("zpl", zpl)] {
+            if let Some(text) = text {
+                data[field] = text.into();
+            }
+        }
+        Ok(vec![self.send("parcel.label", Some((order, revision)), &data)?])
+    }
+
+    fn put_return(&mut self, announced: &Value) -> Result<Uuid, Refusal> {
+        let checked = Return::check(announced).map_err(Refusal::Invalid)?;
+        terms::store_return(self.db, self.site, &checked, "put", &faults::stamp(self.now))?;
+        let data = serde_json::to_value(&checked).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        self.send("return.put", None, &data)
     }
 
     fn catalog(&mut self, products: &[Value]) -> Result<Vec<Uuid>, Refusal> {

@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod faults;
 mod inbox;
+mod label;
 mod link;
 mod outbox;
 mod receipts;
@@ -77,6 +78,9 @@ struct Options {
     /// Site that --orders are for.
     #[arg(long, value_name = "ID", requires = "orders")]
     site: Option<String>,
+    /// Make the carrier's label for every parcel that a site asks one for: a tracking number and its barcode.
+    #[arg(long)]
+    labels: bool,
 }
 
 /// Requests that are under way at the end have this long.
@@ -94,12 +98,18 @@ const AFTER_HELP: &str = r#"The file for --orders:
 API:
   POST /api/sites/{site}/orders                an order, or an array of them
   POST /api/sites/{site}/orders/{id}/cancel    {"reason": "customer", "notify": true}
+  POST /api/sites/{site}/orders/{id}/hold      {"reason": "payment"}
+  POST /api/sites/{site}/orders/{id}/release, /api/sites/{site}/orders/{id}/expedite
+  POST /api/sites/{site}/orders/{id}/parcels/{n}/label
+                                               {"tracking": "TN1", "zpl": "^XA...", "revision": 2}, each optional
+  POST /api/sites/{site}/returns               a return, or an array of them
   POST /api/sites/{site}/catalog               {"products": [...]}
   POST /api/sites/{site}/stock                 {"items": [{"sku": "TEA", "quantity": 40}]}
   POST /api/sites/{site}/resend                {"epoch": "...", "from": 1}
   POST /api/sites/{site}/commands              published once, as it is
   GET  /api/sites, /api/sites/{site}, /api/quarantine
-  GET  /api/sites/{site}/{orders|parcels|dispatches|notifications|stock|refused|scanners|commands|replies}
+  GET  /api/sites/{site}/{orders|parcels|dispatches|notifications|returns|stock|refused|scanners|commands|replies}
+  GET  /api/sites/{site}/orders/{id}
   GET  /api/sites/{site}/events?since=0&limit=1000&all=0
 
 RUST_LOG sets what is logged (info by default). SIGTERM and Ctrl-C stop it in order."#;
@@ -124,6 +134,7 @@ fn main() -> anyhow::Result<()> {
     let topics = Topics::new(&options.root);
     let db = store::open(&options.database)?;
     let central = Central::new(db, topics.clone(), clock.now()).context("the database can't be read")?;
+    let central = if options.labels { central.making_labels() } else { central };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let (jobs, waiting) = mpsc::channel(writer::JOBS_MAX);

@@ -1,6 +1,7 @@
 //! The platform's file: opening, migrating, refusing.
 //!
-//! One connection writes; readers have their own, which can't. A commit returns when the disk has it.
+//! One connection writes; readers have their own, which can't. A commit returns when the disk has it, and what is deleted
+//! is overwritten.
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ pub enum OpenError {
     Storage { path: PathBuf, source: rusqlite::Error },
 }
 
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// More than the platform's own statements, so that each is prepared once.
 const STATEMENTS_CACHED: usize = 128;
@@ -50,7 +51,8 @@ fn prepare(db: &mut Connection) -> rusqlite::Result<Option<usize>> {
     db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
-         PRAGMA journal_size_limit = 8388608; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+         PRAGMA journal_size_limit = 8388608; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+         PRAGMA secure_delete = ON;",
     )?;
     let migration = Transaction::new(db, TransactionBehavior::Immediate)?;
     let version: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -84,6 +86,30 @@ mod tests {
         assert_eq!(prepare(&mut db).unwrap(), Some(99));
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, 99);
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_keeps_what_it_knows() {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.execute_batch(MIGRATIONS[0]).unwrap();
+        db.execute_batch(
+            "PRAGMA user_version = 1; INSERT INTO sites (id, name) VALUES (1, 's');
+             INSERT INTO orders (site, id, number, revision, state, packed, parcels, terms, updated)
+                 VALUES (1, 'o', 'O', 2, 'packed', 1, 1, '{}', 't');
+             INSERT INTO lines (site, order_id, line, position, sku, name, wanted, picked) VALUES (1, 'o', '1', 0, 'A', 'a', 3, 1);
+             INSERT INTO parcels (site, order_id, n, number, sscc, state, contents, updated)
+                 VALUES (1, 'o', 1, 'O', '123', 'sealed', '[]', 't');
+             INSERT INTO stock (site, sku, on_hand, reserved, available) VALUES (1, 'A', 5, 0, 5);
+             INSERT INTO commands (site, command, kind, payload, created, status)
+                 VALUES (1, 'c1', 'order.put', '{}', 't', 'accepted'), (1, 'c2', 'order.put', '{}', 't', NULL);",
+        )
+        .unwrap();
+        assert_eq!(prepare(&mut db).unwrap(), None);
+        let text = |sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(text("SELECT state || ' ' || parcels || ' ' || held FROM orders"), "packed 1 0");
+        assert_eq!(text("SELECT sscc || ' ' || state || ' ' || label_revision FROM parcels"), "123 sealed 0");
+        assert_eq!(text("SELECT sku || ' ' || on_hand || ' ' || reserved FROM shelf"), "A 5 2");
+        assert_eq!(text("SELECT group_concat(payload, ';') FROM commands"), ";{}");
     }
 
     #[test]

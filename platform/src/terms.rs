@@ -1,7 +1,8 @@
-//! An order's terms: checked when they are put, stored as they came, and sent again when a site has lost them.
+//! Terms of orders and returns: checked when they are put, stored, and sent again when a site has lost them.
 
+use crate::apply;
 use rusqlite::{Connection, params};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What the platform reads of the terms; the rest passes through.
@@ -89,24 +90,96 @@ pub fn store(db: &Connection, site: i64, terms: &Terms, text: &str, state: &str,
     Ok(())
 }
 
-/// The lines as the site has them now; what was done on a line that stays, stays.
+/// The lines, with nothing done.
+#[must_use]
+pub fn lines(terms: &Terms) -> Vec<apply::Line> {
+    let line = |Line { line, sku, name, quantity }: &Line| apply::Line {
+        line: line.clone(),
+        sku: sku.clone(),
+        name: name.clone(),
+        wanted: i64::from(*quantity),
+        ..apply::Line::default()
+    };
+    terms.lines.iter().map(line).collect()
+}
+
+/// The lines of an order that its site has not answered yet.
 ///
 /// # Errors
 /// The storage's.
 pub fn store_lines(db: &Connection, site: i64, terms: &Terms) -> rusqlite::Result<()> {
-    let names: Vec<&str> = terms.lines.iter().map(|line| line.line.as_str()).collect();
-    db.prepare_cached(
-        "DELETE FROM lines WHERE site = ?1 AND order_id = ?2 AND line NOT IN (SELECT value FROM json_each(?3))",
-    )?
-    .execute(params![site, terms.id, Value::from(names).to_string()])?;
+    db.prepare_cached("DELETE FROM lines WHERE site = ?1 AND order_id = ?2")?.execute(params![site, terms.id])?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET position = excluded.position, sku = excluded.sku, name = excluded.name,
-         wanted = excluded.wanted",
+        "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (position, Line { line, sku, name, quantity }) in (0_u32..).zip(&terms.lines) {
+    for (position, Line { line, sku, name, quantity }) in terms.lines.iter().enumerate() {
         insert.execute(params![site, terms.id, line, position, sku, name, quantity])?;
     }
+    Ok(())
+}
+
+/// A return as it is announced. What else a shop says of it goes no further.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Return {
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<ReturnOrder>,
+    lines: Vec<ReturnLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resolution: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct ReturnOrder {
+    id: String,
+    number: String,
+    #[serde(default)]
+    revision: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct ReturnLine {
+    sku: String,
+    name: String,
+    quantity: u32,
+    #[serde(default)]
+    barcodes: Vec<String>,
+}
+
+impl Return {
+    /// What a shop announced, or what is wrong with it in a sentence for the shop.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub fn check(announced: &Value) -> Result<Self, String> {
+        let announced = Self::deserialize(announced).map_err(|error| format!("return: {error}"))?;
+        let id = &announced.id;
+        if id.is_empty() {
+            return Err("return: id is empty".into());
+        }
+        if let Some(line) = announced.lines.iter().find(|line| line.quantity == 0) {
+            return Err(format!("return {id}: quantity of {} is 0", line.sku));
+        }
+        Ok(announced)
+    }
+}
+
+/// Stores what was announced; a return that goes on already keeps its state.
+///
+/// # Errors
+/// The storage's.
+pub fn store_return(db: &Connection, site: i64, announced: &Return, state: &str, time: &str) -> rusqlite::Result<()> {
+    let order = announced.order.as_ref().map(|order| (&order.id, &order.number)).unzip();
+    let terms =
+        serde_json::to_string(announced).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    db.prepare_cached(
+        "INSERT INTO returns (site, id, order_id, number, authorized, state, terms, updated)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET order_id = excluded.order_id, number = excluded.number, authorized = 1,
+             state = iif(state = 'put', excluded.state, state), terms = excluded.terms, updated = excluded.updated
+         WHERE state <> 'completed'",
+    )?
+    .execute(params![site, announced.id, order.0, order.1, state, terms, time])?;
     Ok(())
 }
 

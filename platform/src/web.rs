@@ -4,6 +4,7 @@
 //! loopback unless told otherwise. A browser that another site sent here is refused.
 
 mod api;
+mod lists;
 mod page;
 
 use crate::clock::Clock;
@@ -69,7 +70,9 @@ impl Web {
             .route("/api/quarantine", get(api::quarantine))
             .route("/api/sites/{site}", get(api::site))
             .route("/api/sites/{site}/{list}", get(api::list).post(api::ask))
-            .route("/api/sites/{site}/orders/{order}/cancel", post(api::cancel))
+            .route("/api/sites/{site}/orders/{order}", get(api::order))
+            .route("/api/sites/{site}/orders/{order}/{verb}", post(api::lead))
+            .route("/api/sites/{site}/orders/{order}/parcels/{n}/label", post(api::label))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self)

@@ -386,7 +386,7 @@ fn a_newer_epoch_gets_open_orders_with_what_is_known() {
     );
     assert_eq!(
         commands[1]["data"]["known"],
-        json!({"lines": [{"line": "1", "picked": 1, "packed": 0}],
+        json!({"lines": [{"line": "1", "picked": 1, "packed": 0, "short": 0}],
                                                     "parcels": [], "packed": false})
     );
     site.wait_for_receipt(1);
@@ -408,6 +408,14 @@ fn the_page_shows_text_as_text_and_bad_requests_are_told_why() {
         ("/s/orders", json!({"id": "12"}), 400),
         ("/S/orders", order("12"), 400),
         ("/s/orders/77/cancel", json!({}), 404),
+        ("/s/orders/77/hold", json!({}), 404),
+        ("/s/orders/10/elsewhere", json!({}), 404),
+        ("/s/orders/10/parcels/1/label", json!({"tracking": "T"}), 404),
+        ("/s/orders/10/hold", json!({"reason": "payment"}), 202),
+        ("/s/orders/10/release", json!({}), 202),
+        ("/s/orders/10/expedite", json!({"revision": 2}), 202),
+        ("/s/returns", json!({"id": "r-1"}), 400),
+        ("/s/returns", json!({"id": "r-1", "lines": []}), 202),
         ("/s/elsewhere", json!({}), 404),
         ("/s/resend", json!({"epoch": "x", "from": 1}), 400),
         ("/s/stock", json!({"items": [{"sku": "A", "quantity": -1}]}), 400),
@@ -415,8 +423,18 @@ fn the_page_shows_text_as_text_and_bad_requests_are_told_why() {
     for (path, body, expected) in rows {
         assert_eq!(place.post(path, &body), expected, "{path} {body}");
     }
-    let lists =
-        ["orders", "parcels", "dispatches", "notifications", "stock", "refused", "scanners", "commands", "replies"];
+    let lists = [
+        "orders",
+        "parcels",
+        "dispatches",
+        "notifications",
+        "returns",
+        "stock",
+        "refused",
+        "scanners",
+        "commands",
+        "replies",
+    ];
     for list in lists {
         assert!(place.get(&format!("/s/{list}")).is_array(), "{list}");
     }
@@ -424,8 +442,11 @@ fn the_page_shows_text_as_text_and_bad_requests_are_told_why() {
     assert_eq!(orders.as_array().unwrap().len(), 2);
     assert_eq!(
         orders[1]["lines"][0],
-        json!({"line": "1", "sku": "A", "name": "Apple", "wanted": 2, "picked": 0, "packed": 0})
+        json!({"line": "1", "sku": "A", "name": "Apple", "wanted": 2, "picked": 0, "packed": 0, "short": 0})
     );
+    let order = place.get("/s/orders/11");
+    assert_eq!((&order["held"], &order["parcels"], &order["lines"]), (&json!(false), &json!([]), &orders[1]["lines"]));
+    assert_eq!(place.get("/s/returns")[0]["state"], "put");
     let foreign = ureq::get(format!("http://127.0.0.1:{}/api/sites", place.web)).header("host", "evil.example").call();
     assert!(matches!(foreign, Err(ureq::Error::StatusCode(421))), "{foreign:?}");
 }

@@ -43,8 +43,14 @@ impl AgentSetup {
     /// once what people scan a second apart.
     #[must_use]
     pub fn scanner(self, id: &str, station: &str, port: impl AsRef<Path>) -> AgentSetup {
+        self.scanner_of("line", id, station, port)
+    }
+
+    /// The same with the driver of another family.
+    #[must_use]
+    pub fn scanner_of(self, driver: &str, id: &str, station: &str, port: impl AsRef<Path>) -> AgentSetup {
         let port = port.as_ref().to_string_lossy();
-        self.push("scanner", [("id", id), ("station", station), ("driver", "line"), ("port", &port), ("bounce", "0s")])
+        self.push("scanner", [("id", id), ("station", station), ("driver", driver), ("port", &port), ("bounce", "0s")])
     }
 
     /// A carrier that collects every day, late: a test at any hour has a collection ahead.
@@ -164,18 +170,22 @@ impl Agent {
         format!("http://{}", self.setup.get("web", "listen").expect("set at the start"))
     }
 
-    /// Waits until it says that it is ready for scans.
+    /// Waits until it says that it is ready, and has tried to open every scanner: what one sent before that is not taken
+    /// for a scan.
     ///
     /// # Panics
     /// Where it ends instead, or never is.
     #[track_caller]
     pub fn ready(&mut self) {
-        let url = format!("{}/readyz", self.url());
+        let [ready, status] = ["readyz", "api/v1/status"].map(|path| format!("{}/{path}", self.url()));
         wait::until("the agent to be ready", wait::GENEROUS, || {
             if let Some(status) = self.ended() {
                 panic!("the agent ended with {status} instead of getting ready");
             }
-            http::get(&url).is_ok_and(|reply| reply.status == 200).then_some(())
+            let is_ready = http::get(&ready).is_ok_and(|reply| reply.status == 200);
+            let status = http::get(&status).ok().filter(|_| is_ready)?.success().json();
+            let opening = |scanner: &Value| scanner["state"] == "opening";
+            (!status["scanners"].as_array()?.iter().any(opening)).then_some(())
         });
     }
 

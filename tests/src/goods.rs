@@ -45,6 +45,67 @@ pub fn order(id: &str, carrier: &str, words: &str) -> Value {
     })
 }
 
+/// The order for a customer who fetches it.
+#[must_use]
+pub fn pickup(mut order: Value) -> Value {
+    order["delivery"] = "pickup".into();
+    for field in ["carrier", "service"] {
+        order.as_object_mut().expect("an order has fields").remove(field);
+    }
+    order
+}
+
+/// The order with what becomes of it when something is short: `ship_rest`, `hold` or `cancel`.
+#[must_use]
+pub fn on_short(mut order: Value, what: &str) -> Value {
+    order["on_short"] = what.into();
+    order
+}
+
+/// The order with each product in the bin [`bin`] of its letter.
+#[must_use]
+pub fn in_bins(order: Value) -> Value {
+    each_line(order, |letter, line| line["bin"] = bin(letter).into())
+}
+
+/// Where the product `letter` lies.
+#[must_use]
+pub fn bin(letter: char) -> String {
+    format!("BIN-{letter}")
+}
+
+/// The order with what is to be recorded of each unit of the product `letter`: `serial`, `lot`, `expiry`.
+#[must_use]
+pub fn capturing(order: Value, letter: char, values: &[&str]) -> Value {
+    let capture: serde_json::Map<String, Value> =
+        values.iter().map(|value| ((*value).to_owned(), true.into())).collect();
+    each_line(order, |of, line| {
+        if of == letter {
+            line["capture"] = capture.clone().into();
+        }
+    })
+}
+
+/// A return in words: `2xA 1xB`, of the order where there is one. Its customer wants the money back.
+#[must_use]
+pub fn return_of(id: &str, order: Option<&str>, words: &str) -> Value {
+    let mut announced = json!({ "id": id, "resolution": "refund" });
+    let lines = self::order(id, "-", words)["lines"].take();
+    announced["lines"] = lines;
+    if let Some(order) = order {
+        announced["order"] = json!({ "id": order, "number": order.to_uppercase(), "revision": 1 });
+    }
+    announced
+}
+
+fn each_line(mut order: Value, change: impl Fn(char, &mut Value)) -> Value {
+    for line in order["lines"].as_array_mut().expect("an order has lines") {
+        let letter = line["sku"].as_str().and_then(|sku| sku.chars().last()).expect("a SKU ends with its letter");
+        change(letter, line);
+    }
+    order
+}
+
 fn sku(letter: char) -> String {
     format!("SKU-{letter}")
 }
@@ -56,5 +117,17 @@ mod tests {
     #[test]
     fn codes_have_their_check_digit() {
         assert_eq!(gtin('A'), "4006381000659");
+    }
+
+    #[test]
+    fn an_order_is_changed_by_its_letters() {
+        let order = capturing(in_bins(on_short(pickup(order("o1", "dhl", "2xA 1xB")), "hold")), 'B', &["serial"]);
+        assert_eq!(
+            (&order["delivery"], order.get("carrier"), &order["on_short"]),
+            (&"pickup".into(), None, &"hold".into())
+        );
+        assert_eq!((&order["lines"][0]["bin"], order["lines"][0].get("capture")), (&"BIN-A".into(), None));
+        assert_eq!(order["lines"][1]["capture"], json!({ "serial": true }));
+        assert_eq!(return_of("r1", Some("o1"), "1xB")["order"]["number"], "O1");
     }
 }

@@ -31,4 +31,5 @@ pub mod goods;
 pub mod http;
 
 pub mod agent;
+pub mod picture;
 pub mod platform;

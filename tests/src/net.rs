@@ -28,6 +28,14 @@ pub fn free_port() -> u16 {
     panic!("no free loopback port from {FIRST_PORT} on");
 }
 
+/// Listens on a port from [`free_port`]. A process that is just being started has a copy of every descriptor until it
+/// becomes another program, so that a port can be taken for a moment by whoever tried it.
+#[must_use]
+#[track_caller]
+pub fn listen(port: u16) -> TcpListener {
+    wait::until(&format!("port {port} to be free"), wait::GENEROUS, || TcpListener::bind(loopback(port)).ok())
+}
+
 /// `127.0.0.1:port`.
 #[must_use]
 pub fn loopback(port: u16) -> SocketAddr {

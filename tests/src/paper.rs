@@ -9,6 +9,9 @@ use crate::tempdir::TempDir;
 /// What office printers do at least.
 const DPI: &str = "300";
 
+/// Width and height of a page. Decoders give up on pictures that are much larger.
+const A4_MM: (f64, f64) = (210.0, 297.0);
+
 /// One barcode on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Read {
@@ -17,7 +20,7 @@ pub struct Read {
     pub is_gs1: bool,
 }
 
-/// All Code 128 barcodes of an SVG drawing, sorted.
+/// All Code 128 barcodes of an SVG drawing of A4 pages below each other, sorted.
 ///
 /// # Panics
 /// Where the drawing can't be drawn, or a barcode of another kind is on it.
@@ -25,16 +28,31 @@ pub struct Read {
 #[track_caller]
 pub fn read(svg: &str) -> Vec<Read> {
     let dir = TempDir::new("paper");
-    let (drawing, picture) = (dir.join("page.svg"), dir.join("page.png"));
+    let drawing = dir.join("drawing.svg");
     fs::write(&drawing, svg).expect("a directory of our own takes a file");
-    let mut draw = Command::new(binaries::system("rsvg-convert", "librsvg2-bin"));
-    succeeded(draw.args(["--dpi-x", DPI, "--dpi-y", DPI, "--output"]).arg(&picture).arg(&drawing));
-    let mut decode = Command::new(binaries::system("zbarimg", "zbar-tools"));
-    let output = succeeded(decode.args(["--nodbus", "--quiet", "--xml"]).arg(&picture));
-    let found = String::from_utf8(output.stdout).expect("XML is text");
-    let mut reads: Vec<Read> = found.split("<symbol ").skip(1).map(symbol).collect();
+    let height = height_mm(svg);
+    let pages = (height / A4_MM.1).round().max(1.0);
+    let mut reads = Vec::new();
+    for page in 0..pages as u32 {
+        let picture = dir.join("page.png");
+        let mut draw = Command::new(binaries::system("rsvg-convert", "librsvg2-bin"));
+        draw.args(["--dpi-x", DPI, "--dpi-y", DPI]);
+        draw.args([format!("--page-width={}mm", A4_MM.0), format!("--page-height={}mm", A4_MM.1)]);
+        draw.arg(format!("--top=-{}mm", f64::from(page) * height / pages));
+        succeeded(draw.arg("--output").arg(&picture).arg(&drawing));
+        let mut decode = Command::new(binaries::system("zbarimg", "zbar-tools"));
+        let output = succeeded(decode.args(["--nodbus", "--quiet", "--xml"]).arg(&picture));
+        let found = String::from_utf8(output.stdout).expect("XML is text");
+        reads.extend(found.split("<symbol ").skip(1).map(symbol));
+    }
     reads.sort();
     reads
+}
+
+#[track_caller]
+fn height_mm(svg: &str) -> f64 {
+    let height = svg.split_once(" height=\"").and_then(|(_, rest)| rest.split_once("mm\""));
+    height.and_then(|(height, _)| height.parse().ok()).expect("a drawing says how high it is")
 }
 
 /// The drawings in an HTML page.

@@ -1,9 +1,10 @@
 //! The reference platform: its process and its HTTP interface.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::Process;
 use crate::tempdir::TempDir;
@@ -15,6 +16,7 @@ pub struct Platform {
     process: Option<Process>,
     port: u16,
     broker_port: u16,
+    arguments: Vec<String>,
     dir: TempDir,
 }
 
@@ -22,8 +24,28 @@ impl Platform {
     /// Starts one at the broker on a loopback port, and waits until its page answers.
     #[must_use]
     pub fn start(broker_port: u16) -> Platform {
-        let mut platform =
-            Platform { process: None, port: net::free_port(), broker_port, dir: TempDir::new("platform") };
+        Platform::with(broker_port, &[])
+    }
+
+    /// The same with further arguments, for example `&["--labels"]`.
+    #[must_use]
+    pub fn with(broker_port: u16, arguments: &[&str]) -> Platform {
+        Platform::at(broker_port, arguments, |_| {})
+    }
+
+    /// The same with all that another one knew, from a copy of its [`database`](Platform::database).
+    #[must_use]
+    pub fn knowing(database: &Path, broker_port: u16, arguments: &[&str]) -> Platform {
+        Platform::at(broker_port, arguments, |own| {
+            fs::copy(database, own).expect("a database can be copied");
+        })
+    }
+
+    fn at(broker_port: u16, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Platform {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        let (port, dir) = (net::free_port(), TempDir::new("platform"));
+        let mut platform = Platform { process: None, port, broker_port, arguments, dir };
+        prepare(&platform.database());
         platform.restart();
         platform
     }
@@ -53,6 +75,7 @@ impl Platform {
         command.arg("--broker").arg(format!("mqtt://{}", net::loopback(self.broker_port)));
         command.arg("--database").arg(self.database());
         command.arg("--listen").arg(net::loopback(self.port).to_string());
+        command.args(&self.arguments);
         let mut process = Process::spawn("parceld-platform", &mut command, &self.dir.join("log"));
         wait::until("the platform's page", wait::GENEROUS, || {
             if let Some(status) = process.ended() {
@@ -87,6 +110,34 @@ impl Platform {
         self.post(&format!("/api/sites/{site}/orders/{order}/cancel"), body)
     }
 
+    /// Has the platform send `order.hold`; `body` may hold the reason.
+    #[track_caller]
+    pub fn hold(&self, site: &str, order: &str, body: &Value) -> Value {
+        self.post(&format!("/api/sites/{site}/orders/{order}/hold"), body)
+    }
+
+    #[track_caller]
+    pub fn release(&self, site: &str, order: &str) -> Value {
+        self.post(&format!("/api/sites/{site}/orders/{order}/release"), &json!({}))
+    }
+
+    #[track_caller]
+    pub fn expedite(&self, site: &str, order: &str) -> Value {
+        self.post(&format!("/api/sites/{site}/orders/{order}/expedite"), &json!({}))
+    }
+
+    /// Has the platform send `parcel.label`; `body` holds `tracking`, `zpl` and `revision`, each of which it can lack.
+    #[track_caller]
+    pub fn label(&self, site: &str, order: &str, parcel: u32, body: &Value) -> Value {
+        self.post(&format!("/api/sites/{site}/orders/{order}/parcels/{parcel}/label"), body)
+    }
+
+    /// Has the platform send `return.put`.
+    #[track_caller]
+    pub fn put_return(&self, site: &str, announced: &Value) -> Value {
+        self.post(&format!("/api/sites/{site}/returns"), announced)
+    }
+
     #[track_caller]
     pub fn put_catalog(&self, site: &str, catalog: &Value) -> Value {
         self.post(&format!("/api/sites/{site}/catalog"), catalog)
@@ -111,6 +162,14 @@ impl Platform {
         self.list(site, "orders")
     }
 
+    /// One order with its parcels; `None` where it was never heard of.
+    #[must_use]
+    #[track_caller]
+    pub fn order(&self, site: &str, order: &str) -> Option<Value> {
+        let reply = self.get(&format!("/api/sites/{site}/orders/{order}"));
+        (reply.status != 404).then(|| reply.success().json())
+    }
+
     #[must_use]
     #[track_caller]
     pub fn parcels(&self, site: &str) -> Vec<Value> {
@@ -133,6 +192,19 @@ impl Platform {
     #[track_caller]
     pub fn stock(&self, site: &str) -> Vec<Value> {
         self.list(site, "stock")
+    }
+
+    /// `on_hand`, `reserved` and `available` of one product; `None` where nothing is known of it.
+    #[must_use]
+    #[track_caller]
+    pub fn stock_of(&self, site: &str, sku: &str) -> Option<Value> {
+        self.stock(site).into_iter().find(|stock| stock["sku"] == sku)
+    }
+
+    #[must_use]
+    #[track_caller]
+    pub fn returns(&self, site: &str) -> Vec<Value> {
+        self.list(site, "returns")
     }
 
     #[must_use]

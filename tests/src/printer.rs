@@ -80,7 +80,7 @@ impl VirtualPrinter {
         }
         self.join();
         self.shared.lock().is_on = true;
-        let listener = TcpListener::bind(net::loopback(self.port())).expect("the port was free");
+        let listener = net::listen(self.port());
         let shared = Arc::clone(&self.shared);
         self.listener = Some(thread::spawn(move || shared.listen(&listener)));
     }

@@ -210,7 +210,7 @@ impl Scripted {
     #[must_use]
     pub fn start(behaviour: impl FnMut(usize) -> Behaviour + Send + 'static) -> Scripted {
         let port = net::free_port();
-        let listener = TcpListener::bind(net::loopback(port)).expect("the port was free a moment ago");
+        let listener = net::listen(port);
         let shared = Arc::new(Shared { state: Mutex::default(), stopping: AtomicBool::new(false) });
         let accepting = Arc::clone(&shared);
         let thread = thread::spawn(move || accept(&listener, behaviour, &accepting));

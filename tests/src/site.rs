@@ -5,7 +5,7 @@ use crate::embedded::DemoBroker;
 use crate::mosquitto::{Mosquitto, Options};
 use crate::platform::Platform;
 use crate::scanner::{Answer, VirtualScanner};
-use crate::{http, wait};
+use crate::{http, net, wait};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -14,6 +14,19 @@ pub const SITE: &str = "site-1";
 
 /// Work that a busy machine may take this long for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The stations of [`Site::whole_floor`] with their modes; a station's place is its scanner's.
+pub const FLOOR: [(&str, &str); 6] = [
+    ("picking", "pick"),
+    ("bench", "pack"),
+    ("door", "load"),
+    ("desk", "return"),
+    ("shelf", "count"),
+    ("gate", "receive"),
+];
+
+/// A platform that makes carriers' labels.
+pub const LABELS: &[&str] = &["--labels"];
 
 /// The brokers that end-to-end tests run against.
 #[derive(Debug)]
@@ -85,17 +98,47 @@ impl Site {
     /// The same with changes to the configuration.
     #[must_use]
     pub fn with(broker: Broker, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
-        let scanners: Vec<_> = (0..3).map(|_| VirtualScanner::new()).collect();
-        let setup = AgentSetup::new(SITE, &broker.url())
-            .station("bench-1", "pack")
-            .station("bench-2", "pack")
-            .station("door-1", "load")
-            .scanner("scanner-1", "bench-1", scanners[0].port())
-            .scanner("scanner-2", "bench-2", scanners[1].port())
-            .scanner("scanner-3", "door-1", scanners[2].port())
-            .carrier("dhl")
-            .carrier("postnord");
+        let stations = [("bench-1", "pack"), ("bench-2", "pack"), ("door-1", "load")];
         let platform = Platform::start(broker.port());
+        Site::of(broker, platform, &stations, |setup| change(setup.carrier("dhl").carrier("postnord")))
+    }
+
+    /// A site with a station of every mode, a scanner each, in the order of [`FLOOR`]. Orders are picked, then packed.
+    /// dhl wants no number of its own; postnord does, and the platform makes its labels.
+    #[must_use]
+    pub fn whole_floor(broker: Broker, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
+        let platform = Platform::with(broker.port(), LABELS);
+        Site::whole_floor_with(broker, platform, change)
+    }
+
+    /// The same with a platform that is there already; it was started with [`LABELS`].
+    #[must_use]
+    pub fn whole_floor_with(broker: Broker, platform: Platform, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
+        let with_labels = |setup: AgentSetup| {
+            // Nobody listens there: labels are as good as printed.
+            let printer = format!(
+                "[[printer]]\nid = \"zebra\"\nstation = \"bench\"\nhost = \"127.0.0.1\"\nport = {}",
+                net::free_port()
+            );
+            let carrier = "[[carrier]]\nid = \"postnord\"\ntracking_required = true\ntracking_pattern = \"TN#################\"\n\
+                           collections = [{ days = [\"mon-sun\"], at = \"23:59\", cut_off = \"0s\" }]";
+            change(setup.set("floor.flow", "pick_then_pack").carrier("dhl").toml(carrier).toml(&printer))
+        };
+        Site::of(broker, platform, &FLOOR, with_labels)
+    }
+
+    /// `stations` with their modes, a scanner each; no carrier.
+    fn of(
+        broker: Broker,
+        platform: Platform,
+        stations: &[(&str, &str)],
+        change: impl FnOnce(AgentSetup) -> AgentSetup,
+    ) -> Site {
+        let scanners: Vec<_> = stations.iter().map(|_| VirtualScanner::new()).collect();
+        let mut setup = AgentSetup::new(SITE, &broker.url());
+        for ((id, mode), (scanner, number)) in stations.iter().zip(scanners.iter().zip(1..)) {
+            setup = setup.station(id, mode).scanner(&format!("scanner-{number}"), id, scanner.port());
+        }
         let mut agent = change(setup).start();
         agent.ready();
         Site { agent, platform, broker, scanners }
@@ -181,11 +224,19 @@ impl Site {
 /// Where the agent knows no such verb.
 #[must_use]
 pub fn barcode(agent: &Agent, verb: &str) -> String {
-    let output = agent.command(&["barcodes"]).output().expect("the agent's program runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let code = text.lines().find_map(|line| line.strip_prefix(verb)?.strip_prefix(' ').map(str::trim));
-    code.unwrap_or_else(|| panic!("no barcode for {verb}: {text} {}", String::from_utf8_lossy(&output.stderr)))
-        .to_owned()
+    let code = barcodes(agent)[verb].as_str().map(str::to_owned);
+    code.unwrap_or_else(|| panic!("no barcode for {verb}"))
+}
+
+/// The agent's command barcodes: each word with its text.
+///
+/// # Panics
+/// Where the agent has no key yet.
+#[must_use]
+pub fn barcodes(agent: &Agent) -> Value {
+    let output = agent.command(&["barcodes", "--json"]).output().expect("the agent's program runs");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("no barcodes: {error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Asserts that the sequences of one epoch's events run from 1 without a gap, and returns how many there are.

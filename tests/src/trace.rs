@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::binaries;
 
@@ -43,6 +44,21 @@ pub enum Early {
 /// Where strace isn't installed.
 #[must_use]
 pub fn tracer(file: &Path) -> Option<Vec<String>> {
+    strace(&["-tt", "-y", "-s", "16", "-e", "trace=fsync,fdatasync,write,pwrite64,writev,pwritev,pwritev2"], file)
+}
+
+/// The words before a program for which each sync of a file takes this much longer; what was delayed is listed in
+/// `file`. `None` as for [`tracer`].
+///
+/// # Panics
+/// Where strace isn't installed.
+#[must_use]
+pub fn slow_disk(delay: Duration, file: &Path) -> Option<Vec<String>> {
+    let delay = format!("inject=fsync,fdatasync:delay_enter={}", delay.as_micros());
+    strace(&["-e", "trace=fsync,fdatasync", "-e", &delay], file)
+}
+
+fn strace(options: &[&str], file: &Path) -> Option<Vec<String>> {
     let strace = binaries::system("strace", "strace").to_string_lossy().into_owned();
     let tried = Command::new(&strace).args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::piped()).output();
     let tried = tried.expect("strace can be started");
@@ -50,9 +66,8 @@ pub fn tracer(file: &Path) -> Option<Vec<String>> {
         eprintln!("skipped: strace may not trace here: {}", String::from_utf8_lossy(&tried.stderr).trim());
         return None;
     }
-    let wanted = "trace=fsync,fdatasync,write,pwrite64,writev,pwritev,pwritev2";
-    let words = [&strace, "-D", "-f", "-tt", "-y", "-s", "16", "-e", wanted, "-o"].map(str::to_owned);
-    Some(words.into_iter().chain([file.to_string_lossy().into_owned()]).collect())
+    let words = [&strace[..], "-D", "-f"].into_iter().chain(options.iter().copied()).chain(["-o"]).map(str::to_owned);
+    Some(words.chain([file.to_string_lossy().into_owned()]).collect())
 }
 
 /// Reads a trace with `-f`, `-tt` and `-y`. Lines about anything else than a call on a file are passed over.

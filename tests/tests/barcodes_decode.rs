@@ -1,6 +1,6 @@
 //! What the sheets show is what a decoder that isn't ours reads from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -65,8 +65,10 @@ fn every_command_in_every_language_fits_a_sheet() {
     for words in ["en", "sv"].map(Words::of) {
         let text = |word: &str| format!("PD:{word}:WXYZ");
         let quantities = ["Q-2", "Q-12", "Q-144"];
-        let words_and_texts: Vec<(&str, String)> =
-            words.commands.iter().map(|(word, _, _)| *word).chain(quantities).map(|word| (word, text(word))).collect();
+        let words_and_texts: Vec<(String, String)> = (words.commands.iter().map(|(word, _, _)| *word))
+            .chain(quantities)
+            .map(|word| (word.to_owned(), text(word)))
+            .collect();
         let sections = parts::commands(words, &parts::Group::ALL, &words_and_texts);
         let drawing = svg::draw(&Sheet { title: "Site".to_owned(), sections, words }).expect("all of it fits");
         let mut expected: Vec<Read> =
@@ -106,6 +108,34 @@ fn an_sscc_is_gs1_on_a_sheet_and_on_a_label() {
 }
 
 #[test]
+fn labels_for_parcels_read_back_and_no_number_comes_twice() {
+    let agent = agent("en");
+    let mut numbers = BTreeSet::new();
+    for count in [20, 3] {
+        let svg = printed(&agent, &["--parcels", &count.to_string(), "--format", "svg"]);
+        let reads = paper::read(&svg);
+        assert_eq!(reads.len(), count);
+        for read in reads {
+            assert!(read.is_gs1, "{read:?}");
+            let number = read.text.strip_prefix("00").expect("AI 00");
+            number.parse::<Sscc>().expect("an SSCC with its check digit");
+            assert!(numbers.insert(number.to_owned()), "{number} was given out twice");
+        }
+    }
+}
+
+#[test]
+fn without_the_running_agent_no_number_is_given_out() {
+    let mut agent = agent("en");
+    agent.kill9();
+    let output = agent.command(&["barcodes", "--parcels", "3"]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("parceld isn't running"), "{message}");
+}
+
+#[test]
 fn what_cannot_be_printed_is_said_and_nothing_is_written() {
     let agent = agent("en");
     let file = agent.database().with_file_name("sheet.html");
@@ -115,7 +145,6 @@ fn what_cannot_be_printed_is_said_and_nothing_is_written() {
         (&["--badge", "<script>"], "an id has 1 to 32 letters"),
         (&["--bin", "A-1..A-2000"], "its last digits, which are as many"),
         (&["--bin", "A-0001..A-2000"], "a range has at most 1000 ids"),
-        (&["--parcels", "3"], "only the running agent may give out"),
         (&["--bin", "A-001..A-600", "--tote", "A-001..A-600"], "1200 codes are too many for one sheet"),
     ] {
         let fixed = ["barcodes", "--format", "html", "--output", file_name];

@@ -24,11 +24,16 @@ fn the_demonstration_goes_from_scans_to_dispatches_and_notifications() {
     let log = demo.log();
     assert!(status.success(), "{status}");
     let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
-    assert_eq!(count("order.accepted"), 6);
+    assert_eq!(count("order.accepted"), 7);
+    assert_eq!(count(" label 00"), 7, "one for each parcel");
     assert_eq!(count("dispatch.requested"), 6);
     assert_eq!(count("dispatch.handed_over"), 6);
-    assert_eq!(count("notification.requested"), 12);
-    assert_eq!(count("order.completed"), 6);
+    assert_eq!(count("dispatch.parcel_ready"), 1);
+    assert_eq!(count("order.collected"), 1);
+    assert_eq!(count("notification.requested"), 2 * 6 + 3);
+    assert_eq!(count("order.completed"), 7);
+    assert_eq!(count("pick.item_short"), 1);
+    assert_eq!(count("return.completed"), 1);
     assert_eq!(count("site.scan_refused"), 3 + 2, "one wrong, one over, one unknown; DONE without an order, twice");
 }
 

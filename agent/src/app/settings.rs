@@ -5,17 +5,20 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::name::{CarrierId, ScannerId, SiteId, StationId};
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Flow, Rules};
 use crate::domain::station::Mode;
 
+use crate::journal::PrintJob;
 use crate::report::{About, Language, Site};
+use crate::sheet::Words;
 use crate::{floor, journal, sync, web};
 use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
-use parceld_drivers::scanner::{Driver, Family};
+use parceld_drivers::scanner::Family;
+use std::sync::mpsc::SyncSender;
 
-pub fn journal(config: &Config) -> journal::Config {
+pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journal::Config {
     let carriers = config.carriers.iter().map(carrier).collect();
     journal::Config {
         path: config.storage.path.clone(),
@@ -25,9 +28,25 @@ pub fn journal(config: &Config) -> journal::Config {
             company_prefix: config.site.gs1_company_prefix.as_str().into(),
             carriers,
             low_stock: i64::from(config.floor.low_stock),
+            flow: match config.floor.flow {
+                config::Flow::SingleStep => Flow::SingleStep,
+                config::Flow::PickThenPack => Flow::PickThenPack,
+            },
+            operators_required: config.floor.operators == config::Operators::Required,
+            idle_sign_out: config.floor.idle_sign_out,
+            bins: config.floor.bins,
+            batch_size: usize::from(config.floor.batch_size),
+            printers: config.printers.iter().map(|printer| printer.station.as_str().into()).collect(),
         },
         stations: config.stations.iter().map(|s| (StationId::from(s.id.as_str()), mode(s.mode))).collect(),
         bounce: config.scanners.iter().map(|s| (ScannerId::from(s.id.as_str()), s.bounce)).collect(),
+        repeating: config
+            .scanners
+            .iter()
+            .filter(|s| s.driver.family() == Family::Ssi)
+            .map(|s| s.id.as_str().into())
+            .collect(),
+        printing,
         keep: config.storage.keep,
         forget_on_puback: config.sync.forget == config::Forget::Puback,
         version: VERSION.to_owned(),
@@ -46,6 +65,9 @@ fn carrier(carrier: &config::Carrier) -> Carrier {
         name: carrier.name.as_str().into(),
         collections: carrier.collections.iter().map(schedule).collect(),
         holidays: carrier.holidays.clone(),
+        tracking_required: carrier.tracking_required,
+        tracking_pattern: carrier.tracking_pattern.as_deref().map(Into::into),
+        tracking_url: carrier.tracking_url.as_deref().map(Into::into),
     }
 }
 
@@ -54,6 +76,9 @@ fn mode(mode: config::Mode) -> Mode {
         config::Mode::Pick => Mode::Pick,
         config::Mode::Pack => Mode::Pack,
         config::Mode::Load => Mode::Load,
+        config::Mode::Return => Mode::Return,
+        config::Mode::Count => Mode::Count,
+        config::Mode::Receive => Mode::Receive,
     }
 }
 
@@ -64,14 +89,35 @@ pub fn scanners(config: &Config) -> Vec<floor::Scanner> {
         port: port::Config {
             name: scanner.id.clone(),
             address: address(scanner),
-            driver: Driver::of(Family::Line),
+            driver: scanner.driver,
             framing: framing::Config {
                 gap_ms: u64::try_from(scanner.idle_gap.as_millis()).unwrap_or(u64::MAX),
                 ..framing::Config::terminated_by(terminator(scanner.terminator))
             },
         },
+        speaks: scanner.feedback,
     };
     config.scanners.iter().map(scanner).collect()
+}
+
+pub fn printers(config: &Config) -> Vec<floor::printing::Printer> {
+    let printer = |printer: &config::Printer| floor::printing::Printer {
+        id: printer.id.clone(),
+        station: printer.station.as_str().into(),
+        host: printer.host.clone(),
+        port: printer.port,
+        media: printer.media,
+    };
+    config.printers.iter().map(printer).collect()
+}
+
+pub fn wording(config: &Config) -> floor::printing::Wording {
+    floor::printing::Wording {
+        site: config.site.name.clone(),
+        zone: config.site.timezone.clone(),
+        captions: Words::of(config.site.language.as_str()).captions,
+        carriers: config.carriers.iter().map(|carrier| (carrier.id.clone(), carrier.name.clone())).collect(),
+    }
 }
 
 fn address(scanner: &config::Scanner) -> port::Address {

@@ -3,6 +3,7 @@
 use super::Exit;
 use super::terminal::{self, plain_json};
 use crate::config::Config;
+use crate::control::{self, Client, Unreached};
 use crate::floor::barcode;
 use crate::journal::Reader;
 use crate::sheet::ids::{Id, Ids};
@@ -12,7 +13,10 @@ use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use thiserror::Error;
+use std::time::Duration;
+
+/// Longer than the agent itself waits for the disk.
+const RESERVED_WITHIN: Duration = Duration::from_secs(15);
 
 /// More labels than this would use up serials for months.
 const PARCELS_MAX: i64 = 500;
@@ -64,7 +68,7 @@ pub fn print(config: &Config, wanted: &Wanted) -> io::Result<Exit> {
         Ok(None) => return fail("this database has no key yet: run the agent once"),
         Err(error) => return fail(&error.to_string()),
     };
-    let first_serial = match wanted.parcels.map(reserve).transpose() {
+    let first_serial = match wanted.parcels.map(|count| reserve(config, count)).transpose() {
         Ok(first_serial) => first_serial,
         Err(error) => return fail(&error.to_string()),
     };
@@ -94,15 +98,10 @@ fn fail(message: &str) -> io::Result<Exit> {
     Ok(Exit::Failed)
 }
 
-#[derive(Debug, Error)]
-enum NotReserved {
-    #[error("parcel labels take serials that only the running agent may give out, and it can't be asked for them yet")]
-    NeedsAgent,
-}
-
-/// Takes serials for so many SSCCs, so that nobody else gets them. The first of them.
-fn reserve(_count: u16) -> Result<u64, NotReserved> {
-    Err(NotReserved::NeedsAgent)
+/// Takes serials for so many SSCCs from the running agent, so that nobody else gets them. The first of them.
+fn reserve(config: &Config, count: u16) -> Result<u64, Unreached> {
+    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
+    Client::connect(&candidates, &config.site.id, RESERVED_WITHIN)?.reserve_labels(count.into())
 }
 
 fn compose(config: &Config, wanted: &Wanted, key: &[u8], first_serial: Option<u64>) -> Sheet {
@@ -188,7 +187,7 @@ mod tests {
     #[test]
     fn a_badge_opens_the_station_of_its_site_only() {
         let badge = composed("--badge 17", None).codes().next().unwrap().text.clone();
-        assert_eq!(barcode::verb(&badge, &[7; 32]), Some(Ok("OP:17")));
-        assert_eq!(barcode::verb(&badge, &[8; 32]), Some(Err(barcode::WrongCheck)));
+        assert_eq!(barcode::word(&badge, &[7; 32]), Some(Ok("OP:17")));
+        assert_eq!(barcode::word(&badge, &[8; 32]), Some(Err(barcode::WrongCheck)));
     }
 }

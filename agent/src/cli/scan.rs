@@ -62,6 +62,7 @@ fn text(told: &Told, paint: Paint) -> String {
         ("progress", progress),
         ("reason", reason),
         ("expected", expected),
+        ("next", told.ask.as_ref().map(|ask| ask.sentence.clone())),
     ];
     lines.extend(rows.into_iter().filter_map(|(name, text)| Some(format!("{name:<10} {}", plain(&text?)))));
     lines.join("\n")

@@ -6,6 +6,10 @@ use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parceld_drivers::framing::line as framing;
+use parceld_drivers::port;
+use parceld_drivers::printer::zpl::Media;
+use parceld_drivers::scanner::{Driver, Family, Preset};
 use toml::Spanned;
 
 use self::Absent::{Or, Required};
@@ -13,14 +17,21 @@ use super::error::Faults;
 use super::raw::{self, Item, List, Table};
 use super::values::{self, Complaint};
 use super::{
-    Broker, Carrier, Collection, Config, Control, DataBits, Driver, Floor, Flow, Forget, Format, Language, Level, Log,
-    Mode, Parity, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual, shape,
+    Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Language, Level, Log, Mode,
+    Operators, Parity, Printer, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual, shape,
 };
 
 const STATIONS_MAX: usize = 64;
 const SCANNERS_MAX: usize = 64;
+const PRINTERS_MAX: usize = 64;
 const CARRIERS_MAX: usize = 32;
 const SERVICES_MAX: usize = 64;
+/// What [`Media`] takes.
+const DPIS: [u32; 3] = [203, 300, 600];
+const LABEL_WIDTHS_MM: RangeInclusive<i64> = 60..=120;
+const LABEL_HEIGHTS_MM: RangeInclusive<i64> = 90..=250;
+/// Totes on the largest cart that one person pushes.
+const BATCH_SIZE_MAX: u8 = 24;
 const COLLECTIONS_MAX: usize = 24;
 const HOLIDAYS_MAX: usize = 366;
 const ALLOWED_HOSTS_MAX: usize = 16;
@@ -44,7 +55,9 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
 
     unique_ids(&file.station, |station| &station.id, text, faults);
     unique_ids(&file.scanner, |scanner| &scanner.id, text, faults);
+    unique_ids(&file.printer, |printer| &printer.id, text, faults);
     unique_ids(&file.carrier, |carrier| &carrier.id, text, faults);
+    unique_printers(&file.printer, text, faults);
     unique_ports(&file.scanner, text, faults);
 
     need_table(file.site.is_some(), "[site]", &end, faults);
@@ -59,8 +72,12 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
     let control = control(file.control.unwrap_or_else(absent), faults);
     let floor = floor(file.floor.unwrap_or_else(absent), faults);
     let stations = tables("station", file.station, STATIONS_MAX, faults, station);
+    let voiced = voiced(&file.scanner);
     let scanners = tables("scanner", file.scanner, SCANNERS_MAX, faults, |table, faults| {
-        scanner(table, stations.as_deref().unwrap_or_default(), faults)
+        scanner(table, stations.as_deref().unwrap_or_default(), &voiced, faults)
+    });
+    let printers = tables("printer", file.printer, PRINTERS_MAX, faults, |table, faults| {
+        printer(table, stations.as_deref().unwrap_or_default(), faults)
     });
     let carriers = tables("carrier", file.carrier, CARRIERS_MAX, faults, |table, faults| carrier(table, text, faults));
     let log = log(file.log.unwrap_or_else(absent), faults);
@@ -74,6 +91,7 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
         floor: floor?,
         stations: stations?,
         scanners: scanners?,
+        printers: printers?,
         carriers: carriers?,
         log: log?,
     })
@@ -176,19 +194,57 @@ fn control(table: Spanned<Table<raw::Control>>, faults: &mut Faults) -> Option<C
 fn floor(table: Spanned<Table<raw::Floor>>, faults: &mut Faults) -> Option<Floor> {
     let (mut read, raw) = Reader::new("floor", table, faults);
     let flow = read.named("flow", raw.flow, Flow::SingleStep, Flow::NAMED);
+    let operators = read.named("operators", raw.operators, Operators::Optional, Operators::NAMED);
+    let idle_sign_out = read.duration("idle_sign_out", raw.idle_sign_out, Or(secs(1200)), secs(60)..=days(1));
+    let bins = read.value("bins", raw.bins, Or(false), |bins| Ok(*bins));
+    let batch_size = read.number("batch_size", raw.batch_size, 8, 1..=i64::from(BATCH_SIZE_MAX));
     let low_stock = read.number("low_stock", raw.low_stock, 2, 0..=1_000_000);
-    Some(Floor { flow: flow?, low_stock: low_stock? })
+    Some(Floor {
+        flow: flow?,
+        operators: operators?,
+        idle_sign_out: idle_sign_out?,
+        bins: bins?,
+        batch_size: batch_size?,
+        low_stock: low_stock?,
+    })
 }
 
 fn station(table: Spanned<Table<raw::Station>>, faults: &mut Faults) -> Option<Station> {
     let (mut read, raw) = Reader::new("station", table, faults);
     let id = read.text("id", raw.id, Required, values::level);
     let mode = read.named("mode", raw.mode, Mode::Pack, Mode::NAMED);
-    Some(Station { id: id?, mode: mode? })
+    let screen = read.value("screen", raw.screen, Or(true), |screen| Ok(*screen));
+    Some(Station { id: id?, mode: mode?, screen: screen? })
 }
 
-/// `stations` is empty when there are none or one of them is wrong: then nobody knows which are meant to be there.
-fn scanner(table: Spanned<Table<raw::Scanner>>, stations: &[Station], faults: &mut Faults) -> Option<Scanner> {
+/// One of the stations. `stations` is empty when there are none or one of them is wrong: then nobody knows which are
+/// meant to be there.
+fn station_named(text: &str, stations: &[Station]) -> Result<String, Complaint> {
+    let known: Vec<_> = stations.iter().map(|station| (station.id.as_str(), ())).collect();
+    let named = if known.is_empty() { Ok(()) } else { values::named(text, &known) };
+    named.map(|()| text.to_owned())
+}
+
+fn printer(table: Spanned<Table<raw::Printer>>, stations: &[Station], faults: &mut Faults) -> Option<Printer> {
+    let (mut read, raw) = Reader::new("printer", table, faults);
+    let id = read.text("id", raw.id, Required, values::level);
+    let station = read.text("station", raw.station, Required, |text| station_named(text, stations));
+    let host = read.text("host", raw.host, Required, values::host);
+    let port = read.number("port", raw.port, 9100, 1..=65_535);
+    let dpi = read.value("dpi", raw.dpi, Or(203), |dpi| values::numbered(*dpi, &DPIS.map(|dpi| (i64::from(dpi), dpi))));
+    let width_mm = read.number("label_width", raw.label_width, 100, LABEL_WIDTHS_MM);
+    let height_mm = read.number("label_height", raw.label_height, 150, LABEL_HEIGHTS_MM);
+    let media = Media::new(dpi?, width_mm?, height_mm?).ok()?;
+    Some(Printer { id: id?, station: station?, host: host?, port: port?, media })
+}
+
+/// `voiced` are the stations where another scanner can speak for this one.
+fn scanner(
+    table: Spanned<Table<raw::Scanner>>,
+    stations: &[Station],
+    voiced: &[String],
+    faults: &mut Faults,
+) -> Option<Scanner> {
     let (mut read, raw) = Reader::new("scanner", table, faults);
     if raw.port.as_ref().is_some_and(|port| port.get_ref().starts_with("tcp://")) {
         read.refuse_on_tcp("baud", raw.baud.as_ref());
@@ -198,21 +254,28 @@ fn scanner(table: Spanned<Table<raw::Scanner>>, stations: &[Station], faults: &m
     }
     let millis = Duration::from_millis;
     let id = read.text("id", raw.id, Required, values::level);
-    let station = read.text("station", raw.station, Required, |text| {
-        let known: Vec<_> = stations.iter().map(|station| (station.id.as_str(), ())).collect();
-        let named = if known.is_empty() { Ok(()) } else { values::named(text, &known) };
-        named.map(|()| text.to_owned())
-    });
-    let driver = read.named("driver", raw.driver, Driver::Line, Driver::NAMED);
+    let station = read.text("station", raw.station, Required, |text| station_named(text, stations));
+    let driver = driver(&mut read, raw.driver, raw.model);
+    let preset = driver.unwrap_or_default().preset();
     let port = read.text("port", raw.port, Required, values::scanner_port);
-    let baud = read
-        .value("baud", raw.baud, Or(9600), |baud| values::numbered(*baud, &BAUDS.map(|baud| (i64::from(baud), baud))));
-    let data_bits = read.value("data_bits", raw.data_bits, Or(DataBits::Eight), |n| values::numbered(*n, &DATA_BITS));
-    let parity = read.named("parity", raw.parity, Parity::None, Parity::NAMED);
-    let stop_bits = read.value("stop_bits", raw.stop_bits, Or(StopBits::One), |n| values::numbered(*n, &STOP_BITS));
-    let terminator = read.named("terminator", raw.terminator, Terminator::Auto, Terminator::NAMED);
+    let baud = read.value("baud", raw.baud, Or(preset.settings.baud), |baud| {
+        values::numbered(*baud, &BAUDS.map(|baud| (i64::from(baud), baud)))
+    });
+    let data_bits = read.value("data_bits", raw.data_bits, Or(data_bits(preset)), |n| values::numbered(*n, &DATA_BITS));
+    let parity = read.named("parity", raw.parity, parity(preset), Parity::NAMED);
+    let stop_bits = read.value("stop_bits", raw.stop_bits, Or(stop_bits(preset)), |n| values::numbered(*n, &STOP_BITS));
+    let terminator = read.named("terminator", raw.terminator, terminator(preset), Terminator::NAMED);
     let idle_gap = read.duration("idle_gap", raw.idle_gap, Or(millis(100)), millis(1)..=secs(5));
     let bounce = read.duration("bounce", raw.bounce, Or(millis(150)), millis(0)..=secs(5));
+    let feedback = read.value("feedback", raw.feedback, Or(true), |feedback| Ok(*feedback));
+    let is_heard = feedback? && driver?.can_answer() || station.as_ref().is_some_and(|id| voiced.contains(id));
+    let unseen = stations.iter().any(|known| Some(&known.id) == station.as_ref() && !known.screen);
+    if unseen && !is_heard {
+        let what =
+            "nothing at its station can answer this scanner, no screen either: nobody would know what a scan meant";
+        read.faults.add(read.at.clone(), what, "give the station a screen, or the scanner a driver that answers it");
+        return None;
+    }
     Some(Scanner {
         id: id?,
         station: station?,
@@ -225,7 +288,64 @@ fn scanner(table: Spanned<Table<raw::Scanner>>, stations: &[Station], faults: &m
         terminator: terminator?,
         idle_gap: idle_gap?,
         bounce: bounce?,
+        feedback: feedback?,
     })
+}
+
+/// The stations with a scanner that can speak for others.
+fn voiced(scanners: &List<Table<raw::Scanner>>) -> Vec<String> {
+    let text = |item: &Item<String>| item.as_ref().map(|text| text.get_ref().clone());
+    let tables = scanners.iter().flat_map(Spanned::get_ref).map(|table| &table.get_ref().0);
+    let speaks = tables.filter(|scanner| {
+        let family = text(&scanner.driver).unwrap_or_else(|| Family::Line.word().to_owned());
+        let driver = Driver::named(&family, text(&scanner.model).as_deref());
+        let speaks = scanner.feedback.as_ref().is_none_or(|feedback| *feedback.get_ref());
+        speaks && driver.is_ok_and(Driver::has_voice)
+    });
+    speaks.filter_map(|scanner| text(&scanner.station)).collect()
+}
+
+/// The family and the model that the file names, or the first of each.
+fn driver(read: &mut Reader<'_>, family: Item<String>, model: Item<String>) -> Option<Driver> {
+    let families = Family::ALL.map(|family| (family.word(), family));
+    let family = read.named("driver", family, Family::Line, &families)?;
+    let models = family.models().iter().map(|model| (model.word, model.word)).collect::<Vec<_>>();
+    let model = read.named("model", model, models[0].0, &models)?;
+    Driver::named(family.word(), Some(model)).ok()
+}
+
+fn data_bits(preset: Preset) -> DataBits {
+    match preset.settings.data_bits {
+        port::DataBits::Seven => DataBits::Seven,
+        port::DataBits::Eight => DataBits::Eight,
+    }
+}
+
+fn parity(preset: Preset) -> Parity {
+    match preset.settings.parity {
+        port::Parity::None => Parity::None,
+        port::Parity::Odd => Parity::Odd,
+        port::Parity::Even => Parity::Even,
+    }
+}
+
+fn stop_bits(preset: Preset) -> StopBits {
+    match preset.settings.stop_bits {
+        port::StopBits::One => StopBits::One,
+        port::StopBits::Two => StopBits::Two,
+    }
+}
+
+fn terminator(preset: Preset) -> Terminator {
+    match preset.terminator {
+        framing::Terminator::Auto => Terminator::Auto,
+        framing::Terminator::Cr => Terminator::Cr,
+        framing::Terminator::Lf => Terminator::Lf,
+        framing::Terminator::CrLf => Terminator::Crlf,
+        framing::Terminator::Etx => Terminator::Etx,
+        framing::Terminator::Tab => Terminator::Tab,
+        framing::Terminator::None => Terminator::None,
+    }
 }
 
 fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults) -> Option<Carrier> {
@@ -234,6 +354,9 @@ fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults)
     let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
     let services = read.texts("services", raw.services, SERVICES_MAX, |text| values::line(text, NAME_CHARS_MAX));
     let holidays = read.texts("holidays", raw.holidays, HOLIDAYS_MAX, values::date);
+    let tracking_required = read.value("tracking_required", raw.tracking_required, Or(false), |required| Ok(*required));
+    let tracking_pattern = read
+        .text("tracking_pattern", raw.tracking_pattern, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
     let tracking_url =
         read.text("tracking_url", raw.tracking_url, Or(None), |text| values::tracking_url(text).map(Some));
     let mut taken = HashMap::new();
@@ -260,6 +383,8 @@ fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults)
         services: services?,
         collections: collections?,
         holidays: holidays?,
+        tracking_required: tracking_required?,
+        tracking_pattern: tracking_pattern?,
         tracking_url: tracking_url?,
     })
 }
@@ -443,6 +568,12 @@ fn need_table(is_there: bool, header: &'static str, end: &Range<usize>, faults: 
 fn unique_ids<R>(list: &List<Table<R>>, id: impl Fn(&R) -> &Item<String>, text: &str, faults: &mut Faults) {
     let ids = list.iter().flat_map(Spanned::get_ref).filter_map(|table| id(&table.get_ref().0).as_ref());
     unique(ids.map(|id| (id.get_ref().clone(), id.span())), "id", text, faults);
+}
+
+/// A station's labels come out of one printer.
+fn unique_printers(printers: &List<Table<raw::Printer>>, text: &str, faults: &mut Faults) {
+    let stations = printers.iter().flat_map(Spanned::get_ref).filter_map(|table| table.get_ref().0.station.as_ref());
+    unique(stations.map(|station| (station.get_ref().clone(), station.span())), "station", text, faults);
 }
 
 fn unique_ports(scanners: &List<Table<raw::Scanner>>, text: &str, faults: &mut Faults) {

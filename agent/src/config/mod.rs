@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
+use parceld_drivers::printer::zpl::Media;
+use parceld_drivers::scanner::Driver;
 
 mod check;
 mod error;
@@ -91,6 +93,8 @@ pub struct Config {
     pub stations: Vec<Station>,
     /// In the order of the file; ids and ports unique, each at a station that exists.
     pub scanners: Vec<Scanner>,
+    /// In the order of the file; ids and stations unique, each at a station that exists.
+    pub printers: Vec<Printer>,
     /// In the order of the file; ids unique.
     pub carriers: Vec<Carrier>,
     pub log: Log,
@@ -182,6 +186,13 @@ pub struct Control {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Floor {
     pub flow: Flow,
+    pub operators: Operators,
+    /// Who scans nothing for so long is signed out.
+    pub idle_sign_out: Duration,
+    /// An item counts only after its place was scanned.
+    pub bins: bool,
+    /// Orders in one round, at most.
+    pub batch_size: u8,
     /// Units on hand at or below which an item is reported as low.
     pub low_stock: u32,
 }
@@ -191,6 +202,20 @@ pub struct Floor {
 pub struct Station {
     pub id: String,
     pub mode: Mode,
+    /// Whether staff there see a screen.
+    pub screen: bool,
+}
+
+/// A label printer that understands ZPL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Printer {
+    pub id: String,
+    /// The id of one of [`Config::stations`].
+    pub station: String,
+    pub host: String,
+    pub port: u16,
+    /// Its labels.
+    pub media: Media,
 }
 
 /// A scanner, its line and its framing.
@@ -199,6 +224,7 @@ pub struct Scanner {
     pub id: String,
     /// The id of one of [`Config::stations`].
     pub station: String,
+    /// The family and the model, which gives the line its defaults.
     pub driver: Driver,
     pub port: Port,
     /// Like the three below, without meaning for [`Port::Tcp`].
@@ -211,6 +237,8 @@ pub struct Scanner {
     pub idle_gap: Duration,
     /// The same code again within this time is one scan.
     pub bounce: Duration,
+    /// Whether the scanner is answered.
+    pub feedback: bool,
 }
 
 /// Where a scanner's bytes come from.
@@ -242,6 +270,10 @@ pub struct Carrier {
     pub collections: Vec<Collection>,
     /// Days without a collection.
     pub holidays: Vec<civil::Date>,
+    /// A parcel leaves only with the carrier's own number on it.
+    pub tracking_required: bool,
+    /// A mask: `#` a digit, `@` a letter, `?` any character, `*` any number of them.
+    pub tracking_pattern: Option<String>,
     /// Contains `{tracking}` once, where the parcel's number goes.
     pub tracking_url: Option<String>,
 }
@@ -299,18 +331,22 @@ named! {
     Flow {
         /// Items are picked and packed in one go.
         SingleStep = "single_step",
+        /// Items are picked into a tote first, and packed at another bench.
+        PickThenPack = "pick_then_pack",
+    }
+}
+named! {
+    /// Whether staff sign in.
+    Operators {
+        /// Who wants to.
+        Optional = "optional",
+        /// Nothing counts without a badge.
+        Required = "required",
     }
 }
 named! {
     /// What a station is for.
-    Mode { Pick = "pick", Pack = "pack", Load = "load" }
-}
-named! {
-    /// How a scanner talks.
-    Driver {
-        /// Codes as lines of text.
-        Line = "line",
-    }
+    Mode { Pick = "pick", Pack = "pack", Load = "load", Return = "return", Count = "count", Receive = "receive" }
 }
 named! {
     /// A serial line's parity bit.

@@ -49,6 +49,7 @@ pub struct File {
     pub floor: Item<Table<Floor>>,
     pub station: List<Table<Station>>,
     pub scanner: List<Table<Scanner>>,
+    pub printer: List<Table<Printer>>,
     pub carrier: List<Table<Carrier>>,
     pub log: Item<Table<Log>>,
 }
@@ -110,6 +111,10 @@ pub struct Control {
 #[serde(deny_unknown_fields)]
 pub struct Floor {
     pub flow: Item<String>,
+    pub operators: Item<String>,
+    pub idle_sign_out: Item<String>,
+    pub bins: Item<bool>,
+    pub batch_size: Item<i64>,
     pub low_stock: Item<i64>,
 }
 
@@ -118,6 +123,19 @@ pub struct Floor {
 pub struct Station {
     pub id: Item<String>,
     pub mode: Item<String>,
+    pub screen: Item<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Printer {
+    pub id: Item<String>,
+    pub station: Item<String>,
+    pub host: Item<String>,
+    pub port: Item<i64>,
+    pub dpi: Item<i64>,
+    pub label_width: Item<i64>,
+    pub label_height: Item<i64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -126,6 +144,7 @@ pub struct Scanner {
     pub id: Item<String>,
     pub station: Item<String>,
     pub driver: Item<String>,
+    pub model: Item<String>,
     pub port: Item<String>,
     pub baud: Item<i64>,
     pub data_bits: Item<i64>,
@@ -134,6 +153,7 @@ pub struct Scanner {
     pub terminator: Item<String>,
     pub idle_gap: Item<String>,
     pub bounce: Item<String>,
+    pub feedback: Item<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -144,6 +164,8 @@ pub struct Carrier {
     pub services: List<String>,
     pub collections: List<Table<Collection>>,
     pub holidays: List<String>,
+    pub tracking_required: Item<bool>,
+    pub tracking_pattern: Item<String>,
     pub tracking_url: Item<String>,
 }
 

@@ -209,6 +209,7 @@ fn report_shape(message: &str, at: Range<usize>, taken: &Taken, faults: &mut Fau
         "a string" => "a text in quotes",
         "i64" => "a whole number",
         "a sequence" => "a list",
+        "a boolean" => "true or false",
         wanted => wanted,
     };
     let what = match (wanted, taken.found) {

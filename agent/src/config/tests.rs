@@ -174,7 +174,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [sight]
                |  ^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -185,7 +185,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [schedule]
                |  ^^^^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -196,7 +196,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
               |
             1 | retain = true
               | ^^^^^^
-              = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, carrier, log
+              = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -229,7 +229,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | log = { level = "info", api_token =************
                | ^^^
-               = its keys are: id, mode
+               = its keys are: id, mode, screen
         "#,
         ),
         (
@@ -240,7 +240,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | "\u001b[31m\n" = 1
                | ^^^^^^^^^^^^^^
-               = its keys are: id, mode
+               = its keys are: id, mode, screen
         "#,
         ),
     ]);
@@ -499,13 +499,13 @@ fn values_out_of_range_are_refused_with_the_range() {
         ),
         (
             "",
-            "[floor]\nflow = \"pick_then_pack\"",
+            "[floor]\nflow = \"pick-then-pack\"",
             r#"
-            parceld.toml:12:8: `flow` cannot be "pick_then_pack"
+            parceld.toml:12:8: `flow` cannot be "pick-then-pack"
                |
-            12 | flow = "pick_then_pack"
+            12 | flow = "pick-then-pack"
                |        ^^^^^^^^^^^^^^^^
-               = it can only be "single_step"
+               = did you mean "pick_then_pack"? it can be "single_step", "pick_then_pack"
         "#,
         ),
         (
@@ -517,6 +517,39 @@ fn values_out_of_range_are_refused_with_the_range() {
             12 | low_stock = -1
                |             ^^
                = write it like this: low_stock = 2
+        "#,
+        ),
+        (
+            "",
+            "[floor]\nbatch_size = 25",
+            r#"
+            parceld.toml:12:14: `batch_size` must be between 1 and 24
+               |
+            12 | batch_size = 25
+               |              ^^
+               = write it like this: batch_size = 8
+        "#,
+        ),
+        (
+            "",
+            "[floor]\nidle_sign_out = \"10s\"",
+            r#"
+            parceld.toml:12:17: `idle_sign_out` must be between 1m and 1d
+               |
+            12 | idle_sign_out = "10s"
+               |                 ^^^^^
+               = write it like this: idle_sign_out = "20m"
+        "#,
+        ),
+        (
+            "",
+            "[floor]\nbins = \"yes\"",
+            r#"
+            parceld.toml:12:8: `bins` must be true or false, but this is a text in quotes
+               |
+            12 | bins = "yes"
+               |        ^^^^^
+               = write it like this: bins = false
         "#,
         ),
         (
@@ -554,13 +587,13 @@ fn values_out_of_range_are_refused_with_the_range() {
         ),
         (
             "",
-            r#"mode = "return""#,
+            r#"mode = "returns""#,
             r#"
-            parceld.toml:11:8: `mode` cannot be "return"
+            parceld.toml:11:8: `mode` cannot be "returns"
                |
-            11 | mode = "return"
-               |        ^^^^^^^^
-               = it can be "pick", "pack", "load"
+            11 | mode = "returns"
+               |        ^^^^^^^^^
+               = did you mean "return"? it can be "pick", "pack", "load", "return", "count", "receive"
         "#,
         ),
         (
@@ -575,6 +608,74 @@ fn values_out_of_range_are_refused_with_the_range() {
         "#,
         ),
     ]);
+}
+
+#[test]
+fn a_scanner_is_of_a_family_and_a_model_of_it() {
+    let scanner =
+        |rest: &str| format!("{GOOD}[[scanner]]\nid = \"s\"\nstation = \"bench-1\"\nport = \"/dev/a\"\n{rest}\n");
+    let line = |rest: &str| {
+        let Scanner { driver, data_bits, stop_bits, terminator, .. } = accepted(&scanner(rest)).scanners.remove(0);
+        (driver.model(), data_bits, stop_bits, terminator)
+    };
+    assert_eq!(line(""), ("generic", DataBits::Eight, StopBits::One, Terminator::Auto));
+    assert_eq!(line("model = \"is48xx\""), ("is48xx", DataBits::Eight, StopBits::Two, Terminator::Auto));
+    assert_eq!(line("driver = \"ssi\""), ("zebra", DataBits::Eight, StopBits::One, Terminator::None));
+    assert_eq!(line("model = \"is48xx\"\nstop_bits = 1").2, StopBits::One, "what is written holds");
+    for (rest, expected) in [
+        ("driver = \"zebra\"", "`driver` cannot be \"zebra\""),
+        ("driver = \"ssi\"\nmodel = \"xenon\"", "`model` cannot be \"xenon\""),
+    ] {
+        let said = said(&scanner(rest));
+        assert!(said.contains(expected) && said.contains("= it can be "), "{said}");
+    }
+}
+
+#[test]
+fn whoever_scans_is_told_by_the_scanner_or_by_a_screen() {
+    let site = |screen: bool, rest: &str| {
+        format!("{GOOD}screen = {screen}\n[[scanner]]\nid = \"s\"\nstation = \"bench-1\"\nport = \"/dev/a\"\n{rest}\n")
+    };
+    for rest in ["", "driver = \"ssi\"", "driver = \"newland\"", "feedback = false"] {
+        accepted(&site(true, rest));
+    }
+    accepted(&site(false, ""));
+    accepted(&site(false, "driver = \"ssi\""));
+    let other = "[[scanner]]\nid = \"t\"\nstation = \"bench-1\"\nport = \"/dev/b\"";
+    accepted(&site(false, &format!("driver = \"newland\"\n{other}")));
+    let mute = format!("driver = \"newland\"\n{other}\nfeedback = false");
+    for rest in ["driver = \"newland\"", "feedback = false", "driver = \"ssi\"\nfeedback = false", &mute] {
+        let said = said(&site(false, rest));
+        assert!(said.contains("nobody would know what a scan meant"), "{rest}: {said}");
+        assert!(said.contains("= give the station a screen"), "{rest}: {said}");
+    }
+}
+
+#[test]
+fn printers_stand_at_stations_one_at_each() {
+    let printer = |id: &str, rest: &str| format!("[[printer]]\nid = {id:?}\n{rest}\n");
+    let there = printer("p", "station = \"bench-1\"\nhost = \"10.0.4.30\"");
+    let expected = Printer {
+        id: "p".into(),
+        station: "bench-1".into(),
+        host: "10.0.4.30".into(),
+        port: 9100,
+        media: Media::default(),
+    };
+    assert_eq!(accepted(&format!("{GOOD}{there}")).printers, [expected]);
+    for (more, expected) in [
+        (printer("q", "station = \"bench-1\"\nhost = \"a\""), "the station \"bench-1\" is already taken in line 13"),
+        (printer("p", "station = \"bench-1\"\nhost = \"a\""), "the id \"p\" is already taken in line 12"),
+        (printer("q", "station = \"bench-2\"\nhost = \"a\""), "`station` cannot be \"bench-2\""),
+        (printer("q", "station = \"bench-1\"\nhost = \"a:9100\""), "must be a host name or an address, without a port"),
+        (printer("q", "host = \"a\""), "`station` is missing here"),
+        (printer("q", "dpi = 200"), "`dpi` can"),
+        (printer("q", "label_width = 50"), "`label_width` must be between 60 and 120"),
+        (printer("q", "label_height = 300"), "`label_height` must be between 90 and 250"),
+    ] {
+        let said = said(&format!("{GOOD}{there}{more}"));
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]
@@ -1057,7 +1158,7 @@ fn every_fault_is_reported_in_the_order_of_the_lines() {
                |
             11 | mode = "packing"
                |        ^^^^^^^^^
-               = it can be "pick", "pack", "load"
+               = it can be "pick", "pack", "load", "return", "count", "receive"
 
             parceld.toml:12:1: `id` is missing here
                |
@@ -1089,7 +1190,7 @@ fn a_file_with_only_what_is_required_gets_the_defaults() {
     assert_eq!(config.broker.client_id, "parceld-sthlm-03");
     assert_eq!(config.broker.url.to_string(), "broker.example.com:1883");
     assert_eq!(config.sync.forget, Forget::Receipt);
-    assert_eq!(config.stations, [Station { id: "bench-1".into(), mode: Mode::Pack }]);
+    assert_eq!(config.stations, [Station { id: "bench-1".into(), mode: Mode::Pack, screen: true }]);
     assert_eq!(accepted(&manual::smallest()), config);
 }
 

@@ -218,6 +218,15 @@ pub(super) fn host_name(text: &str) -> Result<String, Complaint> {
     Err(Complaint::new("must be host names alone, without http:// and without a port"))
 }
 
+/// A host name or an address; IPv6 without brackets.
+pub(super) fn host(text: &str) -> Result<String, Complaint> {
+    let address = text.parse::<std::net::IpAddr>().is_ok();
+    match address || is_host_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err(Complaint::new("must be a host name or an address, without a port")),
+    }
+}
+
 pub(super) fn scanner_port(text: &str) -> Result<Port, Complaint> {
     if let Some(rest) = text.strip_prefix("tcp://") {
         let Some(Endpoint { host, port }) = endpoint(rest, None) else {

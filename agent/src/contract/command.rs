@@ -1,9 +1,13 @@
 //! Commands of the platform: read, never trusted, and answered.
 
+mod personal;
+
 use super::order::{WireKnown, WireTerms, product_code, word};
+use super::returns::WireReturn;
 use crate::domain::event::Known;
 use crate::domain::name::{OrderId, ProductCode, Sku};
 use crate::domain::order::Terms;
+use crate::domain::returns::Return;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +33,11 @@ pub enum Body {
     CatalogPut { products: Vec<Product> },
     StockSet { items: Vec<(Sku, i64)>, as_of: Option<(Uuid, u64)> },
     EventsResend { epoch: Uuid, from: u64 },
+    OrderHold { order: OrderId, revision: u32, cause: String },
+    OrderRelease { order: OrderId, revision: u32 },
+    OrderExpedite { order: OrderId, revision: u32 },
+    ParcelLabel { order: OrderId, parcel: u32, tracking: Option<String>, revision: u32, zpl: Option<String> },
+    ReturnPut { terms: Box<Return> },
 }
 
 /// A product of the catalog.
@@ -47,7 +56,10 @@ pub struct Unreadable {
     pub id: Option<String>,
     pub kind: String,
     pub reason: &'static str,
+    /// Repeats nothing of a message that is private.
     pub why: String,
+    /// It names a person, or may do so: nothing of it is kept.
+    pub private: bool,
 }
 
 /// What the platform is told.
@@ -74,38 +86,6 @@ impl Status {
 
 /// The most items in one command.
 const ITEMS_MAX: usize = 2_000;
-
-/// Fields that name or reach a person, as letters and digits alone: `firstName` and `first_name` are one. A command
-/// with one of them anywhere is refused and not stored.
-const PERSONAL: [&str; 27] = [
-    "address",
-    "addressline1",
-    "addressline2",
-    "birthdate",
-    "city",
-    "customername",
-    "dateofbirth",
-    "email",
-    "emailaddress",
-    "familyname",
-    "firstname",
-    "fullname",
-    "givenname",
-    "lastname",
-    "mobile",
-    "phone",
-    "phonenumber",
-    "postcode",
-    "postalcode",
-    "recipient",
-    "recipientname",
-    "street",
-    "streetaddress",
-    "surname",
-    "telephone",
-    "zip",
-    "zipcode",
-];
 
 #[derive(Deserialize)]
 struct Wire {
@@ -134,6 +114,31 @@ struct Cancel {
     reason: String,
     #[serde(default = "yes")]
     notify: bool,
+}
+
+#[derive(Deserialize)]
+struct Hold {
+    id: String,
+    revision: u32,
+    #[serde(default = "unspecified")]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct OfOrder {
+    id: String,
+    revision: u32,
+}
+
+#[derive(Deserialize)]
+struct Label {
+    order: String,
+    parcel: u32,
+    #[serde(default)]
+    tracking: Option<String>,
+    revision: u32,
+    #[serde(default)]
+    zpl: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -178,6 +183,10 @@ fn customer() -> String {
     "customer".into()
 }
 
+fn unspecified() -> String {
+    "unspecified".into()
+}
+
 fn yes() -> bool {
     true
 }
@@ -187,9 +196,11 @@ fn yes() -> bool {
 /// # Errors
 /// What it lacks or has too much of; with its id where that could be read, so that the platform gets an answer.
 pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
-    let lost = |reason, why: String| match hint_of_a_person(payload) {
-        Some(field) => Unreadable { id: None, kind: String::new(), reason: PERSONAL_DATA, why: personal_why(field) },
-        None => Unreadable { id: None, kind: String::new(), reason, why },
+    let lost = |reason, why: String| match personal::hint(payload) {
+        Some(field) => {
+            Unreadable { id: None, kind: String::new(), reason: PERSONAL_DATA, why: personal_why(field), private: true }
+        }
+        None => Unreadable { id: None, kind: String::new(), reason, why, private: personal::may_hold_a_label(payload) },
     };
     if super::COMMAND_BYTES_MAX < payload.len() {
         return Err(lost(
@@ -197,16 +208,23 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
             format!("{} bytes, at most {} are read", payload.len(), super::COMMAND_BYTES_MAX),
         ));
     }
-    let wire: Wire = serde_json::from_slice(payload).map_err(|error| lost("unreadable", error.to_string()))?;
+    let wire: Wire = serde_json::from_slice(payload).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        let private = personal::may_hold_a_label(payload);
+        lost("unreadable", if private { format!("no command, from {place} on") } else { error.to_string() })
+    })?;
     let Wire { specversion, id, r#type: kind, expirytime, data } = wire;
     word("id", &id).map_err(|why| lost("unreadable", why))?;
     let kind: String = kind.chars().filter(|c| !c.is_control()).take(KIND_CHARACTERS_MAX).collect();
-    let unreadable = |reason, why| Unreadable { id: Some(id.clone()), kind: kind.clone(), reason, why };
-    if let Some(field) = personal(&data) {
+    let unreadable = |reason, why| {
+        let private = reason == PERSONAL_DATA || is_private(&kind, payload);
+        Unreadable { id: Some(id.clone()), kind: kind.clone(), reason, why, private }
+    };
+    if let Some(field) = personal::field(&data) {
         return Err(unreadable(PERSONAL_DATA, personal_why(&field)));
     }
     if specversion != "1.0" {
-        return Err(unreadable("unreadable", format!("specversion {specversion:?}, only 1.0 is read")));
+        return Err(unreadable("unreadable", "specversion: only 1.0 is read".into()));
     }
     let body = match kind.as_str() {
         "parceld.order.put.v1" => order_put(data),
@@ -214,10 +232,24 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
         "parceld.catalog.put.v1" => catalog_put(data),
         "parceld.stock.set.v1" => stock_set(data),
         "parceld.events.resend.v1" => read(data).map(|Resend { epoch, from }| Body::EventsResend { epoch, from }),
+        "parceld.order.hold.v1" => order_hold(data),
+        "parceld.order.release.v1" => of_order(data).map(|(order, revision)| Body::OrderRelease { order, revision }),
+        "parceld.order.expedite.v1" => of_order(data).map(|(order, revision)| Body::OrderExpedite { order, revision }),
+        PARCEL_LABEL => parcel_label(data),
+        "parceld.return.put.v1" => return_put(data),
         _ => return Err(unreadable("unknown_command", format!("type {kind:?} is not known to this version"))),
     };
-    let body = body.map_err(|why| unreadable("unreadable", why))?;
+    let body = body.map_err(|why| {
+        let told = kind == PARCEL_LABEL || !is_private(&kind, payload);
+        unreadable("unreadable", if told { why } else { "data: not as this command has it".into() })
+    })?;
     Ok(Command { id, kind, expires_at: expirytime, body })
+}
+
+/// Whether nothing of a command of this kind may be kept: a carrier's label names whom it goes to.
+#[must_use]
+pub fn is_private(kind: &str, payload: &[u8]) -> bool {
+    kind == PARCEL_LABEL || personal::may_hold_a_label(payload)
 }
 
 /// The reply to a command, as published.
@@ -269,10 +301,11 @@ pub fn reply(
     .to_string()
 }
 
+const PARCEL_LABEL: &str = "parceld.parcel.label.v1";
 const KIND_CHARACTERS_MAX: usize = 64;
 
 /// The reason of a message that must not be kept.
-pub const PERSONAL_DATA: &str = "personal_data";
+const PERSONAL_DATA: &str = "personal_data";
 
 fn personal_why(field: &str) -> String {
     format!("the field {field:?} is personal data, which no site stores")
@@ -293,6 +326,45 @@ fn order_cancel(data: Value) -> Result<Body, String> {
     word("id", &id)?;
     word("reason", &reason)?;
     Ok(Body::OrderCancel { order: id.as_str().into(), revision, cause: reason, notify })
+}
+
+fn order_hold(data: Value) -> Result<Body, String> {
+    let Hold { id, revision, reason } = read(data)?;
+    word("id", &id)?;
+    word("reason", &reason)?;
+    Ok(Body::OrderHold { order: id.as_str().into(), revision, cause: reason })
+}
+
+fn of_order(data: Value) -> Result<(OrderId, u32), String> {
+    let OfOrder { id, revision } = read(data)?;
+    word("id", &id)?;
+    Ok((id.as_str().into(), revision))
+}
+
+fn parcel_label(data: Value) -> Result<Body, String> {
+    // What serde says of a wrong value repeats the value.
+    let label: Label = serde_json::from_value(data)
+        .map_err(|_| "data: texts order, tracking and zpl, whole numbers parcel and revision".to_owned())?;
+    let Label { order, parcel, tracking, revision, zpl } = label;
+    word("order", &order)?;
+    if let Some(tracking) = &tracking {
+        word("tracking", tracking)?;
+    }
+    if revision == 0 {
+        return Err("revision: from 1".into());
+    }
+    if zpl.as_ref().is_some_and(|zpl| ZPL_BYTES_MAX < zpl.len()) {
+        return Err(format!("zpl: at most {ZPL_BYTES_MAX} bytes"));
+    }
+    Ok(Body::ParcelLabel { order: order.as_str().into(), parcel, tracking, revision, zpl })
+}
+
+/// A label with a logo has a few kilobytes; all that wait to be printed are held in memory.
+const ZPL_BYTES_MAX: usize = 64 * 1024;
+
+fn return_put(data: Value) -> Result<Body, String> {
+    let terms: WireReturn = read(data)?;
+    Ok(Body::ReturnPut { terms: Box::new(terms.into_domain()?) })
 }
 
 fn catalog_put(data: Value) -> Result<Body, String> {
@@ -325,42 +397,3 @@ const STOCK_MAX: i64 = 1_000_000_000;
 fn few(field: &str, count: usize) -> Result<(), String> {
     (count <= ITEMS_MAX).then_some(()).ok_or_else(|| format!("{field}: at most {ITEMS_MAX} at once, not {count}"))
 }
-
-/// The first field that names or reaches a person. A line's and a product's `name` is the goods'.
-fn personal(data: &Value) -> Option<String> {
-    let mut open = vec![(data, false)];
-    while let Some((value, goods)) = open.pop() {
-        match value {
-            Value::Object(fields) => {
-                for (field, value) in fields {
-                    let plain = plain(field);
-                    if PERSONAL.contains(&plain.as_str()) || (plain == "name" && !goods) {
-                        return Some(field.clone());
-                    }
-                    open.push((value, matches!(plain.as_str(), "lines" | "products")));
-                }
-            }
-            Value::Array(values) => open.extend(values.iter().map(|value| (value, goods))),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    None
-}
-
-fn plain(field: &str) -> String {
-    field.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// A field as [`personal`] looks for, in a message that can't be read: quoted text before a colon that is
-/// such a field's name. A channel may be called `email`.
-fn hint_of_a_person(payload: &[u8]) -> Option<&'static str> {
-    let texts = || payload.split(|byte| *byte == b'"');
-    let is_field =
-        |(text, next): &(&[u8], &[u8])| text.len() <= FIELD_BYTES_MAX && next.trim_ascii_start().starts_with(b":");
-    let fields = texts().zip(texts().skip(1)).filter(is_field);
-    let mut names = fields.map(|(text, _)| plain(&String::from_utf8_lossy(text)));
-    names.find_map(|name| PERSONAL.into_iter().find(|known| *known == name))
-}
-
-/// Longer than any name of a field that is looked for.
-const FIELD_BYTES_MAX: usize = 32;

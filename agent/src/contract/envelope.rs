@@ -20,6 +20,8 @@ pub struct Envelope<'a> {
     pub head: u64,
     pub clock: &'a str,
     pub station: Option<&'a str>,
+    /// Who was signed in there: a pseudonym.
+    pub operator: Option<&'a str>,
     pub historical: bool,
     /// As stored: a JSON object.
     pub data: &'a str,
@@ -42,6 +44,8 @@ struct Wire<'a> {
     clock: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     station: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<&'a str>,
     historical: bool,
     data: &'a RawValue,
 }
@@ -67,6 +71,7 @@ impl Envelope<'_> {
             head: self.head,
             clock: self.clock,
             station: self.station,
+            operator: self.operator,
             historical: self.historical,
             data: serde_json::from_str(self.data)?,
         })

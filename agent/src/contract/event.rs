@@ -1,17 +1,15 @@
 //! An event's `data`: the same text in the log and on the wire.
 
-use super::order::{self, WireKnown, WirePromise, WireTerms};
-use crate::domain::carrier::Collection;
-use crate::domain::event::{Adjustment, Event, Item, Kind, Method, OrderRef, StartCause};
-use crate::domain::notice::{Milestone, Notice};
-use crate::domain::signal::{Reason, Signal};
-use crate::domain::stock::Stock;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+mod wire;
+mod words;
+
+use super::order::{self, WireKnown, WireTerms};
+use super::returns::WireReturn;
+use crate::domain::event::{Event, Kind, Method};
+use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-type Text<'a> = Cow<'a, str>;
+use wire::*;
 
 /// Stored data that is not what its kind's contract says: the row is damaged or from a newer version.
 #[derive(Debug, thiserror::Error)]
@@ -20,243 +18,6 @@ pub struct Unreadable {
     pub kind: &'static str,
     pub why: String,
 }
-
-#[derive(Serialize, Deserialize)]
-struct WireOrder<'a> {
-    id: Text<'a>,
-    number: Text<'a>,
-    revision: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireStock {
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireItem<'a> {
-    line: Text<'a>,
-    sku: Text<'a>,
-    name: Text<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireUnits<'a> {
-    #[serde(flatten)]
-    item: WireItem<'a>,
-    quantity: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Updated {
-    #[serde(flatten)]
-    terms: WireTerms,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    known: Option<WireKnown>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Cancelled<'a> {
-    order: WireOrder<'a>,
-    reason: Text<'a>,
-    notify: bool,
-    partial: bool,
-    /// What had been picked and is still here, to be put back.
-    picked: Vec<WireUnits<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Parcels<'a> {
-    order: WireOrder<'a>,
-    parcels: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Started<'a> {
-    order: WireOrder<'a>,
-    units: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Picked<'a> {
-    order: WireOrder<'a>,
-    line: Text<'a>,
-    sku: Text<'a>,
-    name: Text<'a>,
-    code: Text<'a>,
-    method: Text<'a>,
-    picked: u32,
-    wanted: u32,
-    stock: WireStock,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Packed<'a> {
-    order: WireOrder<'a>,
-    line: Text<'a>,
-    sku: Text<'a>,
-    name: Text<'a>,
-    parcel: u32,
-    packed: u32,
-    wanted: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Sealed<'a> {
-    order: WireOrder<'a>,
-    parcel: u32,
-    sscc: Text<'a>,
-    contents: Vec<WireUnits<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireCollection<'a> {
-    id: Text<'a>,
-    at: Timestamp,
-    cut_off: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Requested<'a> {
-    order: WireOrder<'a>,
-    key: Text<'a>,
-    parcel: u32,
-    of: Option<u32>,
-    /// Whether it is the order's last parcel.
-    r#final: bool,
-    sscc: Text<'a>,
-    carrier: Text<'a>,
-    carrier_name: Text<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    service: Option<Text<'a>>,
-    collection: Option<WireCollection<'a>>,
-    time_left_s: Option<i64>,
-    revision: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Withdrawn<'a> {
-    order: WireOrder<'a>,
-    key: Text<'a>,
-    parcel: u32,
-    sscc: Text<'a>,
-    reason: Text<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Loaded<'a> {
-    order: WireOrder<'a>,
-    parcel: u32,
-    sscc: Text<'a>,
-    carrier: Text<'a>,
-    manifest: Text<'a>,
-    /// Parcels on the manifest after it.
-    loaded: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Gone<'a> {
-    order: WireOrder<'a>,
-    parcel: u32,
-    of: Option<u32>,
-    sscc: Text<'a>,
-    carrier: Text<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    service: Option<Text<'a>>,
-    manifest: Text<'a>,
-    /// The dispatch that this fulfils.
-    key: Option<Text<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireNotice<'a> {
-    key: Text<'a>,
-    milestone: Text<'a>,
-    rank: u32,
-    order: WireOrder<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parcel: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    of: Option<u32>,
-    customer: Text<'a>,
-    channels: Vec<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    language: Option<Text<'a>>,
-    items: Vec<NoticeItem<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    carrier: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    service: Option<Text<'a>>,
-    promise: WirePromise,
-    expires_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaces: Option<Text<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct NoticeItem<'a> {
-    name: Text<'a>,
-    quantity: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Adjusted<'a> {
-    sku: Text<'a>,
-    delta: i64,
-    #[serde(flatten)]
-    stock: WireStock,
-    reason: Text<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Low<'a> {
-    sku: Text<'a>,
-    name: Text<'a>,
-    #[serde(flatten)]
-    stock: WireStock,
-    threshold: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SiteStarted<'a> {
-    cause: Text<'a>,
-    follows: Option<Place<'a>>,
-    version: Text<'a>,
-    boot: Text<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Place<'a> {
-    epoch: Text<'a>,
-    sequence: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Refused<'a> {
-    scanner: Text<'a>,
-    code: Text<'a>,
-    signal: Text<'a>,
-    reason: Text<'a>,
-    /// The part of the reason that differs from time to time: a station, an order, a parcel, a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    order: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    expected: Vec<Text<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Scanner<'a> {
-    scanner: Text<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Text<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Nothing {}
 
 /// The event's `data` as a JSON object.
 ///
@@ -279,19 +40,62 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::OrderCompleted { order, parcels } | Event::PackCompleted { order, parcels } => {
             serde_json::to_string(&Parcels { order: order.into(), parcels: *parcels })
         }
-        Event::PackStarted { order, units } => serde_json::to_string(&Started { order: order.into(), units: *units }),
+        Event::OrderCollected { order, parcels } => {
+            serde_json::to_string(&Parcels { order: order.into(), parcels: *parcels })
+        }
+        Event::OrderHeld { order, cause } => {
+            serde_json::to_string(&Held { order: order.into(), reason: cause.as_ref().into() })
+        }
+        Event::OrderReleased { order } | Event::OrderExpedited { order } => {
+            serde_json::to_string(&OfOrder { order: order.into() })
+        }
+        Event::PickStarted { order, units, tote } | Event::PackStarted { order, units, tote } => {
+            let tote = tote.as_deref().map(Into::into);
+            serde_json::to_string(&Started { order: order.into(), units: *units, tote })
+        }
+        Event::PickCompleted { order, picked, wanted } => {
+            serde_json::to_string(&PickCompleted { order: order.into(), picked: *picked, wanted: *wanted })
+        }
+        Event::ItemUnpicked { order, item, picked, wanted, put_back, restocked, stock } => {
+            serde_json::to_string(&Unpicked {
+                order: order.into(),
+                line: Cow::Borrowed(&item.line),
+                sku: Cow::Borrowed(&item.sku),
+                name: Cow::Borrowed(&item.name),
+                picked: *picked,
+                wanted: *wanted,
+                put_back: *put_back,
+                restocked: *restocked,
+                stock: (*stock).into(),
+            })
+        }
+        Event::ItemShort { order, item, quantity, cause, picked, wanted, delta, stock } => {
+            serde_json::to_string(&Short {
+                order: order.into(),
+                line: Cow::Borrowed(&item.line),
+                sku: Cow::Borrowed(&item.sku),
+                name: Cow::Borrowed(&item.name),
+                quantity: *quantity,
+                reason: cause.word().into(),
+                picked: *picked,
+                wanted: *wanted,
+                delta: *delta,
+                stock: (*stock).into(),
+            })
+        }
         Event::ItemPicked { order, item, code, method, picked, wanted, stock } => serde_json::to_string(&Picked {
             order: order.into(),
             line: Cow::Borrowed(&item.line),
             sku: Cow::Borrowed(&item.sku),
             name: Cow::Borrowed(&item.name),
             code: Cow::Borrowed(code),
-            method: method_word(*method).into(),
+            method: words::method_word(*method).into(),
             picked: *picked,
             wanted: *wanted,
             stock: (*stock).into(),
         }),
-        Event::ItemPacked { order, item, parcel, packed, wanted } => serde_json::to_string(&Packed {
+        Event::ItemPacked { order, item, parcel, packed, wanted, values }
+        | Event::ItemUnpacked { order, item, parcel, packed, wanted, values } => serde_json::to_string(&Packed {
             order: order.into(),
             line: Cow::Borrowed(&item.line),
             sku: Cow::Borrowed(&item.sku),
@@ -299,12 +103,65 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             parcel: *parcel,
             packed: *packed,
             wanted: *wanted,
+            values: values.into(),
         }),
-        Event::ParcelSealed { order, parcel, sscc, contents } => serde_json::to_string(&Sealed {
+        Event::ParcelSealed { order, parcel, sscc, contents, weight_g } => serde_json::to_string(&Sealed {
             order: order.into(),
             parcel: *parcel,
             sscc: sscc.to_string().into(),
             contents: units(contents),
+            weight_g: *weight_g,
+        }),
+        Event::ParcelReopened { order, parcel, sscc } => {
+            let sscc = sscc.to_string().into();
+            serde_json::to_string(&ParcelOf {
+                order: order.into(),
+                parcel: *parcel,
+                sscc,
+                carrier: None,
+                manifest: None,
+            })
+        }
+        Event::LabelRequested { order, parcel, sscc, carrier } => serde_json::to_string(&ParcelOf {
+            order: order.into(),
+            parcel: *parcel,
+            sscc: sscc.to_string().into(),
+            carrier: Some(Cow::Borrowed(carrier)),
+            manifest: None,
+        }),
+        Event::LeftBehind { order, parcel, sscc, carrier, manifest } => serde_json::to_string(&ParcelOf {
+            order: order.into(),
+            parcel: *parcel,
+            sscc: sscc.to_string().into(),
+            carrier: Some(Cow::Borrowed(carrier)),
+            manifest: Some(Cow::Borrowed(manifest)),
+        }),
+        Event::ParcelLabelled { order, parcel, of, sscc, tracking } => serde_json::to_string(&Labelled {
+            order: order.into(),
+            parcel: *parcel,
+            of: *of,
+            sscc: sscc.to_string().into(),
+            tracking: tracking.as_deref().map(Into::into),
+        }),
+        Event::LabelReceived { order, parcel, sscc, tracking, revision } => serde_json::to_string(&LabelReceived {
+            order: order.into(),
+            parcel: *parcel,
+            sscc: sscc.to_string().into(),
+            tracking: tracking.as_deref().map(Into::into),
+            revision: *revision,
+        }),
+        Event::LabelVoided { order, parcel, voided, sscc } => serde_json::to_string(&LabelVoided {
+            order: order.into(),
+            parcel: *parcel,
+            voided: voided.to_string().into(),
+            sscc: sscc.to_string().into(),
+        }),
+        Event::ParcelReady { order, parcel, of, sscc, place } => serde_json::to_string(&Ready {
+            order: order.into(),
+            parcel: *parcel,
+            of: *of,
+            sscc: sscc.to_string().into(),
+            place: Cow::Borrowed(place),
         }),
         Event::DispatchRequested {
             order,
@@ -332,7 +189,8 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             time_left_s: *time_left_s,
             revision: *revision,
         }),
-        Event::DispatchWithdrawn { order, key, parcel, sscc, cause } => serde_json::to_string(&Withdrawn {
+        Event::DispatchWithdrawn { order, key, parcel, sscc, cause }
+        | Event::DispatchMissed { order, key, parcel, sscc, cause } => serde_json::to_string(&Withdrawn {
             order: order.into(),
             key: Cow::Borrowed(key),
             parcel: *parcel,
@@ -348,7 +206,7 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             manifest: Cow::Borrowed(manifest),
             loaded: *loaded,
         }),
-        Event::HandedOver { order, parcel, of, sscc, carrier, service, manifest, key } => {
+        Event::HandedOver { order, parcel, of, sscc, carrier, service, tracking, manifest, key } => {
             serde_json::to_string(&Gone {
                 order: order.into(),
                 parcel: *parcel,
@@ -356,16 +214,56 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
                 sscc: sscc.to_string().into(),
                 carrier: Cow::Borrowed(carrier),
                 service: service.as_deref().map(Into::into),
+                tracking: tracking.as_deref().map(Into::into),
                 manifest: Cow::Borrowed(manifest),
                 key: key.as_deref().map(Into::into),
             })
         }
         Event::NotificationRequested(notice) => serde_json::to_string(&WireNotice::from(&**notice)),
-        Event::StockAdjusted { sku, delta, stock, cause: Adjustment::Set } => serde_json::to_string(&Adjusted {
+        Event::ReturnAuthorized { terms } => serde_json::to_string(&WireReturn::from_domain(terms)),
+        Event::ReturnReceived { about } => serde_json::to_string(&OfReturn::from(about)),
+        Event::ItemInspected { about, item, condition, negates, stock } => serde_json::to_string(&Inspected {
+            about: about.into(),
+            item: item.into(),
+            condition: condition.word().into(),
+            quantity: if *negates { -1 } else { 1 },
+            stock: stock.map(Into::into),
+        }),
+        Event::ReturnCompleted { about, resolution, found, outstanding } => serde_json::to_string(&ReturnDone {
+            about: about.into(),
+            resolution: resolution.as_deref().map(Into::into),
+            items: found
+                .iter()
+                .map(|(item, condition)| FoundItem { item: item.into(), condition: condition.word().into() })
+                .collect(),
+            outstanding: outstanding
+                .iter()
+                .map(|(sku, name, quantity)| Outstanding {
+                    sku: Cow::Borrowed(sku),
+                    name: name.as_ref().into(),
+                    quantity: *quantity,
+                })
+                .collect(),
+        }),
+        Event::StockCounted { sku, name, counted, delta, stock, bin } => serde_json::to_string(&Counted {
+            sku: Cow::Borrowed(sku),
+            name: name.as_ref().into(),
+            counted: *counted,
+            delta: *delta,
+            stock: (*stock).into(),
+            bin: bin.as_deref().map(Into::into),
+        }),
+        Event::OperatorIn { operator } => {
+            serde_json::to_string(&Operator { operator: Cow::Borrowed(operator), reason: None })
+        }
+        Event::OperatorOut { operator, cause } => {
+            serde_json::to_string(&Operator { operator: Cow::Borrowed(operator), reason: Some(cause.word().into()) })
+        }
+        Event::StockAdjusted { sku, delta, stock, cause } => serde_json::to_string(&Adjusted {
             sku: Cow::Borrowed(sku),
             delta: *delta,
             stock: (*stock).into(),
-            reason: "set".into(),
+            reason: cause.word().into(),
         }),
         Event::StockLow { sku, name, stock, threshold } => serde_json::to_string(&Low {
             sku: Cow::Borrowed(sku),
@@ -374,7 +272,7 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             threshold: *threshold,
         }),
         Event::SiteStarted { cause, follows, version, boot } => serde_json::to_string(&SiteStarted {
-            cause: start_word(*cause).into(),
+            cause: words::start_word(*cause).into(),
             follows: follows
                 .as_ref()
                 .map(|(epoch, sequence)| Place { epoch: epoch.as_ref().into(), sequence: *sequence }),
@@ -387,7 +285,7 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
             code: code.as_ref().into(),
             signal: signal.word().into(),
             reason: reason.word().into(),
-            detail: detail(reason).map(Into::into),
+            detail: reason.detail().map(Into::into),
             order: order.as_deref().map(Into::into),
             expected: expected.iter().map(|name| name.as_ref().into()).collect(),
         }),
@@ -429,9 +327,44 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             let Parcels { order, parcels } = json(data)?;
             Event::PackCompleted { order: order.into(), parcels }
         }
+        Kind::OrderCollected => {
+            let Parcels { order, parcels } = json(data)?;
+            Event::OrderCollected { order: order.into(), parcels }
+        }
+        Kind::OrderHeld => {
+            let Held { order, reason } = json(data)?;
+            Event::OrderHeld { order: order.into(), cause: reason.into() }
+        }
+        Kind::OrderReleased => {
+            let OfOrder { order } = json(data)?;
+            Event::OrderReleased { order: order.into() }
+        }
+        Kind::OrderExpedited => {
+            let OfOrder { order } = json(data)?;
+            Event::OrderExpedited { order: order.into() }
+        }
+        Kind::PickStarted => {
+            let Started { order, units, tote } = json(data)?;
+            Event::PickStarted { order: order.into(), units, tote: tote.map(|tote| tote.as_ref().into()) }
+        }
+        Kind::PickCompleted => {
+            let PickCompleted { order, picked, wanted } = json(data)?;
+            Event::PickCompleted { order: order.into(), picked, wanted }
+        }
         Kind::PackStarted => {
-            let Started { order, units } = json(data)?;
-            Event::PackStarted { order: order.into(), units }
+            let Started { order, units, tote } = json(data)?;
+            Event::PackStarted { order: order.into(), units, tote: tote.map(|tote| tote.as_ref().into()) }
+        }
+        Kind::ItemUnpicked => {
+            let Unpicked { order, line, sku, name, picked, wanted, put_back, restocked, stock } = json(data)?;
+            let (order, item) = (order.into(), WireItem { line, sku, name }.into());
+            Event::ItemUnpicked { order, item, picked, wanted, put_back, restocked, stock: stock.into() }
+        }
+        Kind::ItemShort => {
+            let Short { order, line, sku, name, quantity, reason, picked, wanted, delta, stock } = json(data)?;
+            let (order, item, cause) =
+                (order.into(), WireItem { line, sku, name }.into(), words::cause_named(&reason)?);
+            Event::ItemShort { order, item, quantity, cause, picked, wanted, delta, stock: stock.into() }
         }
         Kind::ItemPicked => {
             let Picked { order, line, sku, name, code, method, picked, wanted, stock } = json(data)?;
@@ -446,13 +379,96 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             }
         }
         Kind::ItemPacked => {
-            let Packed { order, line, sku, name, parcel, packed, wanted } = json(data)?;
-            Event::ItemPacked { order: order.into(), item: WireItem { line, sku, name }.into(), parcel, packed, wanted }
+            let Packed { order, line, sku, name, parcel, packed, wanted, values } = json(data)?;
+            let (order, item) = (order.into(), WireItem { line, sku, name }.into());
+            Event::ItemPacked { order, item, parcel, packed, wanted, values: values.into() }
+        }
+        Kind::ItemUnpacked => {
+            let Packed { order, line, sku, name, parcel, packed, wanted, values } = json(data)?;
+            let (order, item) = (order.into(), WireItem { line, sku, name }.into());
+            Event::ItemUnpacked { order, item, parcel, packed, wanted, values: values.into() }
         }
         Kind::ParcelSealed => {
-            let Sealed { order, parcel, sscc, contents } = json(data)?;
+            let Sealed { order, parcel, sscc, contents, weight_g } = json(data)?;
             let contents = contents.into_iter().map(Into::into).collect();
-            Event::ParcelSealed { order: order.into(), parcel, sscc: order::sscc(&sscc)?, contents }
+            Event::ParcelSealed { order: order.into(), parcel, sscc: order::sscc(&sscc)?, contents, weight_g }
+        }
+        Kind::ParcelReopened => {
+            let ParcelOf { order, parcel, sscc, .. } = json(data)?;
+            Event::ParcelReopened { order: order.into(), parcel, sscc: order::sscc(&sscc)? }
+        }
+        Kind::ParcelLabelled => {
+            let Labelled { order, parcel, of, sscc, tracking } = json(data)?;
+            let (order, sscc, tracking) = (order.into(), order::sscc(&sscc)?, tracking.map(Into::into));
+            Event::ParcelLabelled { order, parcel, of, sscc, tracking }
+        }
+        Kind::LabelRequested => {
+            let ParcelOf { order, parcel, sscc, carrier, .. } = json(data)?;
+            let carrier = carrier.ok_or("carrier is missing")?.as_ref().into();
+            Event::LabelRequested { order: order.into(), parcel, sscc: order::sscc(&sscc)?, carrier }
+        }
+        Kind::LabelReceived => {
+            let LabelReceived { order, parcel, sscc, tracking, revision } = json(data)?;
+            let (order, sscc, tracking) = (order.into(), order::sscc(&sscc)?, tracking.map(Into::into));
+            Event::LabelReceived { order, parcel, sscc, tracking, revision }
+        }
+        Kind::LabelVoided => {
+            let LabelVoided { order, parcel, voided, sscc } = json(data)?;
+            let (voided, sscc) = (order::sscc(&voided)?, order::sscc(&sscc)?);
+            Event::LabelVoided { order: order.into(), parcel, voided, sscc }
+        }
+        Kind::ParcelReady => {
+            let Ready { order, parcel, of, sscc, place } = json(data)?;
+            let (sscc, place) = (order::sscc(&sscc)?, place.as_ref().into());
+            Event::ParcelReady { order: order.into(), parcel, of, sscc, place }
+        }
+        Kind::LeftBehind => {
+            let ParcelOf { order, parcel, sscc, carrier, manifest } = json(data)?;
+            let carrier = carrier.ok_or("carrier is missing")?.as_ref().into();
+            let manifest = manifest.ok_or("manifest is missing")?.as_ref().into();
+            Event::LeftBehind { order: order.into(), parcel, sscc: order::sscc(&sscc)?, carrier, manifest }
+        }
+        Kind::DispatchMissed => {
+            let Withdrawn { order, key, parcel, sscc, reason } = json(data)?;
+            let (key, sscc) = (key.as_ref().into(), order::sscc(&sscc)?);
+            Event::DispatchMissed { order: order.into(), key, parcel, sscc, cause: reason.into() }
+        }
+        Kind::ReturnAuthorized => Event::ReturnAuthorized { terms: Box::new(json::<WireReturn>(data)?.into_domain()?) },
+        Kind::ReturnReceived => Event::ReturnReceived { about: json::<OfReturn<'_>>(data)?.into() },
+        Kind::ItemInspected => {
+            let Inspected { about, item, condition, quantity, stock } = json(data)?;
+            Event::ItemInspected {
+                about: about.into(),
+                item: item.into(),
+                condition: words::condition_named(&condition)?,
+                negates: quantity < 0,
+                stock: stock.map(Into::into),
+            }
+        }
+        Kind::ReturnCompleted => {
+            let ReturnDone { about, resolution, items, outstanding } = json(data)?;
+            let found = |found: FoundItem<'_>| Ok((found.item.into(), words::condition_named(&found.condition)?));
+            let left = |left: Outstanding<'_>| (left.sku.as_ref().into(), left.name.into(), left.quantity);
+            Event::ReturnCompleted {
+                about: about.into(),
+                resolution: resolution.map(Into::into),
+                found: items.into_iter().map(found).collect::<Result<_, String>>()?,
+                outstanding: outstanding.into_iter().map(left).collect(),
+            }
+        }
+        Kind::StockCounted => {
+            let Counted { sku, name, counted, delta, stock, bin } = json(data)?;
+            let (sku, bin) = (sku.as_ref().into(), bin.map(|bin| bin.as_ref().into()));
+            Event::StockCounted { sku, name: name.into(), counted, delta, stock: stock.into(), bin }
+        }
+        Kind::OperatorIn => {
+            let Operator { operator, .. } = json(data)?;
+            Event::OperatorIn { operator: operator.as_ref().into() }
+        }
+        Kind::OperatorOut => {
+            let Operator { operator, reason } = json(data)?;
+            let cause = words::sign_out_named(&reason.unwrap_or_default())?;
+            Event::OperatorOut { operator: operator.as_ref().into(), cause }
         }
         Kind::DispatchRequested => {
             let wire: Requested<'_> = json(data)?;
@@ -486,7 +502,7 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             Event::ParcelUnloaded { order: order.into(), parcel, sscc: order::sscc(&sscc)?, carrier, manifest, loaded }
         }
         Kind::HandedOver => {
-            let Gone { order, parcel, of, sscc, carrier, service, manifest, key } = json(data)?;
+            let Gone { order, parcel, of, sscc, carrier, service, tracking, manifest, key } = json(data)?;
             Event::HandedOver {
                 order: order.into(),
                 parcel,
@@ -494,6 +510,7 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
                 sscc: order::sscc(&sscc)?,
                 carrier: carrier.as_ref().into(),
                 service: service.map(Into::into),
+                tracking: tracking.map(Into::into),
                 manifest: manifest.as_ref().into(),
                 key: key.map(|key| key.as_ref().into()),
             }
@@ -502,8 +519,9 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             Event::NotificationRequested(Box::new(json::<WireNotice<'_>>(data)?.into_domain()?))
         }
         Kind::StockAdjusted => {
-            let Adjusted { sku, delta, stock, .. } = json(data)?;
-            Event::StockAdjusted { sku: sku.as_ref().into(), delta, stock: stock.into(), cause: Adjustment::Set }
+            let Adjusted { sku, delta, stock, reason } = json(data)?;
+            let cause = words::adjustment_named(&reason)?;
+            Event::StockAdjusted { sku: sku.as_ref().into(), delta, stock: stock.into(), cause }
         }
         Kind::StockLow => {
             let Low { sku, name, stock, threshold } = json(data)?;
@@ -511,7 +529,7 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
         }
         Kind::SiteStarted => {
             let SiteStarted { cause, follows, version, boot } = json(data)?;
-            let known = STARTS.iter().find(|(word, _)| *word == cause);
+            let known = words::STARTS.iter().find(|(word, _)| *word == cause);
             let cause = known.map(|(_, cause)| *cause).ok_or_else(|| format!("cause {cause:?} is not known"))?;
             let follows = follows.map(|place| (place.epoch.into(), place.sequence));
             Event::SiteStarted { cause, follows, version: version.into(), boot: boot.into() }
@@ -522,8 +540,8 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             Event::ScanRefused {
                 scanner: scanner.as_ref().into(),
                 code: code.into(),
-                signal: signal_named(&signal)?,
-                reason: reason_named(&reason, detail.as_deref())?,
+                signal: words::signal_named(&signal)?,
+                reason: words::reason_named(&reason, detail.as_deref())?,
                 order: order.map(|order| order.as_ref().into()),
                 expected: expected.into_iter().map(Into::into).collect(),
             }
@@ -542,176 +560,15 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
 /// What the event is about, as the envelope says it.
 #[must_use]
 pub fn subject(event: &Event) -> Option<String> {
-    event.order().map(|order| format!("orders/{order}"))
+    match event {
+        Event::ReturnAuthorized { terms } => Some(format!("returns/{}", terms.id)),
+        Event::ReturnReceived { about } | Event::ItemInspected { about, .. } | Event::ReturnCompleted { about, .. } => {
+            Some(format!("returns/{}", about.id))
+        }
+        _ => event.order().map(|order| format!("orders/{order}")),
+    }
 }
 
 fn json<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, String> {
     serde_json::from_str(data).map_err(|error| error.to_string())
-}
-
-fn units(contents: &[(Item, u32)]) -> Vec<WireUnits<'_>> {
-    contents.iter().map(|(item, quantity)| WireUnits { item: item.into(), quantity: *quantity }).collect()
-}
-
-fn method_word(method: Method) -> &'static str {
-    match method {
-        Method::Scan => "scan",
-        Method::Manual => "manual",
-    }
-}
-
-const STARTS: [(&str, StartCause); 4] = [
-    ("new", StartCause::New),
-    ("restarted", StartCause::Restarted),
-    ("recovered", StartCause::Recovered),
-    ("old_copy", StartCause::OldCopy),
-];
-
-fn start_word(cause: StartCause) -> &'static str {
-    STARTS[cause as usize].0
-}
-
-fn signal_named(word: &str) -> Result<Signal, String> {
-    let found = Signal::ALL.into_iter().find(|signal| signal.word() == word);
-    found.ok_or_else(|| format!("signal {word:?} is not known"))
-}
-
-fn detail(reason: &Reason) -> Option<String> {
-    match reason {
-        Reason::OpenElsewhere(station) => Some(station.to_string()),
-        Reason::OrderOpen(number) => Some(number.to_string()),
-        Reason::ParcelsLeft(left) => Some(left.to_string()),
-        Reason::TakeOut(parcel) => Some(parcel.to_string()),
-        _ => None,
-    }
-}
-
-fn reason_named(word: &str, detail: Option<&str>) -> Result<Reason, String> {
-    let detail = detail.unwrap_or_default();
-    let reasons = [
-        Reason::Cancelled,
-        Reason::AwaitsPlatform,
-        Reason::OpenElsewhere(detail.into()),
-        Reason::NoOrderOpen,
-        Reason::OrderOpen(detail.into()),
-        Reason::NotOnOrder,
-        Reason::LineComplete,
-        Reason::Finished,
-        Reason::PerhapsCounted,
-        Reason::OtherCarrier,
-        Reason::NotForCarrier,
-        Reason::ParcelsLeft(detail.parse().unwrap_or_default()),
-        Reason::TakeOut(detail.into()),
-        Reason::NothingToClose,
-        Reason::NothingWaits,
-        Reason::Incomplete,
-        Reason::CheckFailed,
-        Reason::OtherMode,
-        Reason::UnknownCode,
-        Reason::Storage,
-    ];
-    let found = reasons.into_iter().find(|reason| reason.word() == word);
-    found.ok_or_else(|| format!("reason {word:?} is not known"))
-}
-
-impl<'a> From<&'a OrderRef> for WireOrder<'a> {
-    fn from(order: &'a OrderRef) -> Self {
-        Self { id: Cow::Borrowed(&order.id), number: Cow::Borrowed(&order.number), revision: order.revision }
-    }
-}
-
-impl From<WireOrder<'_>> for OrderRef {
-    fn from(wire: WireOrder<'_>) -> Self {
-        Self { id: wire.id.as_ref().into(), number: wire.number.as_ref().into(), revision: wire.revision }
-    }
-}
-
-impl<'a> From<&'a Item> for WireItem<'a> {
-    fn from(item: &'a Item) -> Self {
-        Self { line: Cow::Borrowed(&item.line), sku: Cow::Borrowed(&item.sku), name: Cow::Borrowed(&item.name) }
-    }
-}
-
-impl From<WireItem<'_>> for Item {
-    fn from(wire: WireItem<'_>) -> Self {
-        Self { line: wire.line.as_ref().into(), sku: wire.sku.as_ref().into(), name: wire.name.into() }
-    }
-}
-
-impl From<WireUnits<'_>> for (Item, u32) {
-    fn from(wire: WireUnits<'_>) -> Self {
-        (wire.item.into(), wire.quantity)
-    }
-}
-
-impl From<Stock> for WireStock {
-    fn from(stock: Stock) -> Self {
-        Self { on_hand: stock.on_hand, reserved: stock.reserved, available: stock.available() }
-    }
-}
-
-impl From<WireStock> for Stock {
-    fn from(wire: WireStock) -> Self {
-        Self { on_hand: wire.on_hand, reserved: wire.reserved }
-    }
-}
-
-impl<'a> From<&'a Collection> for WireCollection<'a> {
-    fn from(collection: &'a Collection) -> Self {
-        Self { id: Cow::Borrowed(&collection.id), at: collection.at, cut_off: collection.cut_off }
-    }
-}
-
-impl From<WireCollection<'_>> for Collection {
-    fn from(wire: WireCollection<'_>) -> Self {
-        Self { id: wire.id.as_ref().into(), at: wire.at, cut_off: wire.cut_off }
-    }
-}
-
-impl<'a> From<&'a Notice> for WireNotice<'a> {
-    fn from(notice: &'a Notice) -> Self {
-        Self {
-            key: notice.key.as_ref().into(),
-            milestone: notice.milestone.word().into(),
-            rank: notice.milestone.rank(),
-            order: (&notice.order).into(),
-            parcel: notice.parcel.map(|(n, _)| n),
-            of: notice.parcel.and_then(|(_, of)| of),
-            customer: notice.customer.as_ref().into(),
-            channels: notice.channels.iter().map(|channel| channel.as_ref().into()).collect(),
-            language: notice.language.as_deref().map(Into::into),
-            items: notice
-                .items
-                .iter()
-                .map(|(name, n)| NoticeItem { name: name.as_ref().into(), quantity: *n })
-                .collect(),
-            carrier: notice.carrier.as_deref().map(Into::into),
-            service: notice.service.as_deref().map(Into::into),
-            promise: WirePromise::from_domain(&notice.promise),
-            expires_at: notice.expires_at,
-            replaces: notice.replaces.as_deref().map(Into::into),
-        }
-    }
-}
-
-impl WireNotice<'_> {
-    fn into_domain(self) -> Result<Notice, String> {
-        let milestones = [Milestone::Packed, Milestone::HandedOver];
-        let milestone = milestones.into_iter().find(|milestone| milestone.word() == self.milestone);
-        Ok(Notice {
-            key: self.key.into(),
-            milestone: milestone.ok_or_else(|| format!("milestone {:?} is not known", self.milestone))?,
-            order: self.order.into(),
-            parcel: self.parcel.map(|n| (n, self.of)),
-            customer: self.customer.into(),
-            channels: self.channels.into_iter().map(Into::into).collect(),
-            language: self.language.map(Into::into),
-            items: self.items.into_iter().map(|item| (item.name.into(), item.quantity)).collect(),
-            carrier: self.carrier.map(|carrier| carrier.as_ref().into()),
-            service: self.service.map(Into::into),
-            promise: self.promise.into_domain(),
-            expires_at: self.expires_at,
-            replaces: self.replaces.map(Into::into),
-        })
-    }
 }

@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod event;
 mod order;
 pub mod receipt;
+mod returns;
 pub mod state;
 pub mod topic;
 

@@ -2,7 +2,7 @@
 
 use crate::domain::event::{Known, KnownParcel};
 use crate::domain::name::{LineId, ProductCode};
-use crate::domain::order::{Delivery, Done, Line, Notify, OnShort, Promise, Terms};
+use crate::domain::order::{Capture, Delivery, Done, Line, Notify, OnShort, Promise, Terms};
 use crate::domain::sscc::Sscc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,26 @@ struct WireLine {
     quantity: u32,
     #[serde(default)]
     barcodes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight_g: Option<u32>,
+    #[serde(default, skip_serializing_if = "WireCapture::is_empty")]
+    capture: WireCapture,
+}
+
+/// What is to be recorded of each unit.
+#[derive(Default, Serialize, Deserialize)]
+struct WireCapture {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    serial: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lot: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    expiry: bool,
+    /// `#` a digit, `@` a letter, `?` any character, `*` any number of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -89,6 +109,13 @@ struct WireKnownLine {
     line: String,
     picked: u32,
     packed: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    short: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -189,9 +216,7 @@ impl WireLine {
     fn into_domain(self) -> Result<Line, String> {
         word("lines.line", &self.line)?;
         word("lines.sku", &self.sku)?;
-        if self.name.is_empty() || NAME_CHARACTERS_MAX < self.name.chars().count() {
-            return Err(format!("lines.name: 1 to {NAME_CHARACTERS_MAX} characters, line {}", self.line));
-        }
+        name("lines.name", &self.name)?;
         if self.quantity == 0 || UNITS_MAX < self.quantity {
             return Err(format!("lines.quantity: 1 to {UNITS_MAX}, line {} has {}", self.line, self.quantity));
         }
@@ -201,6 +226,9 @@ impl WireLine {
             name: self.name.into(),
             quantity: self.quantity,
             codes: self.barcodes.iter().map(|text| product_code(text)).collect::<Result<_, _>>()?,
+            bin: self.bin.map(|bin| place("lines.bin", &bin).map(|()| bin.as_str().into())).transpose()?,
+            weight_g: self.weight_g,
+            capture: self.capture.into_domain()?,
         })
     }
 
@@ -211,7 +239,29 @@ impl WireLine {
             name: line.name.as_ref().to_owned(),
             quantity: line.quantity,
             barcodes: line.codes.iter().map(ToString::to_string).collect(),
+            bin: line.bin.as_deref().map(str::to_owned),
+            weight_g: line.weight_g,
+            capture: WireCapture::from_domain(&line.capture),
         }
+    }
+}
+
+impl WireCapture {
+    fn is_empty(&self) -> bool {
+        !self.serial && !self.lot && !self.expiry && self.pattern.is_none()
+    }
+
+    fn into_domain(self) -> Result<Capture, String> {
+        if let Some(pattern) = &self.pattern {
+            word("lines.capture.pattern", pattern)?;
+        }
+        let pattern = self.pattern.as_deref().map(Into::into);
+        Ok(Capture { serial: self.serial, lot: self.lot, expiry: self.expiry, pattern })
+    }
+
+    fn from_domain(capture: &Capture) -> Self {
+        let pattern = capture.pattern.as_ref().map(ToString::to_string);
+        Self { serial: capture.serial, lot: capture.lot, expiry: capture.expiry, pattern }
     }
 }
 
@@ -228,8 +278,8 @@ impl WirePromise {
 impl WireKnown {
     pub fn into_domain(self) -> Result<Known, String> {
         let line = |known: WireKnownLine| {
-            let done = Done { picked: known.picked.max(known.packed), packed: known.packed };
-            few_units("known.lines", done.picked).map(|()| (known.line.as_str().into(), done))
+            let done = Done { picked: known.picked.max(known.packed), packed: known.packed, short: known.short };
+            few_units("known.lines", done.picked.max(done.short)).map(|()| (known.line.as_str().into(), done))
         };
         let mut parcels =
             self.parcels.into_iter().map(WireKnownParcel::into_domain).collect::<Result<Vec<KnownParcel>, _>>()?;
@@ -245,6 +295,7 @@ impl WireKnown {
             line: line.to_string(),
             picked: done.picked,
             packed: done.packed,
+            short: done.short,
         };
         let parcel = |parcel: &KnownParcel| WireKnownParcel {
             parcel: parcel.n,
@@ -302,6 +353,18 @@ pub fn product_code(text: &str) -> Result<ProductCode, String> {
         Ok(gtin) => gtin.to_string().as_str().into(),
         Err(_) => text.into(),
     })
+}
+
+/// Checks a name for people: not empty, not too long.
+pub fn name(field: &str, text: &str) -> Result<(), String> {
+    let long = text.is_empty() || NAME_CHARACTERS_MAX < text.chars().count();
+    (!long).then_some(()).ok_or_else(|| format!("{field}: 1 to {NAME_CHARACTERS_MAX} characters"))
+}
+
+/// Checks the id of a place, as it stands on its barcode.
+fn place(field: &str, text: &str) -> Result<(), String> {
+    let fits = crate::domain::code::is_label(text);
+    fits.then_some(()).ok_or_else(|| format!("{field}: 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-', not {text:?}"))
 }
 
 /// Checks a short text: not empty, not long, no control characters.

@@ -77,7 +77,18 @@ impl Client {
     /// The agent didn't answer, or knows no such station.
     pub fn scan(&mut self, station: &str, code: &str) -> Result<Told, Unreached> {
         match self.ask(Ask::Scan { station: station.to_owned(), code: code.to_owned() })? {
-            Reply::Answer(told) => Ok(told),
+            Reply::Answer(told) => Ok(*told),
+            other => Err(strange(&other)),
+        }
+    }
+
+    /// Takes `count` numbers for labels, which nobody else gets; the serial of the first.
+    ///
+    /// # Errors
+    /// The agent didn't answer, or could not save that they are taken.
+    pub fn reserve_labels(&mut self, count: u32) -> Result<u64, Unreached> {
+        match self.ask(Ask::ReserveLabels { count })? {
+            Reply::Reserved { first } => Ok(first),
             other => Err(strange(&other)),
         }
     }
@@ -105,6 +116,7 @@ fn strange(reply: &Reply) -> Unreached {
     let why = match reply {
         Reply::Report(_) => "a report",
         Reply::Answer(_) => "an answer to a scan",
+        Reply::Reserved { .. } => "numbers for labels",
         Reply::Refused(_) => "a refusal",
     };
     Unreached::Strange { why: format!("{why} to another question") }

@@ -25,6 +25,9 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 /// A bench that waits longer for its answer has a fault that the report names.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// More labels than anybody prints at once.
+const RESERVED_MAX: u32 = 10_000;
+
 /// An accept that failed, for want of descriptors for example, isn't tried again at once.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -38,11 +41,18 @@ pub trait Bench: Send + Sync {
     /// # Errors
     /// There is no such station.
     fn scan(&self, station: &str, code: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation>;
+
+    /// Takes numbers for labels; the first of them once that is on disk, none where it can't be. May block.
+    fn reserve_labels(&self, count: u32) -> oneshot::Receiver<Option<u64>>;
 }
 
 impl Bench for Floor {
     fn scan(&self, station: &str, code: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
         Floor::scan(self, station, code)
+    }
+
+    fn reserve_labels(&self, count: u32) -> oneshot::Receiver<Option<u64>> {
+        Floor::reserve_labels(self, count)
     }
 }
 
@@ -185,6 +195,7 @@ async fn reply(request: &[u8], shared: &Shared) -> Reply {
     match ask {
         Ask::Status => status(&shared.gatherer).await,
         Ask::Scan { station, code } => scan(Arc::clone(&shared.bench), station, code).await,
+        Ask::ReserveLabels { count } => reserve_labels(Arc::clone(&shared.bench), count).await,
     }
 }
 
@@ -204,8 +215,24 @@ async fn scan(bench: Arc<dyn Bench>, station: String, code: String) -> Reply {
         Err(_) => return Reply::Refused(Refusal::Failed { detail: "the scan could not be handed in".into() }),
     };
     match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-        Ok(Ok(answer)) => Reply::Answer(Told::from(&answer)),
+        Ok(Ok(answer)) => Reply::Answer(Box::new(Told::from(&answer))),
         Ok(Err(_)) => Reply::Refused(Refusal::Failed { detail: "the agent is stopping".into() }),
+        Err(_) => Reply::Refused(Refusal::NoAnswer { seconds: ANSWER_WITHIN.as_secs() }),
+    }
+}
+
+async fn reserve_labels(bench: Arc<dyn Bench>, count: u32) -> Reply {
+    let failed = |detail: &str| Reply::Refused(Refusal::Failed { detail: detail.into() });
+    if count == 0 || RESERVED_MAX < count {
+        return failed("that is no number of labels to print at once");
+    }
+    let Ok(first) = tokio::task::spawn_blocking(move || bench.reserve_labels(count)).await else {
+        return failed("the question could not be handed in");
+    };
+    match tokio::time::timeout(ANSWER_WITHIN, first).await {
+        Ok(Ok(Some(first))) => Reply::Reserved { first },
+        Ok(Ok(None)) => failed("it could not be saved that the numbers are taken"),
+        Ok(Err(_)) => failed("the agent is stopping"),
         Err(_) => Reply::Refused(Refusal::NoAnswer { seconds: ANSWER_WITHIN.as_secs() }),
     }
 }

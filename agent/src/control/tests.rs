@@ -23,6 +23,12 @@ impl Bench for Counter {
         let _ = reply.send(Answer::new(Signal::Accepted).item(code).progress(1, 3));
         Ok(answer)
     }
+
+    fn reserve_labels(&self, count: u32) -> oneshot::Receiver<Option<u64>> {
+        let (reply, first) = oneshot::channel();
+        let _ = reply.send((count < 100).then_some(40));
+        first
+    }
 }
 
 /// Serves while `ask` runs on a thread of its own.
@@ -60,6 +66,19 @@ async fn hands_in_scans_one_after_the_other() {
     let [first, second] = told.await;
     assert_eq!(first.signal, "accepted");
     assert_eq!(second.item.as_deref(), Some("two\nlines and \u{1d}"));
+}
+
+#[tokio::test]
+async fn gives_out_numbers_for_labels_or_says_that_it_can_t() {
+    let (taken, too_many, not_saved) = serving(|path| {
+        let mut client = client(&path);
+        let refused = |count: u32, client: &mut Client| client.reserve_labels(count).unwrap_err().to_string();
+        (client.reserve_labels(3).unwrap(), refused(0, &mut client), refused(100, &mut client))
+    })
+    .await;
+    assert_eq!(taken, 40);
+    assert_eq!(too_many, "the agent failed: that is no number of labels to print at once");
+    assert_eq!(not_saved, "the agent failed: it could not be saved that the numbers are taken");
 }
 
 #[tokio::test]

@@ -16,7 +16,14 @@ pub struct Request {
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Ask {
     Status,
-    Scan { station: String, code: String },
+    Scan {
+        station: String,
+        code: String,
+    },
+    /// Numbers for labels that are printed beforehand.
+    ReserveLabels {
+        count: u32,
+    },
 }
 
 /// What comes back.
@@ -24,7 +31,11 @@ pub enum Ask {
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Report(Box<Report>),
-    Answer(Told),
+    Answer(Box<Told>),
+    /// The serial of the first number; the others follow it.
+    Reserved {
+        first: u64,
+    },
     Refused(Refusal),
 }
 

@@ -1,6 +1,7 @@
 //! Carriers and the collections that parcels must make, in the site's own zone.
 
 use super::name::{CarrierId, CollectionId};
+use super::pattern::Pattern;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -14,6 +15,12 @@ pub struct Carrier {
     pub collections: Vec<Schedule>,
     /// Days without any collection, local.
     pub holidays: Vec<Date>,
+    /// A parcel leaves only with the carrier's own number on it.
+    pub tracking_required: bool,
+    /// What the carrier's numbers look like.
+    pub tracking_pattern: Option<Pattern>,
+    /// Where a parcel can be followed; `{tracking}` stands for its number.
+    pub tracking_url: Option<Box<str>>,
 }
 
 /// A collection that comes back on certain weekdays.
@@ -39,6 +46,12 @@ pub struct Collection {
 const DAYS_AHEAD_MAX: i64 = 14;
 
 impl Carrier {
+    /// Where the parcel with this number can be followed.
+    #[must_use]
+    pub fn tracking_url(&self, tracking: &str) -> Option<Box<str>> {
+        Some(self.tracking_url.as_ref()?.replace("{tracking}", tracking).into())
+    }
+
     /// The next collection that comes after `now`, or none within two weeks.
     ///
     /// A time that a change to summer time skips is taken as much later; one that comes twice is the first.
@@ -46,18 +59,27 @@ impl Carrier {
     pub fn next_collection(&self, now: Timestamp, zone: &TimeZone) -> Option<Collection> {
         let today = now.to_zoned(zone.clone()).date();
         (0..=DAYS_AHEAD_MAX).find_map(|ahead| {
-            let date = today.checked_add(ahead.days()).ok()?;
-            let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).ok()?;
-            if self.holidays.contains(&date) {
-                return None;
-            }
-            self.collections
-                .iter()
-                .filter(|schedule| schedule.days[weekday])
-                .filter_map(|schedule| self.collection_on(date, schedule, zone))
-                .filter(|collection| now < collection.at)
-                .min_by_key(|collection| collection.at)
+            let day = self.collections_on(today.checked_add(ahead.days()).ok()?, zone);
+            day.filter(|collection| now < collection.at).min_by_key(|collection| collection.at)
         })
+    }
+
+    /// The last collection after `now` that comes no later than `by`, or none within two weeks.
+    #[must_use]
+    pub fn last_collection(&self, now: Timestamp, by: Timestamp, zone: &TimeZone) -> Option<Collection> {
+        let today = now.to_zoned(zone.clone()).date();
+        let days = (by.to_zoned(zone.clone()).date() - today).get_days();
+        (0..=i64::from(days).clamp(0, DAYS_AHEAD_MAX)).rev().find_map(|ahead| {
+            let day = self.collections_on(today.checked_add(ahead.days()).ok()?, zone);
+            day.filter(|collection| now < collection.at && collection.at <= by).max_by_key(|collection| collection.at)
+        })
+    }
+
+    fn collections_on(&self, date: Date, zone: &TimeZone) -> impl Iterator<Item = Collection> {
+        let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or_default();
+        let holiday = self.holidays.contains(&date);
+        let schedules = self.collections.iter().filter(move |schedule| !holiday && schedule.days[weekday]);
+        schedules.filter_map(move |schedule| self.collection_on(date, schedule, zone))
     }
 
     fn collection_on(&self, date: Date, schedule: &Schedule, zone: &TimeZone) -> Option<Collection> {
@@ -84,6 +106,26 @@ mod tests {
                 Schedule { days: saturday, at: Time::constant(2, 30, 0, 0), cut_off: Duration::from_secs(900) },
             ],
             holidays: vec![Date::constant(2026, 12, 25)],
+            tracking_required: false,
+            tracking_pattern: None,
+            tracking_url: None,
+        }
+    }
+
+    #[test]
+    fn finds_the_last_collection_that_keeps_a_promise() {
+        let zone = TimeZone::get("Europe/Stockholm").unwrap();
+        for (now, by, expected) in [
+            ("2026-11-23T09:00:00Z", "2026-11-23T15:30:00Z", Some("dhl@2026-11-23T16:30")),
+            ("2026-11-23T09:00:00Z", "2026-11-23T15:29:59Z", Some("dhl@2026-11-23T11:00")),
+            ("2026-11-23T10:00:00Z", "2026-11-23T15:29:59Z", None),
+            ("2026-11-23T10:00:00Z", "2026-11-23T09:00:00Z", None),
+            ("2026-11-28T12:00:00Z", "2026-11-30T09:00:00Z", None),
+            ("2026-11-27T16:00:00Z", "2026-11-29T22:00:00Z", Some("dhl@2026-11-28T02:30")),
+            ("2026-12-24T09:00:00Z", "2026-12-25T20:00:00Z", Some("dhl@2026-12-24T16:30")),
+        ] {
+            let found = carrier().last_collection(now.parse().unwrap(), by.parse().unwrap(), &zone);
+            assert_eq!(found.as_ref().map(|found| &*found.id), expected, "{now} {by}");
         }
     }
 

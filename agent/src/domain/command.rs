@@ -1,7 +1,9 @@
-//! Decides what a command of the platform does: orders put and cancelled.
+//! Decides what a command of the platform does: orders put, stopped and cancelled, labels and returns announced.
 
-use super::event::{Event, Item, Known};
-use super::order::{Order, ParcelState, State, Terms};
+use super::dispatch::{self, Desk, Serials};
+use super::event::{Event, Known, OrderRef};
+use super::order::{Order, Parcel, ParcelState, State, Terms};
+use super::returns::{Return, ReturnState};
 use std::sync::Arc;
 
 /// What is stored under an order's id.
@@ -45,10 +47,20 @@ pub enum Rejection {
     HandedOver,
     #[error("the order was cancelled")]
     Cancelled,
-    #[error("it is packed: neither its lines nor its delivery can change any more")]
+    #[error(
+        "it is packed: no line can ask for less than is in its closed parcels, and none can change once all are closed"
+    )]
     Packed,
-    #[error("a line would want fewer units than have been picked for it: cancel the order, or put it with those units")]
-    Picked,
+    #[error("it is so already")]
+    Done,
+    #[error("no such order is known here: put it first")]
+    Unknown,
+    #[error("the order came from an older copy of the database: put it again first")]
+    AwaitsPlatform,
+    #[error("the order has no closed parcel {n}")]
+    NoParcel { n: u32 },
+    #[error("the return has been completed")]
+    ReturnCompleted,
 }
 
 impl Rejection {
@@ -61,35 +73,57 @@ impl Rejection {
             Self::HandedOver => "handed_over",
             Self::Cancelled => "cancelled",
             Self::Packed => "packed",
-            Self::Picked => "picked",
+            Self::Done => "done",
+            Self::Unknown => "unknown_order",
+            Self::AwaitsPlatform => "awaits_platform",
+            Self::NoParcel { .. } => "no_parcel",
+            Self::ReturnCompleted => "completed",
         }
     }
 }
 
 /// `order.put`: accepts a new order, or merges newer terms with what has been picked and packed.
-pub fn put(slot: &Slot, terms: Terms, known: Option<Known>) -> Result<Change, Rejection> {
+///
+/// # Errors
+/// What forbids it.
+pub fn put(
+    slot: &Slot,
+    terms: Terms,
+    known: Option<Known>,
+    desk: Desk<'_>,
+    serials: &mut Serials<'_>,
+) -> Result<Change, Rejection> {
     let terms = Arc::new(terms);
     match slot {
         Slot::Tombstone { revision } if terms.revision <= *revision => Err(Rejection::Cancelled),
         Slot::Empty | Slot::Tombstone { .. } => {
-            let mut order = Order::accept(Arc::clone(&terms));
-            let mut events = vec![Event::OrderAccepted { terms: Arc::clone(&terms) }];
-            if known.is_some() {
-                update(&mut order, terms, known, &mut events)?;
+            let mut moves = Moves::of(&Order::accept(Arc::clone(&terms)));
+            if !moves.order.can_take(&terms, known.as_ref()) {
+                return Err(Rejection::Packed);
             }
-            Ok(Change { events, order: Some(order) })
+            moves.events.push(Event::OrderAccepted { terms: Arc::clone(&terms) });
+            if known.is_some() {
+                moves.update(terms, known);
+            }
+            Ok(moves.change())
         }
-        Slot::Order(order) => merge(order, terms, known),
+        Slot::Order(order) => merge(order, terms, known, desk, serials),
     }
 }
 
-fn merge(order: &Order, terms: Arc<Terms>, known: Option<Known>) -> Result<Change, Rejection> {
+fn merge(
+    order: &Order,
+    terms: Arc<Terms>,
+    known: Option<Known>,
+    desk: Desk<'_>,
+    serials: &mut Serials<'_>,
+) -> Result<Change, Rejection> {
     let have = order.terms.revision;
     let awaited = order.progress.state == State::AwaitsPlatform;
     match order.progress.state {
         State::Completed => return Err(Rejection::HandedOver),
         State::Cancelled => return Err(Rejection::Cancelled),
-        State::Accepted | State::Packing | State::Packed | State::PartlyDispatched | State::AwaitsPlatform => {}
+        _ => {}
     }
     if terms.revision < have {
         return Err(Rejection::Stale { have });
@@ -97,44 +131,39 @@ fn merge(order: &Order, terms: Arc<Terms>, known: Option<Known>) -> Result<Chang
     if terms.revision == have && !awaited {
         return Err(Rejection::Duplicate { have });
     }
-    let packed = matches!(order.progress.state, State::Packed | State::PartlyDispatched);
-    let sealed = order.progress.parcels.iter().any(|parcel| parcel.state != ParcelState::Open);
-    if (packed && !order.terms.same_goods(&terms)) || (sealed && !awaited && order.terms.delivery != terms.delivery) {
+    if !order.can_take(&terms, known.as_ref()) {
         return Err(Rejection::Packed);
     }
-    if !order.keeps_what_is_picked(&terms) {
-        return Err(Rejection::Picked);
+    let rerouted = !awaited && order.terms.delivery != terms.delivery;
+    let closed = |parcel: &&Parcel| parcel.state.waits() || parcel.state == ParcelState::Loaded;
+    let voided: Vec<u32> =
+        order.progress.parcels.iter().filter(closed).filter(|_| rerouted).map(|parcel| parcel.n).collect();
+    let mut moves = Moves::of(order);
+    for n in &voided {
+        moves.push_all(order.parcel(*n).and_then(|parcel| dispatch::withdraw(order, parcel, "rerouted")));
     }
-    let (mut order, mut events) = (order.clone(), Vec::new());
-    update(&mut order, terms, known, &mut events)?;
-    Ok(Change { events, order: Some(order) })
-}
-
-/// Takes newer terms; an order of which the platform knows every parcel to be gone is completed with it.
-fn update(
-    order: &mut Order,
-    terms: Arc<Terms>,
-    known: Option<Known>,
-    events: &mut Vec<Event>,
-) -> Result<(), Rejection> {
-    let updated = Event::OrderUpdated { terms, known };
-    order.apply(&updated).map_err(|_| Rejection::Cancelled)?;
-    events.push(updated);
-    if order.progress.state == State::PartlyDispatched && order.is_gone() {
-        let parcels = order.progress.parcels.len() as u32;
-        let completed = Event::OrderCompleted { order: order.reference(), parcels };
-        order.apply(&completed).map_err(|_| Rejection::Cancelled)?;
-        events.push(completed);
+    moves.update(terms, known);
+    let goes_on = moves.order.progress.state.is_at_work();
+    for n in voided.into_iter().filter(|_| goes_on) {
+        if let Some(sscc) = order.parcel(n).and_then(|parcel| parcel.sscc) {
+            let (order, sscc_new) = (moves.order.reference(), serials.mint());
+            moves.push(Event::LabelVoided { order, parcel: n, voided: sscc, sscc: sscc_new });
+            if !moves.order.progress.held {
+                moves.push_all(desk.request(&moves.order, n, None));
+            }
+        }
     }
-    Ok(())
+    Ok(moves.change())
 }
 
 /// `order.cancel`: what has left stays gone, the rest is withdrawn; before its put it leaves a tombstone.
+///
+/// # Errors
+/// What forbids it.
 pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<Change, Rejection> {
     let order = match slot {
-        Slot::Empty => return Ok(Change { events: Vec::new(), order: None }),
         Slot::Tombstone { revision: have } if revision <= *have => return Err(Rejection::Duplicate { have: *have }),
-        Slot::Tombstone { .. } => return Ok(Change { events: Vec::new(), order: None }),
+        Slot::Empty | Slot::Tombstone { .. } => return Ok(Change { events: Vec::new(), order: None }),
         Slot::Order(order) => order,
     };
     let have = order.terms.revision;
@@ -144,41 +173,184 @@ pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<C
         _ if revision < have => return Err(Rejection::Stale { have }),
         _ => {}
     }
-    let mut order = order.clone();
-    let mut events = Vec::new();
-    for parcel in &order.progress.parcels {
-        if let (Some(key), Some(sscc)) = (&parcel.dispatch, parcel.sscc)
-            && matches!(parcel.state, ParcelState::Sealed | ParcelState::Loaded)
-        {
-            let (key, parcel, cause) = (key.clone(), parcel.n, cause.into());
-            events.push(Event::DispatchWithdrawn { order: order.reference(), key, parcel, sscc, cause });
-        }
+    let mut moves = Moves::of(order);
+    for event in cancelling(order, cause, notify) {
+        moves.push(event);
     }
-    let gone = |parcel: &super::order::Parcel| parcel.state == ParcelState::HandedOver;
-    let partial = order.progress.parcels.iter().any(gone);
+    Ok(moves.change())
+}
+
+/// The events by which an order is given up: couriers are sent away, and the rest is withdrawn.
+#[must_use]
+pub fn cancelling(order: &Order, cause: &str, notify: bool) -> Vec<Event> {
+    let here = |parcel: &&Parcel| parcel.state.waits() || parcel.state == ParcelState::Loaded;
+    let parcels = order.progress.parcels.iter().filter(here);
+    let mut events: Vec<Event> = parcels.filter_map(|parcel| dispatch::withdraw(order, parcel, cause)).collect();
     events.push(Event::OrderCancelled {
         order: order.reference(),
         cause: cause.into(),
         notify,
-        partial,
-        picked: here(&order),
+        partial: order.progress.parcels.iter().any(|parcel| parcel.state.is_gone()),
+        picked: order.goods_here().into_iter().map(|(line, units)| (order.item(line), units)).collect(),
     });
-    for event in &events {
-        order.apply(event).map_err(|_| Rejection::Cancelled)?;
-    }
-    Ok(Change { events, order: Some(order) })
+    events
 }
 
-/// What was picked and has not left: goods that go back on the shelf.
-fn here(order: &Order) -> Vec<(Item, u32)> {
-    let gone = |line: usize| -> u32 {
-        let parcels = order.progress.parcels.iter().filter(|parcel| parcel.state == ParcelState::HandedOver);
-        parcels.flat_map(|parcel| &parcel.contents).filter(|(index, _)| *index == line).map(|(_, units)| units).sum()
+/// `order.hold`: nobody works on it until it is released.
+///
+/// # Errors
+/// What forbids it.
+pub fn hold(slot: &Slot, revision: u32, cause: &str) -> Result<Change, Rejection> {
+    let order = at_work(slot, revision)?;
+    if order.progress.held {
+        return Err(Rejection::Done);
+    }
+    let mut moves = Moves::of(order);
+    let order = OrderRef { revision, ..order.reference() };
+    moves.push(Event::OrderHeld { order, cause: cause.into() });
+    Ok(moves.change())
+}
+
+/// `order.release`: it goes on where it was, and couriers are asked for what was packed before.
+///
+/// # Errors
+/// What forbids it.
+pub fn release(slot: &Slot, revision: u32, desk: Desk<'_>) -> Result<Change, Rejection> {
+    let order = at_work(slot, revision)?;
+    if !order.progress.held {
+        return Err(Rejection::Done);
+    }
+    let mut moves = Moves::of(order);
+    moves.push(Event::OrderReleased { order: OrderRef { revision, ..order.reference() } });
+    for parcel in order.progress.parcels.iter().filter(|parcel| parcel.state.waits()) {
+        moves.push_all(desk.request(&moves.order, parcel.n, None));
+    }
+    moves.end_picking();
+    Ok(moves.change())
+}
+
+/// `order.expedite`: it comes before all others.
+///
+/// # Errors
+/// What forbids it.
+pub fn expedite(slot: &Slot, revision: u32) -> Result<Change, Rejection> {
+    let order = at_work(slot, revision)?;
+    if order.progress.expedited {
+        return Err(Rejection::Done);
+    }
+    let mut moves = Moves::of(order);
+    moves.push(Event::OrderExpedited { order: OrderRef { revision, ..order.reference() } });
+    Ok(moves.change())
+}
+
+fn at_work(slot: &Slot, revision: u32) -> Result<&Order, Rejection> {
+    let order = match slot {
+        Slot::Tombstone { .. } => return Err(Rejection::Cancelled),
+        Slot::Empty => return Err(Rejection::Unknown),
+        Slot::Order(order) => order,
     };
-    (0..order.terms.lines.len())
-        .map(|line| (order.item(line), order.progress.lines[line].picked.saturating_sub(gone(line))))
-        .filter(|(_, units)| 0 < *units)
-        .collect()
+    let have = order.terms.revision;
+    match order.progress.state {
+        State::Completed => Err(Rejection::HandedOver),
+        State::Cancelled => Err(Rejection::Cancelled),
+        State::AwaitsPlatform => Err(Rejection::AwaitsPlatform),
+        _ if revision < have => Err(Rejection::Stale { have }),
+        _ => Ok(order),
+    }
+}
+
+/// `parcel.label`: the carrier's number for a parcel; a label before it is void.
+///
+/// # Errors
+/// What forbids it.
+pub fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32) -> Result<Change, Rejection> {
+    let order = match slot {
+        Slot::Order(order) => order,
+        Slot::Empty | Slot::Tombstone { .. } => return Err(Rejection::Unknown),
+    };
+    if order.progress.state == State::AwaitsPlatform {
+        return Err(Rejection::AwaitsPlatform);
+    }
+    let parcel = order.parcel(n).ok_or(Rejection::NoParcel { n })?;
+    let sscc = match parcel.state {
+        state if state.is_gone() => return Err(Rejection::HandedOver),
+        _ if order.progress.state == State::Cancelled => return Err(Rejection::Cancelled),
+        _ => parcel.sscc.ok_or(Rejection::NoParcel { n })?,
+    };
+    match parcel.label_revision {
+        have if revision < have => return Err(Rejection::Stale { have }),
+        have if revision == have => return Err(Rejection::Duplicate { have }),
+        _ => {}
+    }
+    let mut moves = Moves::of(order);
+    let (order, tracking) = (order.reference(), tracking.map(Into::into));
+    moves.push(Event::LabelReceived { order, parcel: n, sscc, tracking, revision });
+    Ok(moves.change())
+}
+
+/// `return.put`: announces a return, or changes what was announced.
+///
+/// # Errors
+/// It has been completed.
+pub fn authorize(known: Option<&Return>, terms: Return) -> Result<(Event, Return), Rejection> {
+    let terms = Return { authorized: true, state: ReturnState::Authorized, found: Vec::new(), ..terms };
+    let event = Event::ReturnAuthorized { terms: Box::new(terms.clone()) };
+    let Some(known) = known else {
+        return Ok((event, terms));
+    };
+    let mut known = known.clone();
+    known.apply(&event).map_err(|_| Rejection::ReturnCompleted)?;
+    Ok((event, known))
+}
+
+/// An order's events, each applied at once.
+struct Moves {
+    order: Order,
+    events: Vec<Event>,
+}
+
+impl Moves {
+    fn of(order: &Order) -> Self {
+        Self { order: order.clone(), events: Vec::new() }
+    }
+
+    /// # Panics
+    /// When the state machine refuses: then this file has decided what it must not.
+    fn push(&mut self, event: Event) {
+        if let Err(illegal) = self.order.apply(&event) {
+            panic!("decided an illegal move: {illegal}");
+        }
+        self.events.push(event);
+    }
+
+    fn push_all(&mut self, events: impl IntoIterator<Item = Event>) {
+        events.into_iter().for_each(|event| self.push(event));
+    }
+
+    /// Takes newer terms. An order of which the platform knows every parcel to be gone is completed with it, and one of
+    /// which nothing can be had any more is cancelled.
+    fn update(&mut self, terms: Arc<Terms>, known: Option<Known>) {
+        self.push(Event::OrderUpdated { terms, known });
+        if self.order.units().1 == 0 {
+            self.push_all(cancelling(&self.order.clone(), "short", true));
+        } else if self.order.progress.state == State::PartlyDispatched && self.order.is_gone() {
+            let parcels = self.order.progress.parcels.len() as u32;
+            self.push(Event::OrderCompleted { order: self.order.reference(), parcels });
+        }
+        self.end_picking();
+    }
+
+    /// Nobody can scan what is no longer missing: picking that lacks nothing has ended.
+    fn end_picking(&mut self) {
+        if self.order.progress.state == State::Picking && self.order.is_picked() && !self.order.progress.held {
+            let (picked, wanted) = self.order.units_picked();
+            self.push(Event::PickCompleted { order: self.order.reference(), picked, wanted });
+        }
+    }
+
+    fn change(self) -> Change {
+        Change { events: self.events, order: Some(self.order) }
+    }
 }
 
 #[cfg(test)]

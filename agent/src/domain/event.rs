@@ -1,9 +1,14 @@
 //! Everything that can be recorded, in the past tense. Each event is self-contained: whoever reads it needs no other.
 
 use super::carrier::Collection;
-use super::name::{CarrierId, DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, ScannerId, Sku};
+use super::code::{Cause, Condition, Values};
+use super::name::{
+    BinId, CarrierId, DispatchKey, LineId, ManifestId, OperatorId, OrderId, OrderNumber, ProductCode, ScannerId, Sku,
+    ToteId,
+};
 use super::notice::Notice;
 use super::order::{Done, Order, Terms};
+use super::returns::{Return, ReturnRef, Returned};
 use super::signal::{Reason, Signal};
 use super::sscc::Sscc;
 use super::stock::Stock;
@@ -28,13 +33,43 @@ pub enum Event {
         partial: bool,
         picked: Vec<(Item, u32)>,
     },
+    /// Nobody works on it until it is released.
+    OrderHeld {
+        order: OrderRef,
+        cause: Box<str>,
+    },
+    OrderReleased {
+        order: OrderRef,
+    },
+    /// It comes before all others now.
+    OrderExpedited {
+        order: OrderRef,
+    },
+    /// The customer has fetched it.
+    OrderCollected {
+        order: OrderRef,
+        parcels: u32,
+    },
     OrderCompleted {
         order: OrderRef,
         parcels: u32,
     },
+    /// Picking begins, or goes on after a unit was taken out again.
+    PickStarted {
+        order: OrderRef,
+        units: u32,
+        tote: Option<ToteId>,
+    },
+    /// Every unit that is to be had is picked.
+    PickCompleted {
+        order: OrderRef,
+        picked: u32,
+        wanted: u32,
+    },
     PackStarted {
         order: OrderRef,
         units: u32,
+        tote: Option<ToteId>,
     },
     /// One unit left the shelf; `stock` is after it.
     ItemPicked {
@@ -46,6 +81,29 @@ pub enum Event {
         wanted: u32,
         stock: Stock,
     },
+    /// One unit is no longer picked: undone or taken out, or (`put_back`) of goods that the order no longer wants.
+    /// `stock` is after it; `restocked`: it is on the shelf again.
+    ItemUnpicked {
+        order: OrderRef,
+        item: Item,
+        picked: u32,
+        wanted: u32,
+        put_back: bool,
+        restocked: bool,
+        stock: Stock,
+    },
+    /// Units that this site can't deliver leave the order; a negative quantity gives them back. `delta` is what it
+    /// changed on the shelf, `stock` is after it, `wanted` is what the line still asks for.
+    ItemShort {
+        order: OrderRef,
+        item: Item,
+        quantity: i64,
+        cause: Cause,
+        picked: u32,
+        wanted: u32,
+        delta: i64,
+        stock: Stock,
+    },
     /// One unit is in a parcel.
     ItemPacked {
         order: OrderRef,
@@ -53,12 +111,38 @@ pub enum Event {
         parcel: u32,
         packed: u32,
         wanted: u32,
+        values: Values,
     },
+    /// One unit is out of its parcel again.
+    ItemUnpacked {
+        order: OrderRef,
+        item: Item,
+        parcel: u32,
+        packed: u32,
+        wanted: u32,
+        values: Values,
+    },
+    /// `weight_g`: of its contents, where every item's is known.
     ParcelSealed {
         order: OrderRef,
         parcel: u32,
         sscc: Sscc,
         contents: Vec<(Item, u32)>,
+        weight_g: Option<u64>,
+    },
+    /// Its label is void from here on.
+    ParcelReopened {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+    },
+    /// The parcel carries its label: it was scanned. `sscc` is the parcel's from here on.
+    ParcelLabelled {
+        order: OrderRef,
+        parcel: u32,
+        of: Option<u32>,
+        sscc: Sscc,
+        tracking: Option<Box<str>>,
     },
     PackCompleted {
         order: OrderRef,
@@ -86,6 +170,36 @@ pub enum Event {
         sscc: Sscc,
         cause: Box<str>,
     },
+    /// The carrier's label is wanted at the station, for the first time or again.
+    LabelRequested {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        carrier: CarrierId,
+    },
+    /// The carrier's label has come; one before it is void.
+    LabelReceived {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        tracking: Option<Box<str>>,
+        revision: u32,
+    },
+    /// The label is void: the order goes another way, or the parcel was packed anew. `sscc` is its number from here on.
+    LabelVoided {
+        order: OrderRef,
+        parcel: u32,
+        voided: Sscc,
+        sscc: Sscc,
+    },
+    /// A pick-up order's parcel lies where its customer can have it.
+    ParcelReady {
+        order: OrderRef,
+        parcel: u32,
+        of: Option<u32>,
+        sscc: Sscc,
+        place: BinId,
+    },
     ParcelLoaded {
         order: OrderRef,
         parcel: u32,
@@ -109,17 +223,66 @@ pub enum Event {
         sscc: Sscc,
         carrier: CarrierId,
         service: Option<Box<str>>,
+        tracking: Option<Box<str>>,
         manifest: ManifestId,
         key: Option<DispatchKey>,
     },
+    /// Found here after its courier had left: it had not been handed over after all.
+    LeftBehind {
+        order: OrderRef,
+        parcel: u32,
+        sscc: Sscc,
+        carrier: CarrierId,
+        manifest: ManifestId,
+    },
+    /// The collection that `key` asked for has gone without the parcel.
+    DispatchMissed {
+        order: OrderRef,
+        key: DispatchKey,
+        parcel: u32,
+        sscc: Sscc,
+        cause: Box<str>,
+    },
     /// The customer notification trigger.
     NotificationRequested(Box<Notice>),
+    ReturnAuthorized {
+        terms: Box<Return>,
+    },
+    /// The box is here.
+    ReturnReceived {
+        about: ReturnRef,
+    },
+    /// One item of it, and how it is; `negates` takes the last such one back. `stock` is after an item that went on the
+    /// shelf, or came off it again.
+    ItemInspected {
+        about: ReturnRef,
+        item: Returned,
+        condition: Condition,
+        negates: bool,
+        stock: Option<Stock>,
+    },
+    /// `outstanding`: announced, and not in the box.
+    ReturnCompleted {
+        about: ReturnRef,
+        resolution: Option<Box<str>>,
+        found: Vec<(Returned, Condition)>,
+        outstanding: Vec<(Sku, Arc<str>, u32)>,
+    },
     /// A change that no pick explains; `stock` is after it.
     StockAdjusted {
         sku: Sku,
         delta: i64,
         stock: Stock,
         cause: Adjustment,
+    },
+    /// `delta`: by how much the books were wrong; `stock` is after it.
+    StockCounted {
+        sku: Sku,
+        name: Arc<str>,
+        counted: u32,
+        delta: i64,
+        stock: Stock,
+        bin: Option<BinId>,
     },
     StockLow {
         sku: Sku,
@@ -142,6 +305,13 @@ pub enum Event {
         reason: Reason,
         order: Option<OrderNumber>,
         expected: Vec<Box<str>>,
+    },
+    OperatorIn {
+        operator: OperatorId,
+    },
+    OperatorOut {
+        operator: OperatorId,
+        cause: SignOut,
     },
     ScannerLost {
         scanner: ScannerId,
@@ -172,7 +342,7 @@ pub struct Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Scan,
-    /// Typed or sent by a person: the command line's `scan`.
+    /// Typed or sent by a person: the command line's `scan`, or a line named instead of its item.
     Manual,
 }
 
@@ -181,6 +351,39 @@ pub enum Method {
 pub enum Adjustment {
     /// The platform set it.
     Set,
+    /// Goods came in.
+    Receipt,
+    /// A unit turned out to be damaged.
+    Damaged,
+}
+
+impl Adjustment {
+    /// Every adjustment, with the word for it in interfaces.
+    pub const WORDS: [(&str, Self); 3] = [("set", Self::Set), ("receipt", Self::Receipt), ("damaged", Self::Damaged)];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
+/// Why nobody is signed in any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignOut {
+    /// Somebody else signed in.
+    Relieved,
+    /// Nothing was scanned for too long.
+    Idle,
+}
+
+impl SignOut {
+    /// Every way out, with the word for it in interfaces.
+    pub const WORDS: [(&str, Self); 2] = [("relieved", Self::Relieved), ("idle", Self::Idle)];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
 }
 
 /// Why the agent, or this life of its database, began.
@@ -239,11 +442,35 @@ pub enum Kind {
     ScanRefused,
     ScannerLost,
     ScannerBack,
+    OrderHeld,
+    OrderReleased,
+    OrderExpedited,
+    OrderCollected,
+    PickStarted,
+    PickCompleted,
+    ItemUnpicked,
+    ItemShort,
+    ItemUnpacked,
+    ParcelReopened,
+    ParcelLabelled,
+    LabelRequested,
+    LabelReceived,
+    LabelVoided,
+    ParcelReady,
+    LeftBehind,
+    DispatchMissed,
+    ReturnAuthorized,
+    ReturnReceived,
+    ItemInspected,
+    ReturnCompleted,
+    StockCounted,
+    OperatorIn,
+    OperatorOut,
 }
 
 impl Kind {
     /// Every kind with its name in the contract: `{group}.{type}`.
-    pub const WORDS: [(&str, Self); 22] = [
+    pub const WORDS: [(&str, Self); 46] = [
         ("order.accepted", Self::OrderAccepted),
         ("order.updated", Self::OrderUpdated),
         ("order.cancelled", Self::OrderCancelled),
@@ -266,6 +493,30 @@ impl Kind {
         ("site.scan_refused", Self::ScanRefused),
         ("site.scanner_lost", Self::ScannerLost),
         ("site.scanner_back", Self::ScannerBack),
+        ("order.held", Self::OrderHeld),
+        ("order.released", Self::OrderReleased),
+        ("order.expedited", Self::OrderExpedited),
+        ("order.collected", Self::OrderCollected),
+        ("pick.started", Self::PickStarted),
+        ("pick.completed", Self::PickCompleted),
+        ("pick.item_unpicked", Self::ItemUnpicked),
+        ("pick.item_short", Self::ItemShort),
+        ("pack.item_unpacked", Self::ItemUnpacked),
+        ("pack.parcel_reopened", Self::ParcelReopened),
+        ("pack.parcel_labelled", Self::ParcelLabelled),
+        ("dispatch.label_requested", Self::LabelRequested),
+        ("dispatch.label_received", Self::LabelReceived),
+        ("dispatch.label_voided", Self::LabelVoided),
+        ("dispatch.parcel_ready", Self::ParcelReady),
+        ("dispatch.left_behind", Self::LeftBehind),
+        ("dispatch.missed", Self::DispatchMissed),
+        ("return.authorized", Self::ReturnAuthorized),
+        ("return.received", Self::ReturnReceived),
+        ("return.item_inspected", Self::ItemInspected),
+        ("return.completed", Self::ReturnCompleted),
+        ("stock.counted", Self::StockCounted),
+        ("site.operator_in", Self::OperatorIn),
+        ("site.operator_out", Self::OperatorOut),
     ];
 
     #[must_use]
@@ -313,6 +564,30 @@ impl Event {
             Self::ScanRefused { .. } => Kind::ScanRefused,
             Self::ScannerLost { .. } => Kind::ScannerLost,
             Self::ScannerBack { .. } => Kind::ScannerBack,
+            Self::OrderHeld { .. } => Kind::OrderHeld,
+            Self::OrderReleased { .. } => Kind::OrderReleased,
+            Self::OrderExpedited { .. } => Kind::OrderExpedited,
+            Self::OrderCollected { .. } => Kind::OrderCollected,
+            Self::PickStarted { .. } => Kind::PickStarted,
+            Self::PickCompleted { .. } => Kind::PickCompleted,
+            Self::ItemUnpicked { .. } => Kind::ItemUnpicked,
+            Self::ItemShort { .. } => Kind::ItemShort,
+            Self::ItemUnpacked { .. } => Kind::ItemUnpacked,
+            Self::ParcelReopened { .. } => Kind::ParcelReopened,
+            Self::ParcelLabelled { .. } => Kind::ParcelLabelled,
+            Self::LabelRequested { .. } => Kind::LabelRequested,
+            Self::LabelReceived { .. } => Kind::LabelReceived,
+            Self::LabelVoided { .. } => Kind::LabelVoided,
+            Self::ParcelReady { .. } => Kind::ParcelReady,
+            Self::LeftBehind { .. } => Kind::LeftBehind,
+            Self::DispatchMissed { .. } => Kind::DispatchMissed,
+            Self::ReturnAuthorized { .. } => Kind::ReturnAuthorized,
+            Self::ReturnReceived { .. } => Kind::ReturnReceived,
+            Self::ItemInspected { .. } => Kind::ItemInspected,
+            Self::ReturnCompleted { .. } => Kind::ReturnCompleted,
+            Self::StockCounted { .. } => Kind::StockCounted,
+            Self::OperatorIn { .. } => Kind::OperatorIn,
+            Self::OperatorOut { .. } => Kind::OperatorOut,
         }
     }
 
@@ -332,7 +607,24 @@ impl Event {
             | Self::DispatchWithdrawn { order, .. }
             | Self::ParcelLoaded { order, .. }
             | Self::ParcelUnloaded { order, .. }
-            | Self::HandedOver { order, .. } => Some(&order.id),
+            | Self::HandedOver { order, .. }
+            | Self::OrderHeld { order, .. }
+            | Self::OrderReleased { order, .. }
+            | Self::OrderExpedited { order, .. }
+            | Self::OrderCollected { order, .. }
+            | Self::PickStarted { order, .. }
+            | Self::PickCompleted { order, .. }
+            | Self::ItemUnpicked { order, .. }
+            | Self::ItemShort { order, .. }
+            | Self::ItemUnpacked { order, .. }
+            | Self::ParcelReopened { order, .. }
+            | Self::ParcelLabelled { order, .. }
+            | Self::LabelRequested { order, .. }
+            | Self::LabelReceived { order, .. }
+            | Self::LabelVoided { order, .. }
+            | Self::ParcelReady { order, .. }
+            | Self::LeftBehind { order, .. }
+            | Self::DispatchMissed { order, .. } => Some(&order.id),
             Self::NotificationRequested(notice) => Some(&notice.order.id),
             Self::StockAdjusted { .. }
             | Self::StockLow { .. }
@@ -340,7 +632,31 @@ impl Event {
             | Self::SiteStopped
             | Self::ScanRefused { .. }
             | Self::ScannerLost { .. }
-            | Self::ScannerBack { .. } => None,
+            | Self::ScannerBack { .. }
+            | Self::ReturnAuthorized { .. }
+            | Self::ReturnReceived { .. }
+            | Self::ItemInspected { .. }
+            | Self::ReturnCompleted { .. }
+            | Self::StockCounted { .. }
+            | Self::OperatorIn { .. }
+            | Self::OperatorOut { .. } => None,
+        }
+    }
+}
+
+impl Event {
+    /// How much the event changed what is on hand, and of which product: the stock ledger is what these add up to.
+    #[must_use]
+    pub fn stock_moved(&self) -> Option<(&Sku, i64)> {
+        match self {
+            Self::ItemPicked { item, .. } => Some((&item.sku, -1)),
+            Self::ItemUnpicked { item, restocked, .. } => Some((&item.sku, i64::from(*restocked))),
+            Self::ItemShort { item, delta, .. } => Some((&item.sku, *delta)),
+            Self::ItemInspected { item, negates, stock: Some(_), .. } => {
+                item.sku.as_ref().map(|sku| (sku, if *negates { -1 } else { 1 }))
+            }
+            Self::StockAdjusted { sku, delta, .. } | Self::StockCounted { sku, delta, .. } => Some((sku, *delta)),
+            _ => None,
         }
     }
 }

@@ -65,6 +65,14 @@ names! {
     CollectionId
     /// One list of parcels handed over together: its collection and a running number.
     ManifestId
+    /// Who works here: a pseudonym from the badge.
+    OperatorId
+    /// A place on the shelf, or for parcels that wait for their customer.
+    BinId
+    /// A box that an order is gathered in.
+    ToteId
+    /// The platform's id of a return, or the one that the site gave to goods that nobody had announced.
+    ReturnId
     /// What courier bookings are deduplicated by: order, parcel, collection and revision.
     DispatchKey
     /// A product's code in the form that catalogs and scans are compared in: fourteen digits for a GTIN, else as printed.

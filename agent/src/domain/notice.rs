@@ -1,8 +1,9 @@
 //! What the platform is asked to tell a customer: each milestone once, the newer instead of the older.
 
 use super::event::OrderRef;
-use super::name::{CarrierId, SiteId};
+use super::name::CarrierId;
 use super::order::{Delivery, Order, Promise};
+use super::rules::Rules;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -10,16 +11,24 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
     Packed,
+    /// A pick-up order lies where its customer can have it.
+    ReadyForPickup,
     HandedOver,
+    Collected,
 }
 
 impl Milestone {
+    /// Every milestone, with the word for it in interfaces.
+    pub const WORDS: [(&str, Self); 4] = [
+        ("packed", Self::Packed),
+        ("ready_for_pickup", Self::ReadyForPickup),
+        ("handed_over", Self::HandedOver),
+        ("collected", Self::Collected),
+    ];
+
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Packed => "packed",
-            Self::HandedOver => "handed_over",
-        }
+        Self::WORDS[self as usize].0
     }
 
     /// Later steps have higher ranks; a lower one is never told after a higher one.
@@ -27,7 +36,8 @@ impl Milestone {
     pub fn rank(self) -> u32 {
         match self {
             Self::Packed => 20,
-            Self::HandedOver => 40,
+            Self::ReadyForPickup => 30,
+            Self::HandedOver | Self::Collected => 40,
         }
     }
 
@@ -35,7 +45,17 @@ impl Milestone {
     fn expires_after(self) -> SignedDuration {
         match self {
             Self::Packed => SignedDuration::from_hours(24),
-            Self::HandedOver => SignedDuration::from_hours(48),
+            Self::HandedOver | Self::Collected => SignedDuration::from_hours(48),
+            Self::ReadyForPickup => SignedDuration::from_hours(72),
+        }
+    }
+
+    /// The step before it, of which nobody wants to hear any more.
+    fn replaces(self) -> Option<Self> {
+        match self {
+            Self::Packed => None,
+            Self::ReadyForPickup | Self::HandedOver => Some(Self::Packed),
+            Self::Collected => Some(Self::ReadyForPickup),
         }
     }
 }
@@ -55,6 +75,9 @@ pub struct Notice {
     pub items: Vec<(Arc<str>, u32)>,
     pub carrier: Option<CarrierId>,
     pub service: Option<Box<str>>,
+    /// The parcel's number with its carrier.
+    pub tracking: Option<Box<str>>,
+    pub tracking_url: Option<Box<str>>,
     pub promise: Promise,
     pub expires_at: Timestamp,
     /// The key of the notice that this one makes old.
@@ -66,7 +89,7 @@ pub struct Notice {
 /// `parcel` names the parcel that it is about; without one it is about the whole order.
 #[must_use]
 pub fn notice(
-    site: &SiteId,
+    rules: &Rules,
     order: &Order,
     milestone: Milestone,
     parcel: Option<u32>,
@@ -78,13 +101,18 @@ pub fn notice(
         Delivery::Carrier { carrier, service } => (Some(carrier.clone()), service.clone()),
         Delivery::Pickup => (None, None),
     };
-    let items = match parcel.and_then(|n| order.parcel(n)) {
+    let about = parcel.and_then(|n| order.parcel(n));
+    let items = match about {
         Some(parcel) => order.contents(parcel).map(|(line, units)| (Arc::clone(&line.name), units)).collect(),
-        None => order.terms.lines.iter().map(|line| (Arc::clone(&line.name), line.quantity)).collect(),
+        None => {
+            let wanted = (0..order.terms.lines.len()).map(|line| (line, order.wanted(line)));
+            let some = wanted.filter(|(_, units)| 0 < *units);
+            some.map(|(line, units)| (Arc::clone(&order.terms.lines[line].name), units)).collect()
+        }
     };
     let key = |milestone: Milestone, parcel: Option<u32>| {
         let parcel = parcel.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        format!("{site}/{}/{parcel}/{}/1", order.terms.id, milestone.word()).into_boxed_str()
+        format!("{}/{}/{parcel}/{}/1", rules.site, order.terms.id, milestone.word()).into_boxed_str()
     };
     Some(Notice {
         key: key(milestone, parcel),
@@ -97,8 +125,10 @@ pub fn notice(
         items,
         carrier,
         service,
+        tracking_url: about.and_then(|parcel| rules.carrier_of(order)?.tracking_url(parcel.tracking.as_deref()?)),
+        tracking: about.and_then(|parcel| parcel.tracking.clone()),
         promise: order.terms.promise.clone(),
         expires_at: now.saturating_add(milestone.expires_after()).unwrap_or(Timestamp::MAX),
-        replaces: (milestone == Milestone::HandedOver).then(|| key(Milestone::Packed, None)),
+        replaces: milestone.replaces().map(|earlier| key(earlier, None)),
     })
 }

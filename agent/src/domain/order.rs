@@ -1,15 +1,25 @@
 //! An order and what has been done for it.
 //!
 //! Its terms come from the platform, its progress from events alone: [`Order::apply`] is the only way it changes.
-//! `accepted → packing → packed → partly dispatched → completed`; `cancelled` before hand-over. A parcel goes
-//! `open → sealed → loaded → handed over`, back from loaded to sealed, and is `withdrawn` with its order.
+//! `accepted → picking → picked → packing → packed → partly dispatched → completed`; where one scan picks and packs it
+//! goes from `accepted` to `packing`. `held` stops it where it is, `cancelled` comes before hand-over. A parcel goes
+//! `open → sealed → labelled → loaded → handed over`, or `ready → collected` where the customer fetches it; it can be
+//! reopened, taken off a manifest, and is `withdrawn` with its order.
 
-use super::event::{Event, Known};
-use super::name::CarrierId;
-use super::name::{DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, Sku};
+mod follow;
+mod update;
+
+use super::code::Values;
+use super::event::Item;
+use super::name::{
+    BinId, CarrierId, CollectionId, DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, Sku, ToteId,
+};
+use super::pattern::Pattern;
 use super::sscc::Sscc;
 use jiff::Timestamp;
 use std::sync::Arc;
+
+pub use follow::Illegal;
 
 /// What the platform asked for; replaced as a whole by a newer revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +45,21 @@ pub struct Line {
     pub quantity: u32,
     /// Every code that counts as this item, the catalog's apart.
     pub codes: Vec<ProductCode>,
+    /// Where it lies.
+    pub bin: Option<BinId>,
+    /// Of one unit, in grams.
+    pub weight_g: Option<u32>,
+    pub capture: Capture,
+}
+
+/// What is to be recorded of each unit when it is packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    pub serial: bool,
+    pub lot: bool,
+    pub expiry: bool,
+    /// What a serial or lot looks like when it stands alone in a code.
+    pub pattern: Option<Pattern>,
 }
 
 /// How the goods leave.
@@ -80,17 +105,37 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub state: State,
+    /// Nobody works on it until the platform releases it; its state is where it goes on then.
+    pub held: bool,
+    /// It comes before all others.
+    pub expedited: bool,
+    /// The box that it is gathered in.
+    pub tote: Option<ToteId>,
     /// Parallel to the terms' lines.
     pub lines: Vec<Done>,
     /// In the order of their numbers, from 1; at most the last one is open.
     pub parcels: Vec<Parcel>,
+    /// Picked goods that the order no longer wants, until each is scanned back.
+    pub put_back: Vec<PutBack>,
+    /// How often couriers were asked for parcels, by their numbers, that were taken apart again.
+    pub taken_apart: Vec<(u32, u32)>,
 }
 
-/// Units of one line: `packed <= picked`.
+/// Units of one line: `packed <= picked`, and `picked + short <=` the line's quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Done {
     pub picked: u32,
     pub packed: u32,
+    /// Units that this site can't deliver.
+    pub short: u32,
+}
+
+/// Goods that go back on the shelf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    pub item: Item,
+    pub codes: Vec<ProductCode>,
+    pub units: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,11 +148,13 @@ pub enum State {
     Cancelled,
     /// Known from an older copy of the database: nobody works on it until the platform puts it again.
     AwaitsPlatform,
+    Picking,
+    Picked,
 }
 
 impl State {
     /// Every state, with the word for it in the database and in interfaces.
-    pub const WORDS: [(&str, Self); 7] = [
+    pub const WORDS: [(&str, Self); 9] = [
         ("accepted", Self::Accepted),
         ("packing", Self::Packing),
         ("packed", Self::Packed),
@@ -115,11 +162,19 @@ impl State {
         ("completed", Self::Completed),
         ("cancelled", Self::Cancelled),
         ("awaits_platform", Self::AwaitsPlatform),
+        ("picking", Self::Picking),
+        ("picked", Self::Picked),
     ];
 
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS[self as usize].0
+    }
+
+    /// Whether it has been begun and goes on here.
+    #[must_use]
+    pub fn is_at_work(self) -> bool {
+        matches!(self, Self::Picking | Self::Picked | Self::Packing | Self::Packed | Self::PartlyDispatched)
     }
 
     /// Whether nothing more will happen to the order.
@@ -133,15 +188,25 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
     pub n: u32,
-    /// From sealing on.
+    /// From sealing on, until it is reopened.
     pub sscc: Option<Sscc>,
     pub state: ParcelState,
     /// Line index and units.
     pub contents: Vec<(usize, u32)>,
-    /// What the courier was asked for with, and how often it has been asked.
+    /// What was recorded of single units, with their line's index.
+    pub recorded: Vec<(usize, Values)>,
+    /// What the courier was asked for with, for which collection, and how often it has been asked.
     pub dispatch: Option<DispatchKey>,
+    pub collection: Option<CollectionId>,
     pub dispatch_revision: u32,
     pub manifest: Option<ManifestId>,
+    /// The carrier's number, and the revision of the carrier's label that it stands on.
+    pub tracking: Option<Box<str>>,
+    pub label_revision: u32,
+    /// It carries a label that is no longer its own.
+    pub void: bool,
+    /// Where its customer can have it.
+    pub place: Option<BinId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,31 +216,40 @@ pub enum ParcelState {
     Loaded,
     HandedOver,
     Withdrawn,
+    Labelled,
+    Ready,
+    Collected,
 }
 
 impl ParcelState {
     /// Every state, with the word for it in the database and in interfaces.
-    pub const WORDS: [(&str, Self); 5] = [
+    pub const WORDS: [(&str, Self); 8] = [
         ("open", Self::Open),
         ("sealed", Self::Sealed),
         ("loaded", Self::Loaded),
         ("handed_over", Self::HandedOver),
         ("withdrawn", Self::Withdrawn),
+        ("labelled", Self::Labelled),
+        ("ready", Self::Ready),
+        ("collected", Self::Collected),
     ];
 
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS[self as usize].0
     }
-}
 
-/// An event that the order's state does not allow: a programming error live, a damaged log on replay.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{event} is not allowed for order {order} in state {state}")]
-pub struct Illegal {
-    pub order: OrderId,
-    pub state: &'static str,
-    pub event: &'static str,
+    /// Whether the parcel has left this site for good.
+    #[must_use]
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::HandedOver | Self::Collected)
+    }
+
+    /// Whether it is packed and waits here, on no manifest.
+    #[must_use]
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Sealed | Self::Labelled | Self::Ready)
+    }
 }
 
 impl Terms {
@@ -192,40 +266,106 @@ impl Order {
     #[must_use]
     pub fn accept(terms: Arc<Terms>) -> Self {
         let lines = vec![Done::default(); terms.lines.len()];
-        Self { terms, progress: Progress { state: State::Accepted, lines, parcels: Vec::new() } }
+        Self { terms, progress: Progress::of(State::Accepted, lines) }
     }
 
-    /// The line that `code`, or the product that the catalog knows it as, stands on: one that still wants units
-    /// before one that has them all.
+    /// The line that `code`, or the product that the catalog knows it as, stands on: the first that `wants` it, or else
+    /// the first.
     #[must_use]
-    pub fn line_for(&self, code: &str, sku: Option<&Sku>) -> Option<usize> {
+    pub fn line_for(&self, code: &str, sku: Option<&Sku>, wants: impl Fn(usize) -> bool) -> Option<usize> {
         let matches = |index: &usize| {
             let line = &self.terms.lines[*index];
             Some(&line.sku) == sku || line.codes.iter().any(|known| **known == *code)
         };
         let mut on_order = (0..self.terms.lines.len()).filter(matches);
         let first = on_order.next()?;
-        std::iter::once(first).chain(on_order).find(|index| 0 < self.missing(*index)).or(Some(first))
+        std::iter::once(first).chain(on_order).find(|index| wants(*index)).or(Some(first))
+    }
+
+    /// The index of the line with this id.
+    #[must_use]
+    pub fn line(&self, id: &LineId) -> Option<usize> {
+        self.terms.lines.iter().position(|line| line.id == *id)
+    }
+
+    /// Units that a line asks for, without those that can't be delivered.
+    #[must_use]
+    pub fn wanted(&self, line: usize) -> u32 {
+        self.terms.lines[line].quantity.saturating_sub(self.progress.lines[line].short)
     }
 
     /// Units that a line still wants picked.
     #[must_use]
     pub fn missing(&self, line: usize) -> u32 {
-        self.terms.lines[line].quantity.saturating_sub(self.progress.lines[line].picked)
+        self.wanted(line).saturating_sub(self.progress.lines[line].picked)
+    }
+
+    /// Units that a line still wants packed, picked or not.
+    #[must_use]
+    pub fn unpacked(&self, line: usize) -> u32 {
+        self.wanted(line).saturating_sub(self.progress.lines[line].packed)
     }
 
     /// Units packed and units wanted over all lines.
     #[must_use]
     pub fn units(&self) -> (u32, u32) {
-        let packed = self.progress.lines.iter().map(|done| done.packed).sum();
-        let wanted = self.terms.lines.iter().map(|line| line.quantity).sum();
-        (packed, wanted)
+        (self.progress.lines.iter().map(|done| done.packed).sum(), self.units_wanted())
     }
 
-    /// Whether every line has its units packed.
+    /// Units picked and units wanted over all lines.
+    #[must_use]
+    pub fn units_picked(&self) -> (u32, u32) {
+        (self.progress.lines.iter().map(|done| done.picked).sum(), self.units_wanted())
+    }
+
+    fn units_wanted(&self) -> u32 {
+        (0..self.terms.lines.len()).map(|line| self.wanted(line)).sum()
+    }
+
+    /// Whether every line has the units packed that can be had.
     #[must_use]
     pub fn is_filled(&self) -> bool {
-        self.terms.lines.iter().zip(&self.progress.lines).all(|(line, done)| line.quantity <= done.packed)
+        (0..self.terms.lines.len()).all(|line| self.unpacked(line) == 0)
+    }
+
+    /// Whether every line has the units picked that can be had.
+    #[must_use]
+    pub fn is_picked(&self) -> bool {
+        (0..self.terms.lines.len()).all(|line| self.missing(line) == 0)
+    }
+
+    /// The word for its state in interfaces.
+    #[must_use]
+    pub fn state_word(&self) -> &'static str {
+        if self.progress.held { "held" } else { self.progress.state.word() }
+    }
+
+    /// Goods of this code or product that go back on the shelf.
+    #[must_use]
+    pub fn put_back_for(&self, code: &str, sku: Option<&Sku>) -> Option<&PutBack> {
+        let is = |goods: &&PutBack| Some(&goods.item.sku) == sku || goods.codes.iter().any(|known| **known == *code);
+        self.progress.put_back.iter().find(is)
+    }
+
+    /// Every serial number that stands in a parcel of it, with its product.
+    pub fn serials(&self) -> impl Iterator<Item = (&Sku, &str)> {
+        let parcels = self.progress.parcels.iter().filter(|parcel| parcel.state != ParcelState::Withdrawn);
+        let recorded = parcels.flat_map(|parcel| &parcel.recorded);
+        recorded.filter_map(|(line, values)| Some((&self.terms.lines[*line].sku, values.serial.as_deref()?)))
+    }
+
+    /// What a parcel's contents weigh, in grams, where every unit's weight is known.
+    #[must_use]
+    pub fn weight_g(&self, parcel: &Parcel) -> Option<u64> {
+        let line_weight = |(line, units): &(usize, u32)| {
+            let weighed = parcel.recorded.iter().filter(|(of, _)| of == line).filter_map(|(_, values)| values.weight_g);
+            let (weight, count) = weighed.fold((0, 0), |(sum, count), weight| (sum + u64::from(weight), count + 1));
+            match units.saturating_sub(count) {
+                0 => Some(weight),
+                rest => Some(weight + u64::from(self.terms.lines[*line].weight_g?) * u64::from(rest)),
+            }
+        };
+        parcel.contents.iter().map(line_weight).sum()
     }
 
     /// The parcel that units go into now.
@@ -246,7 +386,10 @@ impl Order {
     /// How many parcels the order has, once that is certain.
     #[must_use]
     pub fn parcels_total(&self) -> Option<u32> {
-        let certain = !matches!(self.progress.state, State::Accepted | State::Packing | State::AwaitsPlatform);
+        let certain = matches!(
+            self.progress.state,
+            State::Packed | State::PartlyDispatched | State::Completed | State::Cancelled
+        );
         certain.then_some(self.progress.parcels.len() as u32)
     }
 
@@ -261,234 +404,19 @@ impl Order {
         parcel.contents.iter().map(|(line, units)| (&self.terms.lines[*line], *units))
     }
 
-    /// Whether every parcel is with its carrier.
+    /// Whether every parcel is with its carrier or customer.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        !self.progress.parcels.is_empty()
-            && self.progress.parcels.iter().all(|parcel| parcel.state == ParcelState::HandedOver)
+        !self.progress.parcels.is_empty() && self.progress.parcels.iter().all(|parcel| parcel.state.is_gone())
     }
+}
 
-    /// Known only from an older copy of the database: waits for the platform, and nothing of it is on a manifest.
-    pub fn set_aside(&mut self) {
-        self.progress.state = State::AwaitsPlatform;
-        for parcel in &mut self.progress.parcels {
-            if parcel.state == ParcelState::Loaded {
-                parcel.state = ParcelState::Sealed;
-                parcel.manifest = None;
-            }
-        }
-    }
-
-    /// Whether every unit that has been picked still has a line that wants it under `terms`.
+impl Progress {
+    /// Nothing but a state and its lines.
     #[must_use]
-    pub fn keeps_what_is_picked(&self, terms: &Terms) -> bool {
-        self.terms.lines.iter().zip(&self.progress.lines).filter(|(_, done)| 0 < done.picked).all(|(line, done)| {
-            let same = |other: &&Line| other.id == line.id && other.sku == line.sku;
-            terms.lines.iter().find(same).is_some_and(|kept| done.picked <= kept.quantity)
-        })
-    }
-
-    /// Moves on by one event; an event about another order changes nothing.
-    pub fn apply(&mut self, event: &Event) -> Result<(), Illegal> {
-        if event.order().is_none_or(|order| *order != self.terms.id) {
-            return Ok(());
-        }
-        let illegal =
-            Illegal { order: self.terms.id.clone(), state: self.progress.state.word(), event: event.kind().word() };
-        self.follow(event).ok_or(illegal)
-    }
-
-    fn follow(&mut self, event: &Event) -> Option<()> {
-        let state = self.progress.state;
-        match (state, event) {
-            (State::Accepted, Event::PackStarted { .. }) => self.progress.state = State::Packing,
-            (State::Packing, Event::ItemPicked { item, .. }) => {
-                let line = self.line(&item.line)?;
-                (0 < self.missing(line)).then_some(())?;
-                self.progress.lines[line].picked += 1;
-            }
-            (State::Packing, Event::ItemPacked { item, parcel, .. }) => {
-                let line = self.line(&item.line)?;
-                let done = self.progress.lines[line];
-                (done.packed < done.picked && *parcel == self.packing_into()).then_some(())?;
-                self.progress.lines[line].packed += 1;
-                self.open().put(line, 1);
-            }
-            (State::Packing, Event::ParcelSealed { parcel, sscc, .. }) => {
-                let open = self.progress.parcels.last_mut()?;
-                (open.state == ParcelState::Open && open.n == *parcel && !open.contents.is_empty()).then_some(())?;
-                open.state = ParcelState::Sealed;
-                open.sscc = Some(*sscc);
-            }
-            (State::Packing, Event::PackCompleted { .. }) => {
-                (self.is_filled() && self.open_parcel().is_none()).then_some(())?;
-                self.progress.state = State::Packed;
-                self.settle();
-            }
-            (
-                State::Packing | State::Packed | State::PartlyDispatched,
-                Event::DispatchRequested { parcel, key, revision, .. },
-            ) => {
-                let parcel = self.parcel_mut(*parcel)?;
-                (parcel.state == ParcelState::Sealed).then_some(())?;
-                parcel.dispatch = Some(key.clone());
-                parcel.dispatch_revision = *revision;
-            }
-            (_, Event::DispatchWithdrawn { parcel, .. }) => self.parcel_mut(*parcel)?.dispatch = None,
-            (
-                State::Packing | State::Packed | State::PartlyDispatched,
-                Event::ParcelLoaded { parcel, manifest, .. },
-            ) => {
-                let parcel = self.parcel_mut(*parcel)?;
-                (parcel.state == ParcelState::Sealed).then_some(())?;
-                parcel.state = ParcelState::Loaded;
-                parcel.manifest = Some(manifest.clone());
-            }
-            (_, Event::ParcelUnloaded { parcel, .. }) => {
-                let cancelled = state == State::Cancelled;
-                let parcel = self.parcel_mut(*parcel)?;
-                (parcel.state == ParcelState::Loaded).then_some(())?;
-                parcel.state = if cancelled { ParcelState::Withdrawn } else { ParcelState::Sealed };
-                parcel.manifest = None;
-            }
-            (State::Packing | State::Packed | State::PartlyDispatched, Event::HandedOver { parcel, .. }) => {
-                let parcel = self.parcel_mut(*parcel)?;
-                (parcel.state == ParcelState::Loaded).then_some(())?;
-                parcel.state = ParcelState::HandedOver;
-                self.settle();
-            }
-            (State::PartlyDispatched, Event::OrderCompleted { .. }) => {
-                self.is_gone().then_some(())?;
-                self.progress.state = State::Completed;
-            }
-            (State::Completed | State::Cancelled, Event::OrderCancelled { .. }) => return None,
-            (_, Event::OrderCancelled { .. }) => self.withdraw(),
-            (State::Completed | State::Cancelled, Event::OrderUpdated { .. }) => return None,
-            (State::Packed | State::PartlyDispatched, Event::OrderUpdated { terms, .. }) => {
-                self.terms.same_goods(terms).then_some(())?;
-                self.update(terms, None);
-            }
-            (_, Event::OrderUpdated { terms, known }) => self.update(terms, known.as_ref()),
-            (_, Event::NotificationRequested(_)) => {}
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn line(&self, id: &LineId) -> Option<usize> {
-        self.terms.lines.iter().position(|line| line.id == *id)
-    }
-
-    fn parcel_mut(&mut self, n: u32) -> Option<&mut Parcel> {
-        self.progress.parcels.get_mut(n.checked_sub(1)? as usize)
-    }
-
-    fn open(&mut self) -> &mut Parcel {
-        if self.open_parcel().is_none() {
-            let n = self.packing_into();
-            self.progress.parcels.push(Parcel::open(n));
-        }
-        let last = self.progress.parcels.len() - 1;
-        &mut self.progress.parcels[last]
-    }
-
-    /// `packed` becomes `partly dispatched` as soon as a parcel is gone; while packing goes on it stays `packing`.
-    fn settle(&mut self) {
-        let any_gone = self.progress.parcels.iter().any(|parcel| parcel.state == ParcelState::HandedOver);
-        if self.progress.state == State::Packed && any_gone {
-            self.progress.state = State::PartlyDispatched;
-        }
-    }
-
-    /// Parcels that are still on a manifest stay `loaded`, so that they are asked for at hand-over.
-    fn withdraw(&mut self) {
-        self.progress.state = State::Cancelled;
-        for parcel in &mut self.progress.parcels {
-            parcel.dispatch = None;
-            if matches!(parcel.state, ParcelState::Open | ParcelState::Sealed) {
-                parcel.state = ParcelState::Withdrawn;
-            }
-        }
-    }
-
-    /// Takes new terms and keeps what has been done for every line that still stands for the same product.
-    fn update(&mut self, terms: &Arc<Terms>, known: Option<&Known>) {
-        let old = std::mem::replace(&mut self.terms, Arc::clone(terms));
-        let done = std::mem::take(&mut self.progress.lines);
-        let place = |was: &Line| terms.lines.iter().position(|line| line.id == was.id && line.sku == was.sku);
-        self.progress.lines = vec![Done::default(); terms.lines.len()];
-        for (line, done) in old.lines.iter().zip(done) {
-            if let Some(index) = place(line) {
-                self.progress.lines[index] = done;
-            }
-        }
-        for parcel in &mut self.progress.parcels {
-            parcel.contents =
-                parcel.contents.iter().filter_map(|(line, units)| Some((place(&old.lines[*line])?, *units))).collect();
-        }
-        self.progress.parcels.pop_if(|last| last.state == ParcelState::Open && last.contents.is_empty());
-        if let Some(known) = known {
-            self.adopt(known);
-        }
-        let packed = known.is_some_and(|known| known.packed);
-        match self.progress.state {
-            State::AwaitsPlatform => self.progress.state = self.state_from_progress(packed),
-            State::Accepted if known.is_some() => self.progress.state = self.state_from_progress(packed),
-            _ => {}
-        }
-        self.settle();
-    }
-
-    /// Takes over what the platform knows and this copy of the database does not. What is packed and in no parcel that
-    /// either knows is in the open one.
-    fn adopt(&mut self, known: &Known) {
-        for (id, theirs) in &known.lines {
-            if let Some(line) = self.line(id) {
-                let ours = &mut self.progress.lines[line];
-                ours.picked = ours.picked.max(theirs.picked);
-                ours.packed = ours.packed.max(theirs.packed);
-            }
-        }
-        for theirs in &known.parcels {
-            let contents = theirs.contents.iter().filter_map(|(id, units)| Some((self.line(id)?, *units))).collect();
-            let state = if theirs.handed_over { ParcelState::HandedOver } else { ParcelState::Sealed };
-            let parcel = Parcel { contents, sscc: Some(theirs.sscc), state, ..Parcel::open(theirs.n) };
-            let place = theirs.n.saturating_sub(1) as usize;
-            let next = self.progress.parcels.len();
-            match self.progress.parcels.get_mut(place) {
-                Some(ours)
-                    if ours.sscc == Some(theirs.sscc) && ours.state != ParcelState::Open && !theirs.handed_over => {}
-                Some(ours) => *ours = parcel,
-                None if place == next => self.progress.parcels.push(parcel),
-                None => {}
-            }
-        }
-        for line in 0..self.terms.lines.len() {
-            let boxed = self.boxed(line);
-            let done = &mut self.progress.lines[line];
-            done.packed = done.packed.max(boxed);
-            done.picked = done.picked.max(done.packed);
-            let loose = done.packed - boxed;
-            if 0 < loose {
-                self.open().put(line, loose);
-            }
-        }
-    }
-
-    /// Units of a line in all parcels.
-    fn boxed(&self, line: usize) -> u32 {
-        let contents = self.progress.parcels.iter().flat_map(|parcel| &parcel.contents);
-        contents.filter(|(known, _)| *known == line).map(|(_, units)| units).sum()
-    }
-
-    fn state_from_progress(&self, packed: bool) -> State {
-        let begun = self.progress.lines.iter().any(|done| 0 < done.picked);
-        let parcels_closed = self.open_parcel().is_none() && !self.progress.parcels.is_empty();
-        match (begun, parcels_closed && self.is_filled() && packed) {
-            (_, true) => State::Packed,
-            (true, false) => State::Packing,
-            (false, false) => State::Accepted,
-        }
+    pub fn of(state: State, lines: Vec<Done>) -> Self {
+        let (parcels, put_back, taken_apart) = (Vec::new(), Vec::new(), Vec::new());
+        Self { state, held: false, expedited: false, tote: None, lines, parcels, put_back, taken_apart }
     }
 }
 
@@ -501,10 +429,27 @@ impl Parcel {
             sscc: None,
             state: ParcelState::Open,
             contents: Vec::new(),
+            recorded: Vec::new(),
             dispatch: None,
+            collection: None,
             dispatch_revision: 0,
             manifest: None,
+            tracking: None,
+            label_revision: 0,
+            void: false,
+            place: None,
         }
+    }
+
+    /// Units of a line in it.
+    #[must_use]
+    pub fn units_of(&self, line: usize) -> u32 {
+        self.contents.iter().find(|(known, _)| *known == line).map_or(0, |(_, units)| *units)
+    }
+
+    /// Units of a line of which something was recorded.
+    fn recorded_of(&self, line: usize) -> usize {
+        self.recorded.iter().filter(|(of, _)| *of == line).count()
     }
 
     fn put(&mut self, line: usize, more: u32) {
@@ -512,6 +457,15 @@ impl Parcel {
             Some((_, units)) => *units += more,
             None => self.contents.push((line, more)),
         }
+    }
+
+    fn take(&mut self, line: usize, less: u32) -> Option<()> {
+        let at = self.contents.iter().position(|(known, units)| *known == line && less <= *units)?;
+        self.contents[at].1 -= less;
+        if self.contents[at].1 == 0 {
+            self.contents.remove(at);
+        }
+        Some(())
     }
 }
 

@@ -1,10 +1,14 @@
 //! What the configuration says about this site, in the domain's own words.
 
 use super::carrier::{Carrier, Collection};
-use super::name::{CarrierId, SiteId};
+use super::name::{CarrierId, SiteId, StationId};
 use super::order::{Delivery, Order};
+use super::station::{Mode, Step};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The site's standing rules; they change only with the configuration.
 #[derive(Clone, Debug)]
@@ -14,11 +18,61 @@ pub struct Rules {
     /// Four to twelve digits, given by GS1.
     pub company_prefix: Box<str>,
     pub carriers: Vec<Carrier>,
-    /// A product is reported as low when a pick brings it down to this many.
+    /// A product is reported as low when it falls to this many.
     pub low_stock: i64,
+    pub flow: Flow,
+    /// Nothing counts at a station where nobody is signed in.
+    pub operators_required: bool,
+    /// Who scans nothing for so long is signed out.
+    pub idle_sign_out: Duration,
+    /// An item counts only after the place where it lies was scanned.
+    pub bins: bool,
+    /// Orders in one round, at most.
+    pub batch_size: usize,
+    /// The stations that print labels.
+    pub printers: BTreeSet<StationId>,
+}
+
+/// The order of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// One scan picks and packs.
+    SingleStep,
+    PickThenPack,
 }
 
 impl Rules {
+    /// What a scan of an item does in `mode`.
+    #[must_use]
+    pub fn step(&self, mode: Mode) -> Step {
+        match (self.flow, mode) {
+            (Flow::SingleStep, _) => Step::Both,
+            (Flow::PickThenPack, Mode::Pick) => Step::Pick,
+            (Flow::PickThenPack, _) => Step::Pack,
+        }
+    }
+
+    /// The day at this site.
+    #[must_use]
+    pub fn day(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.zone.clone()).date()
+    }
+
+    /// The collection that an order must make to be in time: the last one that keeps its promise, or, where it is too
+    /// late for that or nothing was promised, the next one.
+    #[must_use]
+    pub fn must_make(
+        &self,
+        carrier: &str,
+        ship_by: Option<Timestamp>,
+        now: Timestamp,
+        clock_trusted: bool,
+    ) -> Option<Collection> {
+        let carrier = self.carriers.iter().find(|known| *known.id == *carrier).filter(|_| clock_trusted)?;
+        let last = ship_by.and_then(|by| carrier.last_collection(now, by, &self.zone));
+        last.or_else(|| carrier.next_collection(now, &self.zone))
+    }
+
     /// The id of the carrier that takes the order's parcels, configured or not.
     #[must_use]
     pub fn carrier_id_of<'a>(&self, order: &'a Order) -> Option<&'a CarrierId> {

@@ -1,6 +1,6 @@
 //! The answer to a scan: one of ten signals, and what a screen needs to say more.
 
-use super::name::{OrderNumber, StationId};
+use super::name::{BinId, OrderNumber, StationId, ToteId};
 
 /// What staff hear and see. Sent when the transaction is on disk, never before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +80,82 @@ pub struct Answer {
     pub reason: Option<Reason>,
     /// What would have been right, for people; at most [`EXPECTED_MAX`] names.
     pub expected: Vec<Box<str>>,
+    /// What the next scan must be, where something was begun.
+    pub ask: Option<Ask>,
+}
+
+/// What the next scan must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Item,
+    Order,
+    /// Why it is short.
+    Cause,
+    /// How the returned item is.
+    Condition,
+    Serial,
+    Lot,
+    Expiry,
+    /// Any place.
+    Place,
+    /// This place.
+    Bin(BinId),
+    /// This tote.
+    Tote(ToteId),
+    /// The parcel's label.
+    Label,
+    /// `HANDOVER`.
+    HandOver,
+}
+
+impl Ask {
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::Order => "order",
+            Self::Cause => "cause",
+            Self::Condition => "condition",
+            Self::Serial => "serial",
+            Self::Lot => "lot",
+            Self::Expiry => "expiry",
+            Self::Place => "place",
+            Self::Bin(_) => "bin",
+            Self::Tote(_) => "tote",
+            Self::Label => "label",
+            Self::HandOver => "handover",
+        }
+    }
+
+    /// The place or the tote that is meant, where it is a certain one.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Bin(bin) => Some(bin.to_string()),
+            Self::Tote(tote) => Some(tote.to_string()),
+            _ => None,
+        }
+    }
+
+    /// What to scan, in plain words for a technician or a terminal.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Item => "scan the item".into(),
+            Self::Order => "scan the order".into(),
+            Self::Cause => "scan the reason".into(),
+            Self::Condition => "scan the condition".into(),
+            Self::Serial => "scan the serial number".into(),
+            Self::Lot => "scan the lot".into(),
+            Self::Expiry => "scan the expiry date".into(),
+            Self::Place => "scan its place".into(),
+            Self::Bin(bin) => format!("scan place {bin}"),
+            Self::Tote(tote) => format!("scan tote {tote}"),
+            Self::Label => "put a label on the parcel and scan it".into(),
+            Self::HandOver => "scan HANDOVER".into(),
+        }
+    }
 }
 
 /// More than this many expected items help nobody who holds one in the hand.
@@ -89,7 +165,7 @@ impl Answer {
     /// Just a signal.
     #[must_use]
     pub fn new(signal: Signal) -> Self {
-        Self { signal, order: None, item: None, progress: None, reason: None, expected: Vec::new() }
+        Self { signal, order: None, item: None, progress: None, reason: None, expected: Vec::new(), ask: None }
     }
 
     /// A refusal or a wrong scan with its reason.
@@ -113,6 +189,18 @@ impl Answer {
     #[must_use]
     pub fn progress(mut self, done: u32, of: u32) -> Self {
         self.progress = Some((done, of));
+        self
+    }
+
+    #[must_use]
+    pub fn ask(mut self, ask: Ask) -> Self {
+        self.ask = Some(ask);
+        self
+    }
+
+    #[must_use]
+    pub fn expected(mut self, expected: impl IntoIterator<Item = Box<str>>) -> Self {
+        self.expected = expected.into_iter().take(EXPECTED_MAX).collect();
         self
     }
 }
@@ -156,6 +244,48 @@ pub enum Reason {
     CheckFailed,
     /// This does not belong to the station's mode.
     OtherMode,
+    /// The order is on hold.
+    OnHold,
+    /// Nobody is signed in at a station that wants to know who works there.
+    NotSignedIn,
+    /// The order is still being picked, or nobody has begun.
+    NotPicked,
+    /// The item is to be taken from another place.
+    WrongBin(BinId),
+    /// The unit goes into another tote.
+    WrongTote(ToteId),
+    /// The tote holds another order.
+    ToteInUse(OrderNumber),
+    /// The tote holds no order.
+    EmptyTote,
+    /// No more orders fit into the round.
+    RoundFull,
+    /// An order in a round needs its tote.
+    WantsTote,
+    /// The label on the parcel is void.
+    Relabel,
+    /// The carrier wants its own label on it.
+    NoLabel,
+    /// No printer belongs to the station.
+    NoPrinter,
+    /// What was counted last can't be taken back any more, or nothing was.
+    NothingToUndo,
+    /// The serial number is in a parcel already.
+    SerialUsed,
+    /// The item's expiry is in the past.
+    Expired,
+    /// What was scanned is not the value that was asked for.
+    Unfit,
+    /// A case, where each unit's serial is recorded.
+    OneByOne,
+    /// Something must come out that the order no longer wants.
+    PutBack(Box<str>),
+    /// A count or receipt is not written yet.
+    Unwritten,
+    /// A list has all that it can hold.
+    Full,
+    /// The customer's order is not packed.
+    NotReady,
     /// Nobody knows this code.
     UnknownCode,
     /// The storage can't take it.
@@ -185,8 +315,44 @@ impl Reason {
             Self::Incomplete => "incomplete",
             Self::CheckFailed => "check_failed",
             Self::OtherMode => "other_mode",
+            Self::OnHold => "on_hold",
+            Self::NotSignedIn => "not_signed_in",
+            Self::NotPicked => "not_picked",
+            Self::WrongBin(_) => "wrong_bin",
+            Self::WrongTote(_) => "wrong_tote",
+            Self::ToteInUse(_) => "tote_in_use",
+            Self::EmptyTote => "empty_tote",
+            Self::RoundFull => "round_full",
+            Self::WantsTote => "wants_tote",
+            Self::Relabel => "relabel",
+            Self::NoLabel => "no_label",
+            Self::NoPrinter => "no_printer",
+            Self::NothingToUndo => "nothing_to_undo",
+            Self::SerialUsed => "serial_used",
+            Self::Expired => "expired",
+            Self::Unfit => "unfit",
+            Self::OneByOne => "one_by_one",
+            Self::PutBack(_) => "put_back",
+            Self::Unwritten => "unwritten",
+            Self::Full => "full",
+            Self::NotReady => "not_ready",
             Self::UnknownCode => "unknown_code",
             Self::Storage => "storage",
+        }
+    }
+
+    /// What the reason names, where it names something: a station, an order, a place, a tote, a parcel, a number.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::OpenElsewhere(station) => Some(station.to_string()),
+            Self::OrderOpen(number) | Self::ToteInUse(number) => Some(number.to_string()),
+            Self::ParcelsLeft(left) => Some(left.to_string()),
+            Self::TakeOut(parcel) => Some(parcel.to_string()),
+            Self::WrongBin(bin) => Some(bin.to_string()),
+            Self::WrongTote(tote) => Some(tote.to_string()),
+            Self::PutBack(item) => Some(item.to_string()),
+            _ => None,
         }
     }
 
@@ -202,16 +368,39 @@ impl Reason {
             Self::NotOnOrder => "the item is not on this order".into(),
             Self::LineComplete => "the order has all it needs of this item".into(),
             Self::Finished => "this was finished before".into(),
-            Self::PerhapsCounted => "perhaps the last scan before the restart again: scan once more to count it".into(),
+            Self::PerhapsCounted => {
+                "perhaps it was counted before: look at what is there, and scan once more to count it".into()
+            }
             Self::OtherCarrier => "the parcel goes with another carrier".into(),
             Self::NotForCarrier => "the order goes with no carrier".into(),
             Self::ParcelsLeft(left) => format!("{left} sealed and not loaded: HANDOVER again leaves them here"),
-            Self::TakeOut(parcel) => format!("take out parcel {parcel}: its order was cancelled"),
+            Self::TakeOut(parcel) => format!("take out parcel {parcel}: it must not leave"),
             Self::NothingToClose => "there is nothing to close".into(),
             Self::NothingWaits => "no order waits".into(),
             Self::Incomplete => "the order still lacks items".into(),
             Self::CheckFailed => "this command barcode is not this site's".into(),
             Self::OtherMode => "that is not done in this mode".into(),
+            Self::OnHold => "the order is on hold".into(),
+            Self::NotSignedIn => "nobody is signed in: scan your badge first".into(),
+            Self::NotPicked => "the order has not been picked yet".into(),
+            Self::WrongBin(what) => format!("the item lies elsewhere: {what}"),
+            Self::WrongTote(what) => format!("that is another tote: this goes into {what}"),
+            Self::ToteInUse(what) => format!("the tote holds order {what}"),
+            Self::EmptyTote => "the tote holds no order".into(),
+            Self::RoundFull => "the round is full: pick what is in it".into(),
+            Self::WantsTote => "scan the tote first, then the order".into(),
+            Self::Relabel => "the label is void: it needs a new one".into(),
+            Self::NoLabel => "the parcel does not carry its carrier's label yet".into(),
+            Self::NoPrinter => "this station has no printer".into(),
+            Self::NothingToUndo => "there is nothing to undo".into(),
+            Self::SerialUsed => "this serial number was packed before".into(),
+            Self::Expired => "the item has expired".into(),
+            Self::Unfit => "that is not what was asked for".into(),
+            Self::OneByOne => "scan each unit: its serial number is recorded".into(),
+            Self::PutBack(what) => format!("take {what} out: the order no longer wants it"),
+            Self::Unwritten => "DONE writes the count first, CANCEL drops it".into(),
+            Self::Full => "there is no room for more: finish this first".into(),
+            Self::NotReady => "the order is not ready for its customer".into(),
             Self::UnknownCode => "nobody knows this code".into(),
             Self::Storage => "the storage can't take it: stop and call a technician".into(),
         }

@@ -21,6 +21,17 @@ impl Sscc {
         let number = (extension * 10u64.pow(prefix_places) + prefix) * 10u64.pow(serial_places) + reference;
         Self(number * 10 + check_digit(number))
     }
+
+    /// The serial that [`Sscc::mint`] makes this number of, where it has this company prefix.
+    #[must_use]
+    pub fn serial_under(self, company_prefix: &str) -> Option<u64> {
+        let serial_places = 16 - company_prefix.len() as u32;
+        let text = self.to_string();
+        let (extension, rest) = text.split_at(1);
+        let reference = rest.strip_prefix(company_prefix)?.get(..serial_places as usize)?;
+        let serial = extension.parse::<u64>().ok()? * 10u64.pow(serial_places) + reference.parse::<u64>().ok()?;
+        (Self::mint(company_prefix, serial) == self).then_some(serial)
+    }
 }
 
 /// Weights 3, 1, 3, … from the right, to the next ten.
@@ -62,6 +73,14 @@ mod tests {
             let digits = &expected[..17];
             let minted = Sscc::mint(prefix, serial).to_string();
             assert_eq!(&minted[..17], digits, "{prefix} {serial}");
+            let minted = Sscc::mint(prefix, serial);
+            assert_eq!(
+                minted.serial_under(prefix),
+                Some(serial % 10u64.pow(17 - prefix.len() as u32)),
+                "{prefix} {serial}"
+            );
+            assert_eq!(minted.serial_under("4000"), None);
+            assert_eq!(Sscc(minted.0 ^ 1).serial_under(prefix), None, "another check digit");
         }
         assert_eq!(Sscc::mint("0614141", 1_234_567_890).to_string(), "106141412345678908");
     }

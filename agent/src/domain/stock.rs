@@ -21,4 +21,22 @@ impl Stock {
     pub fn picked(self) -> Self {
         Self { on_hand: self.on_hand - 1, reserved: self.reserved - 1 }
     }
+
+    /// So many more units on hand, or fewer.
+    #[must_use]
+    pub fn moved(self, delta: i64) -> Self {
+        Self { on_hand: self.on_hand + delta, ..self }
+    }
+
+    /// So many more units reserved, or fewer.
+    #[must_use]
+    pub fn reserved_more(self, delta: i64) -> Self {
+        Self { reserved: self.reserved + delta, ..self }
+    }
+
+    /// Whether `self` is the first at or below `threshold`, coming from `before`.
+    #[must_use]
+    pub fn falls_to(self, threshold: i64, before: Self) -> bool {
+        self.on_hand <= threshold && threshold < before.on_hand
+    }
 }

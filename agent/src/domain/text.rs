@@ -1,6 +1,6 @@
 //! Orders as text, for tests: `10042: 2xA 1xB via dhl`.
 
-use super::order::{Delivery, Line, Notify, OnShort, Promise, Terms};
+use super::order::{Capture, Delivery, Line, Notify, OnShort, Promise, Terms};
 
 /// The terms of `NUMBER [rN]: LINES via CARRIER|pickup [quiet]`.
 ///
@@ -36,5 +36,8 @@ fn line(text: &str) -> Line {
         name: format!("Product {product}").into(),
         quantity: quantity.parse().expect("a quantity"),
         codes: vec![product.into()],
+        bin: None,
+        weight_g: None,
+        capture: Capture::default(),
     }
 }

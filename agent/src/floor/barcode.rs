@@ -1,7 +1,7 @@
 //! Command barcodes `PD:{verb}:{check}`: the check is made with the site's key, so that a label that came from
 //! outside can't drive a station.
 
-use crate::domain::code::Verb;
+use crate::domain::code::{Cause, Condition, Verb};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -30,17 +30,33 @@ pub fn text(verb: &str, site_key: &[u8]) -> String {
     format!("{words}:{check}")
 }
 
-/// Every command barcode of this site: its word and its text.
-pub fn sheet(site_key: &[u8]) -> impl Iterator<Item = (&'static str, String)> {
-    Verb::WORDS.into_iter().map(move |(word, _)| (word, text(word, site_key)))
+/// Quantities that are printed: a person counts by twelves, twenties and what is in a case.
+const QUANTITIES: [u32; 18] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 24, 30, 50, 100];
+
+/// Every word that a command barcode can have without an id: verbs and modes, causes, conditions, quantities.
+#[must_use]
+pub fn words() -> Vec<String> {
+    let verbs = Verb::WORDS.iter().map(|(word, _)| (*word).to_owned());
+    let causes = Cause::WORDS.iter().map(|(word, _)| (*word).to_owned());
+    let conditions = Condition::WORDS.iter().map(|(word, _)| (*word).to_owned());
+    let quantities = QUANTITIES.iter().map(|quantity| format!("Q-{quantity}"));
+    verbs.chain(causes).chain(conditions).chain(quantities).collect()
 }
 
-/// The verb of a command barcode: `None` where the text is none, `Some(Err)` where its check is not this site's.
+/// Every command barcode of this site: its word and its text.
+pub fn sheet(site_key: &[u8]) -> impl Iterator<Item = (String, String)> {
+    words().into_iter().map(move |word| {
+        let text = text(&word, site_key);
+        (word, text)
+    })
+}
+
+/// The word of a command barcode: `None` where the text is none, `Some(Err)` where its check is not this site's.
 #[must_use]
-pub fn verb<'a>(text: &'a str, site_key: &[u8]) -> Option<Result<&'a str, WrongCheck>> {
+pub fn word<'a>(text: &'a str, site_key: &[u8]) -> Option<Result<&'a str, WrongCheck>> {
     let (words, given) = text.rsplit_once(':')?;
-    let verb = words.strip_prefix(PREFIX)?;
-    Some(if check(words, site_key) == given { Ok(verb) } else { Err(WrongCheck) })
+    let word = words.strip_prefix(PREFIX)?;
+    Some(if check(words, site_key) == given { Ok(word) } else { Err(WrongCheck) })
 }
 
 /// The check is not what this site's key makes of the text.
@@ -56,11 +72,18 @@ mod tests {
         let (here, elsewhere) = ([7; 32], [8; 32]);
         let code = text("DONE", &here);
         assert_eq!(code.len(), "PD:DONE:".len() + 4);
-        assert_eq!(verb(&code, &here), Some(Ok("DONE")));
-        assert_eq!(verb(&code, &elsewhere), Some(Err(WrongCheck)));
-        assert_eq!(verb(&code.replace("DONE", "SEAL"), &here), Some(Err(WrongCheck)));
-        assert_eq!(verb("PD:DONE", &here), None);
-        assert_eq!(verb("4006381333931", &here), None);
+        assert_eq!(word(&code, &here), Some(Ok("DONE")));
+        assert_eq!(word(&code, &elsewhere), Some(Err(WrongCheck)));
+        assert_eq!(word(&code.replace("DONE", "SEAL"), &here), Some(Err(WrongCheck)));
+        assert_eq!(word("PD:DONE", &here), None);
+        assert_eq!(word("4006381333931", &here), None);
+    }
+
+    #[test]
+    fn every_word_on_a_sheet_means_something() {
+        for word in words() {
+            assert!(crate::domain::code::Meaning::commanded(&word).is_some(), "{word}");
+        }
     }
 
     #[test]

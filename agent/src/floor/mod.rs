@@ -2,27 +2,36 @@
 //!
 //! A read goes from its port's thread straight to the journal's queue, and the answer from the journal's thread
 //! straight to the line: two threads, no network, nothing in between. Status is what others may look at; nothing here
-//! waits for it.
+//! waits for it. Printers have threads and queues of their own.
 
 pub mod barcode;
 mod meaning;
+pub mod printing;
 pub mod status;
+mod voices;
 
 use crate::clock::{Clock, Moment};
-use crate::domain::code::Scan;
+use crate::domain::code::{Again, Scan};
 use crate::domain::decide::command_line;
 use crate::domain::event::{Event, Method};
 use crate::domain::name::{ScannerId, StationId};
-use crate::domain::signal::{Answer, Signal};
+use crate::domain::signal::{Answer, Reason, Signal};
 use crate::journal::{Job, Journal};
 use jiff::Timestamp;
-use parceld_drivers::port::{self, Answerer, Port};
+use jiff::tz::TimeZone;
+use parceld_drivers::port::{self, Port, Repeat};
 use parceld_drivers::scanner::Feedback;
 use parceld_drivers::symbology::{self, Symbology};
 use status::{Answered, FloorStatus, Line, ScannerStatus};
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
+use voices::{Voice, Voices};
+
+/// Dates on goods are of no century before this one, whatever a clock says that has not been set.
+const YEAR_MIN: i16 = 2026;
+
+const LOGGED_BYTES_MAX: usize = 200;
 
 /// A scanner of the configuration.
 #[derive(Clone, Debug)]
@@ -30,6 +39,8 @@ pub struct Scanner {
     pub id: ScannerId,
     pub station: StationId,
     pub port: port::Config,
+    /// Whether it is to make a sound.
+    pub speaks: bool,
 }
 
 /// The stations' common part: whatever reads a code hands it in here.
@@ -38,6 +49,7 @@ pub struct Floor {
     journal: Journal,
     clock: Clock,
     stations: Arc<BTreeSet<StationId>>,
+    voices: Arc<Voices>,
     status: Arc<watch::Sender<FloorStatus>>,
 }
 
@@ -59,7 +71,13 @@ impl Floor {
     #[must_use]
     pub fn new(journal: Journal, clock: Clock, stations: impl IntoIterator<Item = StationId>) -> Self {
         let (status, _) = watch::channel(FloorStatus::default());
-        Self { journal, clock, stations: Arc::new(stations.into_iter().collect()), status: Arc::new(status) }
+        Self {
+            journal,
+            clock,
+            stations: Arc::new(stations.into_iter().collect()),
+            voices: Arc::default(),
+            status: Arc::new(status),
+        }
     }
 
     /// The floor as it looks, now and whenever that changes.
@@ -73,21 +91,47 @@ impl Floor {
     /// # Errors
     /// A thread could not be started. A port that can't be opened is no error: it is tried again all the time.
     pub fn open(&self, scanners: &[Scanner]) -> std::io::Result<Ports> {
+        let voice = |scanner: &Scanner| Voice {
+            scanner: scanner.id.clone(),
+            station: scanner.station.clone(),
+            driver: scanner.port.driver,
+            speaks: scanner.speaks,
+            answerer: Arc::default(),
+        };
+        let voices: Vec<Voice> = scanners.iter().map(voice).collect();
+        self.voices.set(voices.clone());
         let mut ports = Vec::with_capacity(scanners.len());
-        for scanner in scanners {
+        for (scanner, voice) in scanners.iter().zip(voices) {
             self.expect(scanner);
-            let answerer = Arc::new(OnceLock::new());
-            let mut line = ScannerLine {
-                floor: self.clone(),
-                scanner: scanner.clone(),
-                answerer: Arc::clone(&answerer),
-                lost: false,
-            };
+            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), lost: false };
             let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
-            let _ = answerer.set(port.answerer());
+            let _ = voice.answerer.set(port.answerer());
             ports.push((scanner.id.clone(), port));
         }
         Ok(Ports { ports })
+    }
+
+    /// Sounds the alarm again wherever a scan was not saved; until [`all_clear`](Self::all_clear).
+    pub fn alarm(&self) {
+        self.voices.alarm();
+    }
+
+    /// The storage works again: no more alarm.
+    pub fn all_clear(&self) {
+        self.voices.all_clear();
+    }
+
+    /// Gives out `count` numbers for labels that are printed beforehand; the first, once that is on disk.
+    #[must_use]
+    pub fn reserve_labels(&self, count: u32) -> oneshot::Receiver<Option<u64>> {
+        let (sender, receiver) = oneshot::channel();
+        let reply = Box::new(move |first: Result<u64, _>| {
+            let _ = sender.send(first.ok());
+        });
+        if self.journal.submit(Job::ReserveSerials { count, reply }).is_err() {
+            tracing::error!("no numbers for labels: the journal has ended");
+        }
+        receiver
     }
 
     /// A code that a person typed or sent, as if a scanner of `station` had read it.
@@ -99,19 +143,20 @@ impl Floor {
             let known = self.stations.iter().map(ToString::to_string).collect();
             return Err(UnknownStation { asked: station.to_owned(), known });
         };
-        let (symbology, payload) = symbology::identify(code.as_bytes());
         let (sender, receiver) = oneshot::channel();
         let moment = self.clock.now();
-        let scan = self.read(command_line(), symbology, payload, &moment);
+        let (symbology, payload) = symbology::identify(code.as_bytes());
+        let scan = self.read(command_line(), symbology, payload, Again::No, &moment);
         self.submit(station, scan, Method::Manual, moment, move |answer| {
             let _ = sender.send(answer.clone());
         });
         Ok(receiver)
     }
 
-    fn read(&self, scanner: ScannerId, symbology: Symbology, payload: &[u8], moment: &Moment) -> Scan {
-        let meaning = meaning::of(symbology, payload, self.journal.site_key());
-        Scan { scanner, text: payload.into(), meaning, at: moment.wall, since_start: moment.since_start }
+    fn read(&self, scanner: ScannerId, symbology: Symbology, payload: &[u8], again: Again, moment: &Moment) -> Scan {
+        let year = moment.wall.to_zoned(TimeZone::UTC).year().max(YEAR_MIN);
+        let meaning = meaning::of(symbology, payload, year, self.journal.site_key());
+        Scan { scanner, text: payload.into(), meaning, again, at: moment.wall, since_start: moment.since_start }
     }
 
     /// `answer` is called after the commit, before anybody else hears of it.
@@ -125,8 +170,13 @@ impl Floor {
     ) {
         let floor = self.clone();
         let (scanner, code, at) = (scan.scanner.clone(), scan.shown(), station.clone());
+        let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| logged(&scan.text));
         let reply = Box::new(move |decided: Answer| {
             answer(&decided);
+            if let Some(code) = logged {
+                let reason = decided.reason.as_ref().map(Reason::word);
+                tracing::debug!(station = %at, scanner = %scanner, %code, signal = decided.signal.word(), reason, "scan");
+            }
             let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
             let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             let answered = Answered { at: moment.wall, station: at, scanner, code, answer: decided, took_us };
@@ -149,6 +199,7 @@ impl Floor {
             last_unreadable: None,
             discarded_bytes: 0,
             unanswered: 0,
+            setup_failure: None,
             last_read_at: None,
         };
         self.status.send_modify(|floor| {
@@ -163,6 +214,11 @@ impl Floor {
             }
         });
     }
+}
+
+/// Every byte of a code as visible ASCII, as far as anybody wants to read: a log is looked at in a terminal.
+fn logged(code: &[u8]) -> String {
+    format!("\"{}\"", code[..code.len().min(LOGGED_BYTES_MAX)].escape_ascii())
 }
 
 impl Ports {
@@ -184,7 +240,6 @@ impl Ports {
 struct ScannerLine {
     floor: Floor,
     scanner: Scanner,
-    answerer: Arc<OnceLock<Answerer>>,
     lost: bool,
 }
 
@@ -204,6 +259,7 @@ impl ScannerLine {
             }
             port::Event::SetupFailed(failure) => {
                 tracing::warn!(scanner = %self.scanner.id, reason = %failure, "scanner not set up");
+                self.floor.update(&self.scanner.id, |status| status.setup_failure = Some(failure.to_string()));
             }
             port::Event::OpenFailed { reason } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner can't be opened");
@@ -223,6 +279,7 @@ impl ScannerLine {
         tracing::info!(scanner = %self.scanner.id, discarded_bytes, "scanner open");
         self.floor.update(&self.scanner.id, |status| {
             status.line = Line::Open;
+            status.setup_failure = None;
             status.since = moment.wall;
             status.discarded_bytes += discarded_bytes as u64;
         });
@@ -237,13 +294,19 @@ impl ScannerLine {
             status.reads += 1;
             status.last_read_at = Some(moment.wall);
         });
-        let scan = self.floor.read(id.clone(), read.symbology, &read.payload, &moment);
-        let (floor, answerer) = (self.floor.clone(), Arc::clone(&self.answerer));
+        let scan = self.floor.read(id.clone(), read.symbology, &read.payload, again(read.repeat), &moment);
+        let floor = self.floor.clone();
+        let patience = self.scanner.port.driver.answer_within();
         self.floor.submit(self.scanner.station.clone(), scan, Method::Scan, moment, move |answer| {
-            let Err(reason) = answerer.wait().answer(feedback(answer.signal)) else {
-                return;
+            let told = floor.voices.answer(&id, feedback(answer.signal));
+            let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
+            let late = patience.is_some_and(|patience| patience <= took);
+            let reason = match told {
+                Ok(()) if late => "it came too late".to_owned(),
+                Ok(()) => return,
+                Err(reason) => reason.to_string(),
             };
-            tracing::warn!(scanner = %id, %reason, signal = answer.signal.word(), "the scanner did not get its answer");
+            tracing::warn!(scanner = %id, reason, signal = answer.signal.word(), "the scanner did not get its answer");
             floor.update(&id, |status| status.unanswered += 1);
             if floor.journal.try_submit(Job::Unanswered { scanner: id.clone() }).is_err() {
                 tracing::warn!(scanner = %id, "and can't be asked about its next scan");
@@ -265,6 +328,14 @@ impl ScannerLine {
         if self.floor.journal.submit(Job::Record { event, station, moment }).is_err() {
             tracing::error!("the journal has ended");
         }
+    }
+}
+
+fn again(repeat: Repeat) -> Again {
+    match repeat {
+        Repeat::No => Again::No,
+        Repeat::Surely => Again::Surely,
+        Repeat::Perhaps => Again::Perhaps,
     }
 }
 

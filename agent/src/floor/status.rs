@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct FloorStatus {
     /// In the order of their ids.
     pub scanners: BTreeMap<ScannerId, ScannerStatus>,
+    /// By their ids.
+    pub printers: BTreeMap<String, PrinterStatus>,
     /// The last answers, newest first.
     pub answers: VecDeque<Answered>,
     /// How often each signal was given since the start.
@@ -36,6 +38,8 @@ pub struct ScannerStatus {
     pub discarded_bytes: u64,
     /// Answers that the line did not take.
     pub unanswered: u64,
+    /// Why the scanner is not set up as its driver needs it.
+    pub setup_failure: Option<String>,
     pub last_read_at: Option<Timestamp>,
 }
 
@@ -47,6 +51,31 @@ pub enum Line {
     Open,
     /// Can't be opened or was lost; it is tried again all the time.
     Lost {
+        reason: String,
+    },
+}
+
+/// One label printer.
+#[derive(Clone, Debug)]
+pub struct PrinterStatus {
+    pub station: StationId,
+    pub address: String,
+    pub state: PrinterState,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// Labels that it said it had printed.
+    pub printed: u64,
+    /// Labels that were given up.
+    pub dropped: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrinterState {
+    /// Nothing has been printed since the start: nobody knows.
+    Unused,
+    Ready,
+    /// What was asked for waits until it is mended.
+    Faulty {
         reason: String,
     },
 }

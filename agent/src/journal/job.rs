@@ -4,8 +4,9 @@ use super::log::Place;
 use crate::clock::Moment;
 use crate::contract::receipt::Receipt;
 use crate::domain::code::Scan;
+use crate::domain::decide::Print;
 use crate::domain::event::{Event, Method};
-use crate::domain::name::{ScannerId, StationId};
+use crate::domain::name::{OrderNumber, ScannerId, StationId};
 use crate::domain::signal::Answer;
 use std::fmt;
 
@@ -30,12 +31,45 @@ pub enum Job {
     Receipt { receipt: Receipt, at_start: bool, moment: Moment, reply: Reply<Result<ReceiptOutcome, NotSaved>> },
     /// The answer to this scanner's last scan did not reach it.
     Unanswered { scanner: ScannerId },
+    /// Sign out whoever has scanned nothing for too long.
+    SignOutIdle { moment: Moment },
+    /// Give out so many numbers for labels that are printed beforehand; the first of them.
+    ReserveSerials { count: u32, reply: Reply<Result<u64, NotSaved>> },
     /// Forget what is received and old; `true`: there is more.
     Retain { moment: Moment, reply: Reply<bool> },
     /// Answered when everything before it is done.
     Barrier { reply: Reply<()> },
     /// End.
     Stop,
+}
+
+/// Something for a station's printer, after what it is about is on disk.
+#[derive(Clone, Debug)]
+pub struct PrintJob {
+    /// None: nobody knows any more which station wanted it.
+    pub station: Option<StationId>,
+    pub what: PrintWhat,
+}
+
+#[derive(Clone)]
+pub enum PrintWhat {
+    Ours(Box<Print>),
+    /// A carrier's label, as the platform sent it. It names a person, so it is never in the file.
+    Carriers {
+        order: OrderNumber,
+        parcel: u32,
+        zpl: String,
+    },
+}
+
+impl fmt::Debug for PrintWhat {
+    /// Without the carrier's label.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours(print) => f.debug_tuple("Ours").field(print).finish(),
+            Self::Carriers { order, parcel, .. } => write!(f, "Carriers({order}/{parcel})"),
+        }
+    }
 }
 
 /// What a command led to.
@@ -73,6 +107,8 @@ impl Job {
             | Self::Command { .. }
             | Self::Record { .. }
             | Self::Receipt { .. }
+            | Self::SignOutIdle { .. }
+            | Self::ReserveSerials { .. }
             | Self::Retain { .. } => false,
         }
     }
@@ -87,6 +123,8 @@ impl fmt::Debug for Job {
             Self::Sent { .. } => "Sent",
             Self::Receipt { .. } => "Receipt",
             Self::Unanswered { .. } => "Unanswered",
+            Self::SignOutIdle { .. } => "SignOutIdle",
+            Self::ReserveSerials { .. } => "ReserveSerials",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",
             Self::Stop => "Stop",

@@ -6,7 +6,7 @@ use super::Error;
 use crate::clock::Moment;
 use crate::contract;
 use crate::domain::event::{Event, Kind};
-use crate::domain::name::StationId;
+use crate::domain::name::{OperatorId, StationId};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::{NoContext, Uuid};
@@ -38,9 +38,18 @@ pub struct Stored {
     pub synced: bool,
     pub kind: Kind,
     pub station: Option<String>,
+    /// Who was signed in there.
+    pub operator: Option<String>,
     pub subject: Option<String>,
     /// Its `data` on the wire.
     pub data: String,
+}
+
+/// Where an event happened, and who was signed in there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct By<'a> {
+    pub station: Option<&'a StationId>,
+    pub operator: Option<&'a OperatorId>,
 }
 
 /// Appends `event` at `place`; returns the id that it got.
@@ -49,13 +58,13 @@ pub fn append(
     place: Place,
     moment: &Moment,
     uptime_s: u64,
-    station: Option<&StationId>,
+    by: By<'_>,
     event: &Event,
 ) -> Result<Uuid, Error> {
     let id = mint(moment.wall);
     conn.prepare_cached(
-        "INSERT INTO events (place, id, at, uptime_s, synced, kind, station, subject, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO events (place, id, at, uptime_s, synced, kind, station, operator, subject, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         place,
@@ -64,7 +73,8 @@ pub fn append(
         uptime_s,
         moment.trusted,
         event.kind().word(),
-        station.map(|station| &**station),
+        by.station.map(|station| &**station),
+        by.operator.map(|operator| &**operator),
         contract::event::subject(event),
         contract::event::encode(event)?,
     ])?;
@@ -80,7 +90,7 @@ pub fn id_at(conn: &Connection, place: Place) -> Result<Option<Uuid>, Error> {
 /// Up to `limit` events after `after`, in order.
 pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT place, id, at, synced, kind, station, subject, data FROM events
+        "SELECT place, id, at, synced, kind, station, operator, subject, data FROM events
          WHERE ?1 < place ORDER BY place LIMIT ?2",
     )?;
     let rows = statement.query_and_then(params![after, limit], stored)?;
@@ -90,7 +100,7 @@ pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>
 /// The last `limit` events, newest first.
 pub fn latest(conn: &Connection, limit: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT place, id, at, synced, kind, station, subject, data FROM events ORDER BY place DESC LIMIT ?1",
+        "SELECT place, id, at, synced, kind, station, operator, subject, data FROM events ORDER BY place DESC LIMIT ?1",
     )?;
     let rows = statement.query_and_then([limit], stored)?;
     rows.collect()
@@ -132,7 +142,8 @@ fn stored(row: &Row<'_>) -> Result<Stored, Error> {
         synced: row.get(3)?,
         kind,
         station: row.get(5)?,
-        subject: row.get(6)?,
-        data: row.get(7)?,
+        operator: row.get(6)?,
+        subject: row.get(7)?,
+        data: row.get(8)?,
     })
 }

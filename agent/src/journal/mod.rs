@@ -15,7 +15,7 @@ mod slate;
 mod state;
 mod writer;
 
-pub use job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Reply};
+pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome, Reply};
 pub use log::{Epoch, Place, Stored};
 pub use reader::Reader;
 pub use schema::VERSION as SCHEMA_VERSION;
@@ -25,7 +25,7 @@ use crate::domain::name::{ScannerId, StationId};
 use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
 use rustix::fs::FlockOperation;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -42,6 +42,10 @@ pub struct Config {
     pub stations: HashMap<StationId, Mode>,
     /// Each scanner's bounce time.
     pub bounce: HashMap<ScannerId, Duration>,
+    /// The scanners that send a frame again where they hear no answer.
+    pub repeating: HashSet<ScannerId>,
+    /// Where labels go; more than fit in are dropped, and can be asked for again.
+    pub printing: Option<SyncSender<PrintJob>>,
     /// How long received events stay.
     pub keep: Duration,
     /// Forget on the broker's acknowledgement: for a platform that sends no receipts.

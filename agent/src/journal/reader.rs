@@ -1,10 +1,20 @@
 //! Looking without writing: connections of their own, query-only, short transactions.
 
 use super::log::{self, Epoch, Place, Stored};
-use super::{Error, SITE_KEY_BYTES, schema, slate};
+use super::{Error, SITE_KEY_BYTES, row, schema, slate};
+use crate::domain::name::Sku;
+use crate::domain::order::Order;
+use crate::domain::stock::Stock;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::collections::BTreeMap;
 use std::path::Path;
+
+const ORDERS: &str = "SELECT o.terms, p.state, p.body FROM orders o JOIN progress p USING (key)";
+
+fn order(row: &Row<'_>) -> Result<Order, Error> {
+    Ok(row::order(&row.get::<_, String>(0)?, row.get(1)?, &row.get::<_, String>(2)?)?)
+}
 
 /// A query-only connection.
 #[derive(Debug)]
@@ -79,6 +89,41 @@ impl Reader {
     /// The file can't be read.
     pub fn site_key(&self) -> Result<Option<[u8; SITE_KEY_BYTES]>, Error> {
         slate::get(&self.conn, slate::SITE_KEY)
+    }
+
+    /// The order that `text` is the id or the number of; of several with one number the newest.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn order(&self, text: &str) -> Result<Option<Order>, Error> {
+        let query = format!("{ORDERS} WHERE o.id = ?1 OR o.number = ?1 ORDER BY o.key DESC LIMIT 1");
+        let mut statement = self.conn.prepare_cached(&query)?;
+        let mut rows = statement.query_and_then([text], order)?;
+        rows.next().transpose()
+    }
+
+    /// Up to `limit` orders, those first that somebody still has to do something about, the newest of both first.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn orders(&self, limit: usize) -> Result<Vec<Order>, Error> {
+        let query = format!("{ORDERS} ORDER BY p.closed_s IS NOT NULL, o.key DESC LIMIT ?1");
+        let mut statement = self.conn.prepare_cached(&query)?;
+        let rows = statement.query_and_then([limit], order)?;
+        rows.collect()
+    }
+
+    /// The stock of every product that has one.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn stock(&self) -> Result<BTreeMap<Sku, Stock>, Error> {
+        let mut statement = self.conn.prepare_cached("SELECT sku, on_hand, reserved FROM stock")?;
+        let rows = statement.query_map([], |row| {
+            let stock = Stock { on_hand: row.get(1)?, reserved: row.get(2)? };
+            Ok((Sku::from(row.get::<_, String>(0)?.as_str()), stock))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// When the first event after `place` happened.

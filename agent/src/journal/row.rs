@@ -1,18 +1,26 @@
 //! Aggregates as rows: the only file that knows how they look on disk, events apart.
 
+mod station;
+
 use crate::contract;
 use crate::domain::carrier::Collection;
-use crate::domain::code::Scan;
+use crate::domain::code::{Scan, Values};
 use crate::domain::decide::LastScan;
+use crate::domain::event::{Event, Item, Kind};
 use crate::domain::manifest::Manifest;
-use crate::domain::name::{ManifestId, OrderId, StationId};
-use crate::domain::order::{Done, Order, Parcel, ParcelState, Progress, State, Terms};
+use crate::domain::order::{Done, Order, Parcel, ParcelState, Progress, PutBack, State, Terms};
+use crate::domain::returns::{Return, ReturnState};
 use crate::domain::signal::Signal;
 use crate::domain::sscc::Sscc;
-use crate::domain::station::{Mode, Station, Work};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::Not;
 use std::sync::Arc;
+
+use station::FoundRow;
+pub use station::{read_station, station};
 
 /// A row that this version can't read: the file is damaged.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +34,32 @@ pub struct Damaged {
 struct ProgressRow {
     /// Picked and packed per line.
     l: Vec<(u32, u32)>,
+    /// Short per line; none where nothing is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    s: Vec<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     p: Vec<ParcelRow>,
+    /// The state in which it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    h: Option<usize>,
+    #[serde(default, skip_serializing_if = "Not::not")]
+    x: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    o: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    b: Vec<PutBackRow>,
+    /// Numbers of parcels that were taken apart, and how often they had been asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    a: Vec<(u32, u32)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PutBackRow {
+    line: String,
+    sku: String,
+    name: String,
+    codes: Vec<String>,
+    units: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,25 +72,46 @@ struct ParcelRow {
     r: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     m: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    v: Vec<(usize, ValuesRow)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    k: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    g: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    n: u32,
+    #[serde(default, skip_serializing_if = "Not::not")]
+    void: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StationRow {
-    mode: String,
+struct ValuesRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    order: Option<String>,
+    s: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    hand_over_asked: bool,
+    l: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    put_down: Option<String>,
+    e: Option<Date>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    w: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
 struct ScannerRow<'a> {
-    text: std::borrow::Cow<'a, str>,
+    text: Cow<'a, str>,
     counted: bool,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    signal: Cow<'a, str>,
+    /// The agent died after it: nobody knows whether its answer was heard.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    doubtful: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,7 +122,15 @@ struct ManifestRow {
 }
 
 pub fn terms(terms: &Terms) -> Result<String, serde_json::Error> {
-    contract::event::encode(&crate::domain::event::Event::OrderAccepted { terms: Arc::new(terms.clone()) })
+    contract::event::encode(&Event::OrderAccepted { terms: Arc::new(terms.clone()) })
+}
+
+/// What stands in the column `state` of an order that is held: none of its own states, so nobody finds it as work.
+pub const HELD: usize = 100;
+
+/// The column `state` of an order.
+pub fn listed_state(progress: &Progress) -> usize {
+    if progress.held { HELD } else { progress.state as usize }
 }
 
 pub fn progress(progress: &Progress) -> Result<String, serde_json::Error> {
@@ -80,29 +141,65 @@ pub fn progress(progress: &Progress) -> Result<String, serde_json::Error> {
         d: parcel.dispatch.as_deref().map(str::to_owned),
         r: parcel.dispatch_revision,
         m: parcel.manifest.as_deref().map(str::to_owned),
+        v: parcel.recorded.iter().map(|(line, values)| (*line, values.into())).collect(),
+        k: parcel.collection.as_deref().map(str::to_owned),
+        g: parcel.tracking.as_deref().map(str::to_owned),
+        n: parcel.label_revision,
+        void: parcel.void,
+        at: parcel.place.as_deref().map(str::to_owned),
     };
+    let goods = |goods: &PutBack| PutBackRow {
+        line: goods.item.line.to_string(),
+        sku: goods.item.sku.to_string(),
+        name: goods.item.name.as_ref().to_owned(),
+        codes: goods.codes.iter().map(ToString::to_string).collect(),
+        units: goods.units,
+    };
+    let any_short = progress.lines.iter().any(|done| 0 < done.short);
     serde_json::to_string(&ProgressRow {
         l: progress.lines.iter().map(|done| (done.picked, done.packed)).collect(),
+        s: progress.lines.iter().filter(|_| any_short).map(|done| done.short).collect(),
         p: progress.parcels.iter().map(parcel).collect(),
+        h: progress.held.then_some(progress.state as usize),
+        x: progress.expedited,
+        o: progress.tote.as_deref().map(str::to_owned),
+        b: progress.put_back.iter().map(goods).collect(),
+        a: progress.taken_apart.clone(),
     })
 }
 
 pub fn order(terms: &str, state: usize, body: &str) -> Result<Order, Damaged> {
     let damaged = |why: String| Damaged { table: "orders", why };
-    let kind = crate::domain::event::Kind::OrderAccepted;
+    let kind = Kind::OrderAccepted;
     let accepted = contract::event::decode(kind, terms).map_err(|error| damaged(error.to_string()))?;
-    let crate::domain::event::Event::OrderAccepted { terms } = accepted else {
+    let Event::OrderAccepted { terms } = accepted else {
         return Err(damaged("terms of another kind".into()));
     };
     let row: ProgressRow = serde_json::from_str(body).map_err(|error| damaged(error.to_string()))?;
+    let state = row.h.unwrap_or(state);
     let state = State::WORDS.get(state).ok_or_else(|| damaged(format!("state {state}")))?.1;
     if row.l.len() != terms.lines.len() {
         return Err(damaged(format!("{} lines, progress of {}", terms.lines.len(), row.l.len())));
     }
-    let lines = row.l.into_iter().map(|(picked, packed)| Done { picked, packed }).collect();
+    let short = row.s.into_iter().chain(std::iter::repeat(0));
+    let lines = row.l.into_iter().zip(short).map(|((picked, packed), short)| Done { picked, packed, short }).collect();
     let parcels = row.p.into_iter().zip(1..).map(|(row, n)| parcel(n, row)).collect::<Option<Vec<_>>>();
-    let parcels = parcels.ok_or_else(|| damaged("parcel state".into()))?;
-    Ok(Order { terms, progress: Progress { state, lines, parcels } })
+    let goods = |row: PutBackRow| PutBack {
+        item: Item { line: row.line.as_str().into(), sku: row.sku.as_str().into(), name: row.name.into() },
+        codes: row.codes.iter().map(|code| code.as_str().into()).collect(),
+        units: row.units,
+    };
+    let progress = Progress {
+        state,
+        held: row.h.is_some(),
+        expedited: row.x,
+        tote: row.o.map(|tote| tote.as_str().into()),
+        lines,
+        parcels: parcels.ok_or_else(|| damaged("parcel state".into()))?,
+        taken_apart: row.a,
+        put_back: row.b.into_iter().map(goods).collect(),
+    };
+    Ok(Order { terms, progress })
 }
 
 fn parcel(n: u32, row: ParcelRow) -> Option<Parcel> {
@@ -111,49 +208,84 @@ fn parcel(n: u32, row: ParcelRow) -> Option<Parcel> {
         sscc: row.s.map(Sscc),
         state: ParcelState::WORDS.get(row.t)?.1,
         contents: row.c,
+        recorded: row.v.into_iter().map(|(line, values)| (line, values.into())).collect(),
         dispatch: row.d.map(|key| key.as_str().into()),
+        collection: row.k.map(|id| id.as_str().into()),
         dispatch_revision: row.r,
         manifest: row.m.map(|id| id.as_str().into()),
+        tracking: row.g.map(Into::into),
+        label_revision: row.n,
+        void: row.void,
+        place: row.at.map(|id| id.as_str().into()),
     })
 }
 
-pub fn station(station: &Station) -> Result<String, serde_json::Error> {
-    let (order, manifest, hand_over_asked) = match &station.work {
-        Work::Idle => (None, None, false),
-        Work::Order(order) => (Some(order.to_string()), None, false),
-        Work::Manifest { id, hand_over_asked } => (None, Some(id.to_string()), *hand_over_asked),
-    };
-    let put_down = station.put_down.as_deref().map(str::to_owned);
-    serde_json::to_string(&StationRow { mode: station.mode.word().into(), order, manifest, hand_over_asked, put_down })
+impl From<&Values> for ValuesRow {
+    fn from(values: &Values) -> Self {
+        Self {
+            s: values.serial.as_deref().map(str::to_owned),
+            l: values.lot.as_deref().map(str::to_owned),
+            e: values.expiry,
+            w: values.weight_g,
+        }
+    }
 }
 
-pub fn read_station(id: StationId, text: &str) -> Result<Station, Damaged> {
-    let damaged = |why: String| Damaged { table: "slate", why };
-    let row: StationRow = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    let mode = Mode::named(&row.mode).ok_or_else(|| damaged(format!("mode {}", row.mode)))?;
-    let work = match (row.order, row.manifest) {
-        (Some(order), _) => Work::Order(OrderId::from(order.as_str())),
-        (None, Some(id)) => Work::Manifest { id: ManifestId::from(id.as_str()), hand_over_asked: row.hand_over_asked },
-        (None, None) => Work::Idle,
-    };
-    Ok(Station { id, mode, work, put_down: row.put_down.map(|id| id.as_str().into()) })
+impl From<ValuesRow> for Values {
+    fn from(row: ValuesRow) -> Self {
+        Self { serial: row.s.map(Into::into), lot: row.l.map(Into::into), expiry: row.e, weight_g: row.w }
+    }
 }
 
-/// Only text that counted is ever compared after a restart, and that is never broken UTF-8.
-pub fn scanner(scan: &Scan, counted: bool) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&ScannerRow { text: String::from_utf8_lossy(&scan.text), counted })
+/// A frame that is no text is kept with its broken characters replaced: it never counted, and is only ever compared
+/// with itself.
+pub fn scanner(scan: &Scan, last: &LastScan) -> Result<String, serde_json::Error> {
+    let signal = last.signal.word().into();
+    let (text, counted, doubtful) = (String::from_utf8_lossy(&scan.text), last.counted, last.doubtful);
+    serde_json::to_string(&ScannerRow { text, counted, signal, doubtful })
 }
 
-pub fn read_scanner(text: &str, doubtful: bool) -> Result<LastScan, Damaged> {
-    let row: ScannerRow<'_> =
-        serde_json::from_str(text).map_err(|error| Damaged { table: "slate", why: error.to_string() })?;
+fn scanner_row(text: &str) -> Result<ScannerRow<'_>, Damaged> {
+    serde_json::from_str(text).map_err(|error| Damaged { table: "slate", why: error.to_string() })
+}
+
+/// The same row of a scanner whose last answer may not have been heard.
+pub fn doubted(text: &str) -> Result<String, Damaged> {
+    let row = ScannerRow { doubtful: true, ..scanner_row(text)? };
+    serde_json::to_string(&row).map_err(|error| Damaged { table: "slate", why: error.to_string() })
+}
+
+pub fn read_scanner(text: &str) -> Result<LastScan, Damaged> {
+    let row = scanner_row(text)?;
+    let fallback = if row.counted { Signal::Accepted } else { Signal::Unknown };
     Ok(LastScan {
         text: row.text.as_bytes().into(),
-        signal: if row.counted { Signal::Accepted } else { Signal::Unknown },
+        signal: Signal::ALL.into_iter().find(|signal| signal.word() == row.signal).unwrap_or(fallback),
         counted: row.counted,
         since_start: None,
-        doubtful,
+        doubtful: row.doubtful,
     })
+}
+
+/// What was announced of a return, and what was found.
+pub fn returned(known: &Return) -> Result<(String, String), serde_json::Error> {
+    let terms = contract::event::encode(&Event::ReturnAuthorized { terms: Box::new(known.clone()) })?;
+    let found: Vec<FoundRow> = known.found.iter().map(|(item, condition)| FoundRow::new(item, *condition)).collect();
+    Ok((terms, serde_json::to_string(&(known.authorized, found))?))
+}
+
+pub fn read_returned(state: usize, terms: &str, found: &str) -> Result<Return, Damaged> {
+    let damaged = |why: String| Damaged { table: "returns", why };
+    let decoded = contract::event::decode(Kind::ReturnAuthorized, terms).map_err(|error| damaged(error.to_string()))?;
+    let Event::ReturnAuthorized { terms } = decoded else {
+        return Err(damaged("terms of another kind".into()));
+    };
+    let (authorized, rows): (bool, Vec<FoundRow>) =
+        serde_json::from_str(found).map_err(|error| damaged(error.to_string()))?;
+    let state = ReturnState::WORDS.get(state).ok_or_else(|| damaged(format!("state {state}")))?.1;
+    let found = rows.into_iter().map(FoundRow::into_domain).collect::<Option<_>>();
+    let found = found.ok_or_else(|| damaged("condition".into()))?;
+    Ok(Return { authorized, state, found, ..*terms })
 }
 
 pub fn manifest(manifest: &Manifest) -> Result<String, serde_json::Error> {

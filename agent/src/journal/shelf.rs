@@ -6,14 +6,16 @@
 use super::{Error, row, slate};
 use crate::domain::code::Scan;
 use crate::domain::decide::LastScan;
+use crate::domain::dispatch::Desk;
 use crate::domain::manifest::Manifest;
-use crate::domain::name::{CarrierId, OrderId, ProductCode, ScannerId, Sku, StationId};
+use crate::domain::name::{CarrierId, OrderId, ProductCode, ScannerId, Sku, StationId, ToteId};
 use crate::domain::order::{Delivery, Order, ParcelState, State};
+use crate::domain::returns::{Return, ReturnState};
 use crate::domain::sscc::Sscc;
-use crate::domain::station::{Station, Work};
+use crate::domain::station::Station;
 use crate::domain::stock::Stock;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,32 @@ pub struct Shelf {
     keys: HashMap<OrderId, i64>,
     stock: HashMap<Sku, Stock>,
     pub sscc_serial: u64,
+    pub return_serial: u64,
+}
+
+/// More orders than wait at a site at once: the most urgent of so many by their promise is looked for.
+const WAITING_MAX: i64 = 5_000;
+
+/// Put down here, not expedited, collection, promise, age: the smallest comes first.
+type Rank = (bool, bool, i64, i64, i64);
+
+/// When the collections are that orders must make; many orders share one.
+struct Ranks<'a> {
+    desk: Desk<'a>,
+    known: HashMap<(String, i64), i64>,
+}
+
+impl Ranks<'_> {
+    fn collection(&mut self, carrier: &str, ship_by: i64) -> i64 {
+        if let Some(known) = self.known.get(&(carrier.to_owned(), ship_by)) {
+            return *known;
+        }
+        let by = jiff::Timestamp::from_microsecond(ship_by).ok().filter(|_| ship_by != i64::MAX);
+        let collection = self.desk.rules.must_make(carrier, by, self.desk.now, self.desk.clock_trusted);
+        let at = collection.map_or(i64::MAX, |collection| collection.at.as_microsecond());
+        self.known.insert((carrier.to_owned(), ship_by), at);
+        at
+    }
 }
 
 /// More orders than are open at a site at once; the cache begins anew beyond it.
@@ -35,15 +63,24 @@ const ORDERS_CACHED_MAX: usize = 512;
 const STOCK_CACHED_MAX: usize = 4_096;
 
 impl Shelf {
-    /// Reads what is always in memory. `doubtful`: the last process died, so its last answers may not have arrived.
+    /// Reads what is always in memory. `doubtful`: the last process died, so its last answers may not have arrived;
+    /// that stays so until each scanner is heard again.
     pub fn load(conn: &Connection, doubtful: bool) -> Result<Self, Error> {
-        let mut shelf = Self { sscc_serial: slate::get(conn, slate::SSCC)?.unwrap_or_default(), ..Self::default() };
+        let mut shelf = Self {
+            sscc_serial: slate::get(conn, slate::SSCC)?.unwrap_or_default(),
+            return_serial: slate::get(conn, slate::RETURNS)?.unwrap_or_default(),
+            ..Self::default()
+        };
         for (id, text) in slate::all(conn, &slate::station(""))? {
             let id = StationId::from(id.as_str());
             shelf.stations.insert(id.clone(), row::read_station(id, &text)?);
         }
         for (id, text) in slate::all(conn, &slate::scanner(""))? {
-            shelf.scanners.insert(id.as_str().into(), row::read_scanner(&text, doubtful)?);
+            let text = if doubtful { row::doubted(&text)? } else { text };
+            if doubtful {
+                slate::set(conn, &slate::scanner(&id), &text)?;
+            }
+            shelf.scanners.insert(id.as_str().into(), row::read_scanner(&text)?);
         }
         Ok(shelf)
     }
@@ -67,9 +104,13 @@ impl Shelf {
     }
 
     /// The other station that has the order open.
-    pub fn elsewhere(&self, order: &OrderId, here: &StationId) -> Option<StationId> {
-        let open = |station: &&Station| station.id != *here && station.work == Work::Order(order.clone());
-        self.stations.values().find(open).map(|station| station.id.clone())
+    pub fn elsewhere(&self, order: &OrderId, here: &StationId) -> Option<Station> {
+        self.other(here, |station| station.has_open(order))
+    }
+
+    /// The other station for which `is` holds.
+    pub fn other(&self, here: &StationId, is: impl Fn(&Station) -> bool) -> Option<Station> {
+        self.stations.values().find(|station| station.id != *here && is(station)).cloned()
     }
 
     /// What each scanner read last.
@@ -86,11 +127,12 @@ impl Shelf {
         self.scanners.get(scanner)
     }
 
-    /// Remembers a scanner's frame; on disk only where a restart would have to know it.
-    pub fn save_scan(&mut self, conn: &Connection, scan: &Scan, last: LastScan) -> Result<(), Error> {
+    /// Remembers a scanner's frame; on disk only where a restart would have to know it: because it counted, or because
+    /// the scanner may send it again.
+    pub fn save_scan(&mut self, conn: &Connection, scan: &Scan, last: LastScan, repeats: bool) -> Result<(), Error> {
         let counted_before = self.scanners.get(&scan.scanner).is_some_and(|before| before.counted);
-        if last.counted || counted_before {
-            slate::set(conn, &slate::scanner(&scan.scanner), &row::scanner(scan, last.counted)?)?;
+        if last.counted || counted_before || repeats {
+            slate::set(conn, &slate::scanner(&scan.scanner), &row::scanner(scan, &last)?)?;
         }
         self.scanners.insert(scan.scanner.clone(), last);
         Ok(())
@@ -138,24 +180,59 @@ impl Shelf {
         Ok(self.order(conn, key)?.map(|order| (order, n)))
     }
 
-    /// The most urgent order that can be worked on and that no station has open; `last_of_all` only before none.
-    pub fn most_urgent(&mut self, conn: &Connection, last_of_all: Option<&OrderId>) -> Result<Option<Order>, Error> {
-        let mut statement = conn.prepare_cached(
-            "SELECT o.key, o.id FROM progress p JOIN orders o USING (key)
-             WHERE p.state IN (?1, ?2) ORDER BY p.urgency, p.key LIMIT ?3",
-        )?;
-        let more_than_open = self.stations.len() + 2;
-        let rows = statement
-            .query_map(params![State::Accepted as i64, State::Packing as i64, more_than_open], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-            })?;
-        let candidates = rows.collect::<Result<Vec<_>, _>>()?;
-        let is_open = |id: &str| self.stations.values().any(|station| station.work == Work::Order(id.into()));
-        let mut free = candidates.into_iter().filter(|(_, id)| !is_open(id));
-        let first = free.next();
-        let put_down = first.as_ref().is_some_and(|(_, id)| last_of_all.is_some_and(|last| **last == **id));
-        let chosen = if put_down { free.next().or(first) } else { first };
-        chosen.map_or(Ok(None), |(key, _)| self.order(conn, key))
+    /// The order and the number of the parcel that a carrier's number stands or stood for.
+    pub fn labelled(&mut self, conn: &Connection, code: &str) -> Result<Option<(Order, u32)>, Error> {
+        let mut statement = conn.prepare_cached("SELECT order_key, n FROM labels WHERE code = ?1")?;
+        let found = statement.query_row([code], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((key, n)) = found else {
+            return Ok(None);
+        };
+        Ok(self.order(conn, key)?.map(|order| (order, n)))
+    }
+
+    /// The order that is gathered in a tote.
+    pub fn in_tote(&mut self, conn: &Connection, tote: &ToteId) -> Result<Option<Order>, Error> {
+        let mut statement = conn.prepare_cached("SELECT order_key FROM totes WHERE id = ?1")?;
+        let key: Option<i64> = statement.query_row([&**tote], |row| row.get(0)).optional()?;
+        let order = key.map_or(Ok(None), |key| self.order(conn, key))?;
+        Ok(order.filter(|order| order.progress.tote.as_ref() == Some(tote)))
+    }
+
+    /// The most urgent order in one of `states` that no station has open; `last_of_all` only before none.
+    pub fn most_urgent(
+        &mut self,
+        conn: &Connection,
+        desk: Desk<'_>,
+        states: &[State],
+        last_of_all: Option<&OrderId>,
+    ) -> Result<Option<Order>, Error> {
+        let mut ranks = Ranks { desk, known: HashMap::new() };
+        let mut best: Option<(Rank, i64)> = None;
+        for state in states {
+            let mut statement = conn.prepare_cached(
+                "SELECT o.key, o.id, p.urgency, p.carrier, p.expedited FROM progress p JOIN orders o USING (key)
+                 WHERE p.state = ?1 ORDER BY p.urgency, p.key LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![*state as i64, WAITING_MAX])?;
+            while let Some(row) = rows.next()? {
+                let id = OrderId::from(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+                if self.stations.values().any(|station| station.has_open(&id)) {
+                    continue;
+                }
+                let (key, ship_by, expedited): (i64, i64, bool) = (row.get(0)?, row.get(2)?, row.get(4)?);
+                let collection = match row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+                    Some(carrier) => ranks.collection(carrier, ship_by),
+                    // Nobody collects it: its customer does, when it was promised.
+                    None => ship_by,
+                };
+                let put_down = last_of_all.is_some_and(|last| *last == id);
+                let rank = (put_down, !expedited, collection, ship_by, key);
+                if best.as_ref().is_none_or(|(known, _)| rank < *known) {
+                    best = Some((rank, key));
+                }
+            }
+        }
+        best.map_or(Ok(None), |(_, key)| self.order(conn, key))
     }
 
     fn order(&mut self, conn: &Connection, key: i64) -> Result<Option<Order>, Error> {
@@ -204,18 +281,39 @@ impl Shelf {
             ])?;
         }
         let body = row::progress(&order.progress)?;
-        let same_place =
-            |before: &Order| before.progress.state == order.progress.state && urgency(before) == urgency(order);
+        let same_place = |before: &Order| {
+            row::listed_state(&before.progress) == row::listed_state(&order.progress)
+                && before.progress.expedited == order.progress.expedited
+                && urgency(before) == urgency(order)
+                && carrier(before) == carrier(order)
+        };
         if before.as_ref().is_some_and(same_place) {
             conn.prepare_cached("UPDATE progress SET body = ?2 WHERE key = ?1")?.execute(params![key, body])?;
         } else {
             let closed_s = order.progress.state.is_closed().then_some(uptime_s);
             conn.prepare_cached(
-                "INSERT OR REPLACE INTO progress (key, state, urgency, closed_s, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO progress (key, state, urgency, closed_s, body, carrier, expedited)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![key, order.progress.state as i64, urgency(order), closed_s, body])?;
+            .execute(params![
+                key,
+                row::listed_state(&order.progress),
+                urgency(order),
+                closed_s,
+                body,
+                carrier(order),
+                order.progress.expedited
+            ])?;
         }
         save_parcels(conn, key, before.as_ref(), order)?;
+        save_labels(conn, key, before.as_ref(), order)?;
+        save_serials(conn, before.as_ref(), order)?;
+        if let Some(tote) = &order.progress.tote
+            && before.as_ref().is_none_or(|before| before.progress.tote.as_ref() != Some(tote))
+        {
+            conn.prepare_cached("INSERT OR REPLACE INTO totes (id, order_key) VALUES (?1, ?2)")?
+                .execute(params![&**tote, key])?;
+        }
         self.remember(key, order);
         Ok(())
     }
@@ -233,7 +331,10 @@ impl Shelf {
             }
         }
         for station in self.stations.values().cloned().collect::<Vec<_>>() {
-            self.save_station(conn, &Station { work: Work::Idle, ..station })?;
+            let mut station = station;
+            station.lay_down();
+            station.last = None;
+            self.save_station(conn, &station)?;
         }
         conn.execute("UPDATE manifests SET closed = 1", [])?;
         conn.execute("UPDATE stock SET reserved = 0", [])?;
@@ -295,14 +396,26 @@ impl Shelf {
         Ok(())
     }
 
-    /// The orders of a carrier that have parcels loaded.
-    pub fn loaded(&mut self, conn: &Connection, carrier: &CarrierId) -> Result<Vec<Order>, Error> {
-        let mut statement = conn.prepare_cached(
-            "SELECT DISTINCT order_key FROM parcels WHERE carrier = ?1 AND state = ?2 ORDER BY order_key",
-        )?;
-        let keys = statement
-            .query_map(params![&**carrier, ParcelState::Loaded as i64], |row| row.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?;
+    /// The orders that have parcels in this state, of one carrier or of all.
+    pub fn with_parcels(
+        &mut self,
+        conn: &Connection,
+        carrier: Option<&CarrierId>,
+        state: ParcelState,
+    ) -> Result<Vec<Order>, Error> {
+        let read = |row: &rusqlite::Row<'_>| row.get(0);
+        let keys: Vec<i64> = match carrier {
+            Some(carrier) => conn
+                .prepare_cached(
+                    "SELECT DISTINCT order_key FROM parcels WHERE carrier = ?1 AND state = ?2 ORDER BY order_key",
+                )?
+                .query_map(params![&**carrier, state as i64], read)?
+                .collect::<Result<_, _>>()?,
+            None => conn
+                .prepare_cached("SELECT DISTINCT order_key FROM parcels WHERE state = ?1 ORDER BY order_key")?
+                .query_map([state as i64], read)?
+                .collect::<Result<_, _>>()?,
+        };
         let mut orders = Vec::with_capacity(keys.len());
         for key in keys {
             orders.extend(self.order(conn, key)?);
@@ -310,10 +423,47 @@ impl Shelf {
         Ok(orders)
     }
 
-    /// How many parcels of a carrier are sealed and on no manifest.
-    pub fn left(conn: &Connection, carrier: &CarrierId) -> Result<u32, Error> {
-        let mut statement = conn.prepare_cached("SELECT count(*) FROM parcels WHERE carrier = ?1 AND state = ?2")?;
-        Ok(statement.query_row(params![&**carrier, ParcelState::Sealed as i64], |row| row.get(0))?)
+    pub fn returned(conn: &Connection, id: &str) -> Result<Option<Return>, Error> {
+        Self::return_where(conn, "SELECT state, terms, found FROM returns WHERE id = ?1", id)
+    }
+
+    /// The oldest return that is announced or being received for an order.
+    pub fn returned_for(conn: &Connection, order: &OrderId) -> Result<Option<Return>, Error> {
+        let query = "SELECT state, terms, found FROM returns WHERE order_id = ?1 AND state < 2 ORDER BY id LIMIT 1";
+        Self::return_where(conn, query, order)
+    }
+
+    fn return_where(conn: &Connection, query: &str, key: &str) -> Result<Option<Return>, Error> {
+        let mut statement = conn.prepare_cached(query)?;
+        let found = statement
+            .query_row([key], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+            .optional()?;
+        let read = found.map(|(state, terms, found)| row::read_returned(state, &terms, &found));
+        Ok(read.transpose()?)
+    }
+
+    pub fn save_returned(conn: &Connection, known: &Return, uptime_s: u64) -> Result<(), Error> {
+        let (terms, found) = row::returned(known)?;
+        let order = known.order.as_ref().map(|order| &*order.id);
+        let closed_s = (known.state == ReturnState::Completed).then_some(uptime_s);
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO returns (id, order_id, state, closed_s, terms, found)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![&*known.id, order, known.state as i64, closed_s, terms, found])?;
+        Ok(())
+    }
+
+    /// Whether a parcel has this unit in it.
+    pub fn has_serial(conn: &Connection, sku: &Sku, serial: &str) -> Result<bool, Error> {
+        let mut statement = conn.prepare_cached("SELECT 1 FROM serials WHERE sku = ?1 AND serial = ?2")?;
+        Ok(statement.exists(params![&**sku, serial])?)
+    }
+
+    /// The unit is back on the shelf.
+    pub fn free_serial(conn: &Connection, sku: &Sku, serial: &str) -> Result<(), Error> {
+        conn.prepare_cached("DELETE FROM serials WHERE sku = ?1 AND serial = ?2")?.execute(params![&**sku, serial])?;
+        Ok(())
     }
 
     /// The product that the catalog knows a code as.
@@ -360,6 +510,11 @@ impl Shelf {
         Ok(())
     }
 
+    pub fn use_returns(&mut self, conn: &Connection, count: u64) -> Result<(), Error> {
+        self.return_serial += count;
+        slate::set(conn, slate::RETURNS, &self.return_serial)
+    }
+
     pub fn use_serials(&mut self, conn: &Connection, count: u64) -> Result<(), Error> {
         if 0 < count {
             self.sscc_serial += count;
@@ -378,12 +533,17 @@ fn insert_order(conn: &Connection, order: &Order) -> Result<i64, Error> {
     Ok(conn.last_insert_rowid())
 }
 
+/// In the column `state` of a number that no parcel has any more.
+const VOID: i64 = -1;
+
 fn save_parcels(conn: &Connection, key: i64, before: Option<&Order>, order: &Order) -> Result<(), Error> {
-    let carrier = match &order.terms.delivery {
-        Delivery::Carrier { carrier, .. } => Some(&**carrier),
-        Delivery::Pickup => None,
-    };
     let rerouted = before.is_some_and(|before| before.terms.delivery != order.terms.delivery);
+    for was in before.into_iter().flat_map(|before| &before.progress.parcels) {
+        let now = order.parcel(was.n).and_then(|parcel| parcel.sscc);
+        if let Some(old) = was.sscc.filter(|old| now != Some(*old)) {
+            conn.prepare_cached("UPDATE parcels SET state = ?2 WHERE sscc = ?1")?.execute(params![old.0, VOID])?;
+        }
+    }
     for parcel in &order.progress.parcels {
         let was = before.and_then(|before| before.parcel(parcel.n));
         let moved = was.is_none_or(|was| was.state != parcel.state || was.sscc != parcel.sscc) || rerouted;
@@ -395,9 +555,44 @@ fn save_parcels(conn: &Connection, key: i64, before: Option<&Order>, order: &Ord
              ON CONFLICT (sscc) DO UPDATE SET order_key = excluded.order_key, n = excluded.n,
              carrier = excluded.carrier, state = excluded.state",
         )?
-        .execute(params![sscc.0, key, parcel.n, carrier, parcel.state as i64])?;
+        .execute(params![sscc.0, key, parcel.n, carrier(order), parcel.state as i64])?;
     }
     Ok(())
+}
+
+fn save_labels(conn: &Connection, key: i64, before: Option<&Order>, order: &Order) -> Result<(), Error> {
+    for parcel in &order.progress.parcels {
+        let was = before.and_then(|before| before.parcel(parcel.n)?.tracking.as_ref());
+        let Some(tracking) = parcel.tracking.as_ref().filter(|tracking| was != Some(*tracking)) else {
+            continue;
+        };
+        conn.prepare_cached("INSERT OR REPLACE INTO labels (code, order_key, n) VALUES (?1, ?2, ?3)")?
+            .execute(params![&**tracking, key, parcel.n])?;
+    }
+    Ok(())
+}
+
+/// A unit's serial is taken while it is in a parcel of an order that was not withdrawn.
+fn save_serials(conn: &Connection, before: Option<&Order>, order: &Order) -> Result<(), Error> {
+    let serials = |order: &Order| -> BTreeSet<(Sku, Box<str>)> {
+        order.serials().map(|(sku, serial)| (sku.clone(), serial.into())).collect()
+    };
+    let (before, after) = (before.map(serials).unwrap_or_default(), serials(order));
+    for (sku, serial) in before.difference(&after) {
+        Shelf::free_serial(conn, sku, serial)?;
+    }
+    for (sku, serial) in after.difference(&before) {
+        conn.prepare_cached("INSERT OR IGNORE INTO serials (sku, serial) VALUES (?1, ?2)")?
+            .execute(params![&**sku, &**serial])?;
+    }
+    Ok(())
+}
+
+fn carrier(order: &Order) -> Option<&str> {
+    match &order.terms.delivery {
+        Delivery::Carrier { carrier, .. } => Some(carrier),
+        Delivery::Pickup => None,
+    }
 }
 
 /// An order without a promise is less urgent than any with one.

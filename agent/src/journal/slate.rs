@@ -10,6 +10,8 @@ pub const SENT: &str = "sent";
 pub const RECEIVED: &str = "received";
 /// The serial that the next SSCC gets.
 pub const SSCC: &str = "sscc";
+/// The number that the next return gets which nobody announced.
+pub const RETURNS: &str = "returns";
 /// How often the agent has started on this file.
 pub const STARTS: &str = "starts";
 /// The key that command barcodes are checked with.

@@ -1,15 +1,16 @@
 //! What the writer works on: the connection, the log's ends, the projections. Every method runs inside a transaction.
 
-use super::log::{self, Epoch, Place};
+use super::job::PrintJob;
+use super::log::{self, By, Epoch, Place};
 use super::shelf::Shelf;
 use super::{Config, Error, Head, SITE_KEY_BYTES, schema, slate};
 use crate::clock::Moment;
 use crate::domain::decide::LastScan;
 use crate::domain::event::{Event, Kind, StartCause};
-use crate::domain::name::{ScannerId, StationId};
-use crate::domain::station::{Station, Work};
+use crate::domain::name::{OrderId, ScannerId, StationId};
+use crate::domain::station::Station;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 use uuid::Uuid;
@@ -45,7 +46,14 @@ pub struct State {
     before: Memory,
     /// Memory was not read again after a failure: nothing may be decided on it.
     stale: bool,
+    /// What this transaction has to print, once it is on disk.
+    prints: Vec<PrintJob>,
+    /// The stations that wait for a carrier's label, with its order and parcel; the last ones only.
+    labels_wanted: VecDeque<(OrderId, u32, StationId)>,
 }
+
+/// More labels than a site waits for at once.
+const LABELS_WANTED_MAX: usize = 1_000;
 
 /// What a transaction changes and no file can give back.
 #[derive(Clone, Default)]
@@ -105,6 +113,8 @@ impl State {
             wrote: false,
             before: Memory::default(),
             stale: false,
+            prints: Vec::new(),
+            labels_wanted: VecDeque::new(),
             config,
         };
         state.take_configured_modes()?;
@@ -125,7 +135,9 @@ impl State {
     fn take_configured_modes(&mut self) -> Result<(), Error> {
         let gone = |station: &&Station| !self.config.stations.contains_key(&station.id);
         for station in self.shelf.stations().filter(gone).cloned().collect::<Vec<_>>() {
-            self.shelf.save_station(&self.conn, &Station { work: Work::Idle, ..station })?;
+            let mut station = station;
+            station.lay_down();
+            self.shelf.save_station(&self.conn, &station)?;
         }
         for (id, mode) in self.config.stations.clone() {
             let name = format!("configured/{id}");
@@ -161,6 +173,7 @@ impl State {
             self.recover(true)?;
         }
         self.wrote = false;
+        self.prints.clear();
         self.newest = None;
         self.before = self.memory();
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -205,7 +218,34 @@ impl State {
             self.stored = cursors;
             self.stored_at = self.latest;
         }
+        self.print();
         Ok(self.wrote)
+    }
+
+    fn print(&mut self) {
+        for job in self.prints.drain(..) {
+            if let Some(printing) = &self.config.printing
+                && printing.try_send(job).is_err()
+            {
+                tracing::error!("the printers have too much to do: a label was dropped, REPRINT asks for it again");
+            }
+        }
+    }
+
+    /// The carrier's label for this parcel goes to this station.
+    fn want_label(&mut self, order: &OrderId, parcel: u32, station: &StationId) {
+        self.labels_wanted.retain(|(of, n, _)| of != order || *n != parcel);
+        if LABELS_WANTED_MAX <= self.labels_wanted.len() {
+            self.labels_wanted.pop_front();
+        }
+        self.labels_wanted.push_back((order.clone(), parcel, station.clone()));
+    }
+
+    /// The station that waits for a carrier's label, or else the one that closed the parcel last.
+    fn label_wanted_at(&self, order: &OrderId, parcel: u32) -> Option<StationId> {
+        let asked = self.labels_wanted.iter().rfind(|(of, n, _)| of == order && *n == parcel);
+        let sealed = || self.shelf.stations().find(|station| station.sealed == Some((order.clone(), parcel)));
+        asked.map(|(.., station)| station.clone()).or_else(|| sealed().map(|station| station.id.clone()))
     }
 
     /// Gives the transaction up and forgets everything that memory knew of it.
@@ -261,13 +301,25 @@ impl State {
     }
 
     pub fn record(&mut self, event: &Event, station: Option<&StationId>, moment: &Moment) -> Result<(), Error> {
+        self.record_by(event, By { station, operator: None }, moment)
+    }
+
+    fn record_by(&mut self, event: &Event, by: By<'_>, moment: &Moment) -> Result<(), Error> {
         let place = self.head + 1;
-        let id = log::append(&self.conn, place, moment, self.uptime_s(moment), station, event)?;
+        let id = log::append(&self.conn, place, moment, self.uptime_s(moment), by, event)?;
         self.head = place;
         self.newest = Some((place, id));
         self.latest = self.latest.max(moment.since_start);
         self.wrote = true;
         Ok(())
+    }
+
+    /// Gives out `count` numbers for parcels; the first of them.
+    pub fn reserve_serials(&mut self, count: u32) -> Result<u64, Error> {
+        let first = self.shelf.sscc_serial;
+        self.shelf.use_serials(&self.conn, u64::from(count))?;
+        self.wrote = true;
+        Ok(first)
     }
 
     pub fn doubt(&mut self, scanner: &ScannerId) {

@@ -36,6 +36,7 @@ enum Outcome {
     Answer(Answer),
     Command(CommandOutcome),
     Receipt(ReceiptOutcome),
+    Serial(u64),
     More(bool),
     Nothing,
     NotSaved,
@@ -239,6 +240,11 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.doubt(scanner);
             Outcome::Nothing
         }
+        Job::SignOutIdle { moment } => {
+            state.sign_out_idle(moment)?;
+            Outcome::Nothing
+        }
+        Job::ReserveSerials { count, .. } => Outcome::Serial(state.reserve_serials(*count)?),
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
         Job::Barrier { .. } | Job::Stop => Outcome::Nothing,
     })
@@ -259,9 +265,11 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::Command { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Receipt { reply, .. }, Outcome::Receipt(outcome)) => reply(Ok(outcome)),
         (Job::Receipt { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::ReserveSerials { reply, .. }, Outcome::Serial(first)) => reply(Ok(first)),
+        (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
         (Job::Barrier { reply }, _) => reply(()),
-        (Job::Record { .. } | Job::Sent { .. } | Job::Unanswered { .. } | Job::Stop, _) => {}
+        (Job::Record { .. } | Job::Sent { .. } | Job::Unanswered { .. } | Job::SignOutIdle { .. } | Job::Stop, _) => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::domain::name::StationId;
-use crate::floor::status::{Line, ScannerStatus};
+use crate::floor::status::{Line, PrinterState, ScannerStatus};
 use crate::journal::Storage;
 use crate::sync::status::{Link, Receipts};
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,17 @@ pub enum Fault {
         all: bool,
     },
     NoScanner,
+    /// The scanner refused a setting that its driver needs, or did not answer.
+    ScannerNotSetUp {
+        scanner: String,
+        reason: String,
+    },
+    /// Labels wait for the printer.
+    PrinterFaulty {
+        printer: String,
+        station: String,
+        reason: String,
+    },
     BrokerDown {
         url: String,
         reason: Option<String>,
@@ -64,6 +75,7 @@ pub enum Severity {
 pub enum Topic {
     Storage,
     Scanners,
+    Printers,
     Broker,
     Receipts,
     Clock,
@@ -93,6 +105,8 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(storage(facts));
     found.extend(unreadable(facts));
     found.extend(scanners(facts));
+    found.extend(not_set_up(facts));
+    found.extend(printers(facts));
     found.extend(broker(facts));
     found.extend(refused(facts));
     found.extend(no_subscriber(facts));
@@ -111,6 +125,8 @@ impl Fault {
             Self::DatabaseUnreadable { .. } => "database_unreadable",
             Self::ScannersLost { .. } => "scanners_lost",
             Self::NoScanner => "no_scanner",
+            Self::ScannerNotSetUp { .. } => "scanner_not_set_up",
+            Self::PrinterFaulty { .. } => "printer_faulty",
             Self::BrokerDown { .. } => "broker_down",
             Self::PublishRefused { .. } => "publish_refused",
             Self::NoSubscriber { .. } => "no_subscriber",
@@ -125,7 +141,8 @@ impl Fault {
     pub fn topic(&self) -> Topic {
         match self {
             Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } => Topic::Storage,
-            Self::ScannersLost { .. } | Self::NoScanner => Topic::Scanners,
+            Self::ScannersLost { .. } | Self::NoScanner | Self::ScannerNotSetUp { .. } => Topic::Scanners,
+            Self::PrinterFaulty { .. } => Topic::Printers,
             Self::BrokerDown { .. } | Self::PublishRefused { .. } | Self::NoSubscriber { .. } => Topic::Broker,
             Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
             Self::ClockUntrusted => Topic::Clock,
@@ -175,6 +192,27 @@ fn lost_at(station: &str, scanners: &[(&str, &ScannerStatus)], now: Timestamp) -
     let lost = lost.into_iter().map(named).collect();
     let severity = if all { Severity::Stopped } else { Severity::Attention };
     Some(Found { fault: Fault::ScannersLost { station: station.to_owned(), lost, all }, severity, since: Some(since) })
+}
+
+fn not_set_up(facts: &Facts) -> Vec<Found> {
+    let open = facts.floor.scanners.iter().filter(|(_, scanner)| scanner.line == Line::Open);
+    let failed = open.filter_map(|(id, scanner)| Some((id, scanner.setup_failure.clone()?, scanner.since)));
+    let found = failed.map(|(id, reason, since)| Found {
+        fault: Fault::ScannerNotSetUp { scanner: id.to_string(), reason },
+        severity: Severity::Attention,
+        since: Some(since),
+    });
+    found.collect()
+}
+
+fn printers(facts: &Facts) -> Vec<Found> {
+    let found = facts.floor.printers.iter().filter_map(|(id, printer)| {
+        let PrinterState::Faulty { reason } = &printer.state else { return None };
+        let fault =
+            Fault::PrinterFaulty { printer: id.clone(), station: printer.station.to_string(), reason: reason.clone() };
+        Some(Found { fault, severity: Severity::Attention, since: Some(printer.since) })
+    });
+    found.collect()
 }
 
 fn broker(facts: &Facts) -> Option<Found> {

@@ -14,7 +14,7 @@ pub use gather::Gatherer;
 pub use words::Language;
 
 use crate::domain::signal::Answer;
-use crate::floor::status::{Answered, FloorStatus, Line, ScannerStatus};
+use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerStatus};
 use crate::journal;
 use crate::sync::status::{Link, Receipts, SyncStatus};
 use jiff::Timestamp;
@@ -97,6 +97,9 @@ pub struct Report {
     pub forget: String,
     /// In the order of their ids.
     pub scanners: Vec<Scanner>,
+    /// In the order of their ids.
+    #[serde(default)]
+    pub printers: Vec<Printer>,
     /// Newest first.
     pub answers: Vec<AnswerGiven>,
     /// How often each signal was given since the start.
@@ -202,6 +205,23 @@ pub struct Scanner {
     pub last_unreadable: Option<String>,
     pub discarded_bytes: u64,
     pub unanswered: u64,
+    /// Why it is not set up as its driver needs it.
+    #[serde(default)]
+    pub setup_failure: Option<String>,
+}
+
+/// One label printer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Printer {
+    pub id: String,
+    pub station: String,
+    pub address: String,
+    /// `unused`, `ready` or `faulty`.
+    pub state: String,
+    pub reason: Option<String>,
+    pub since: Timestamp,
+    pub printed: u64,
+    pub dropped: u64,
 }
 
 /// One scan and its answer.
@@ -227,6 +247,9 @@ pub struct Told {
     pub reason: Option<Why>,
     /// What would have been right.
     pub expected: Vec<String>,
+    /// What the next scan must be, where something was begun.
+    #[serde(default)]
+    pub ask: Option<Why>,
 }
 
 /// Units done of units wanted.
@@ -236,10 +259,13 @@ pub struct Progress {
     pub of: u32,
 }
 
-/// Why a scan did not count.
+/// A word for machines and a sentence for people: why a scan did not count, or what to scan next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     pub word: String,
+    /// What is named in the sentence: a station, an order, a place, a tote, a parcel, a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     pub sentence: String,
 }
 
@@ -267,6 +293,7 @@ impl Report {
             receipts: (&facts.sync.receipts).into(),
             forget: if about.forget_on_puback { "puback" } else { "receipt" }.to_owned(),
             scanners: facts.floor.scanners.iter().map(|(id, status)| scanner(id, status)).collect(),
+            printers: facts.floor.printers.iter().map(|(id, status)| printer(id, status)).collect(),
             answers: facts.floor.answers.iter().map(Into::into).collect(),
             signals: facts.floor.signals.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
             clock: ClockSeen { trusted: facts.clock_trusted },
@@ -345,9 +372,11 @@ fn finding(found: &fault::Found, facts: &Facts, language: Language) -> Finding {
 /// The last change of anything that could have been a fault.
 fn well_since(facts: &Facts) -> Timestamp {
     let scanners = facts.floor.scanners.values().map(|scanner| scanner.since);
+    let printers = facts.floor.printers.values().map(|printer| printer.since);
     [facts.about.started_at, facts.storage_since, facts.sync.since]
         .into_iter()
         .chain(scanners)
+        .chain(printers)
         .max()
         .unwrap_or(facts.now)
 }
@@ -400,6 +429,25 @@ fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
         last_unreadable: status.last_unreadable.clone(),
         discarded_bytes: status.discarded_bytes,
         unanswered: status.unanswered,
+        setup_failure: status.setup_failure.clone(),
+    }
+}
+
+fn printer(id: &str, status: &PrinterStatus) -> Printer {
+    let (state, reason) = match &status.state {
+        PrinterState::Unused => ("unused", None),
+        PrinterState::Ready => ("ready", None),
+        PrinterState::Faulty { reason } => ("faulty", Some(reason.clone())),
+    };
+    Printer {
+        id: id.to_owned(),
+        station: status.station.to_string(),
+        address: status.address.clone(),
+        state: state.to_owned(),
+        reason,
+        since: status.since,
+        printed: status.printed,
+        dropped: status.dropped,
     }
 }
 
@@ -434,11 +482,17 @@ impl From<&Answer> for Told {
             order: answer.order.as_ref().map(ToString::to_string),
             item: answer.item.as_deref().map(str::to_owned),
             progress: answer.progress.map(|(done, of)| Progress { done, of }),
-            reason: answer
-                .reason
-                .as_ref()
-                .map(|reason| Why { word: reason.word().to_owned(), sentence: reason.sentence() }),
+            reason: answer.reason.as_ref().map(|reason| Why {
+                word: reason.word().to_owned(),
+                detail: reason.detail(),
+                sentence: reason.sentence(),
+            }),
             expected: answer.expected.iter().map(ToString::to_string).collect(),
+            ask: answer.ask.as_ref().map(|ask| Why {
+                word: ask.word().to_owned(),
+                detail: ask.detail(),
+                sentence: ask.sentence(),
+            }),
         }
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Flow, Rules};
 use crate::domain::signal::{Reason, Signal};
 use crate::journal::{Job, Journal, Writing};
 use jiff::ToSpan;
@@ -35,9 +35,17 @@ impl Running {
                 company_prefix: "7312345".into(),
                 carriers: Vec::new(),
                 low_stock: 2,
+                flow: Flow::SingleStep,
+                operators_required: false,
+                idle_sign_out: Duration::from_secs(1_200),
+                bins: false,
+                batch_size: 8,
+                printers: Default::default(),
             },
             stations: [].into(),
             bounce: [].into(),
+            repeating: Default::default(),
+            printing: None,
             keep: Duration::from_secs(86_400),
             forget_on_puback: false,
             version: "1.2.3".into(),
@@ -94,6 +102,7 @@ pub fn scanner(station: &str, line: Line) -> ScannerStatus {
         last_unreadable: None,
         discarded_bytes: 0,
         unanswered: 0,
+        setup_failure: None,
         last_read_at: Some(seconds_ago(4)),
     }
 }

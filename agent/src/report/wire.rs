@@ -38,6 +38,7 @@ impl Sender {
             head: self.place(self.head).1,
             clock: if stored.synced { "synced" } else { "unsynced" },
             station: stored.station.as_deref(),
+            operator: stored.operator.as_deref(),
             historical: late < self.now.duration_since(stored.at),
             data: &stored.data,
         }
@@ -84,6 +85,7 @@ mod tests {
             synced: false,
             kind: Kind::ItemPicked,
             station: Some("bench-1".into()),
+            operator: Some("op-7".into()),
             subject: Some("orders/10042".into()),
             data: r#"{"picked":1}"#.into(),
         };
@@ -94,6 +96,7 @@ mod tests {
             ("sequence", 2.into()),
             ("head", 4.into()),
             ("clock", "unsynced".into()),
+            ("operator", "op-7".into()),
             ("historical", true.into()),
             ("data", serde_json::json!({"picked": 1})),
         ] {

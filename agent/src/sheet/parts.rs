@@ -42,12 +42,12 @@ impl Group {
 }
 
 /// A section for each group that has words among `commands`, which are the words and the texts of their barcodes.
-pub fn commands(words: &Words, groups: &[Group], commands: &[(&str, String)]) -> Vec<Section> {
+pub fn commands(words: &Words, groups: &[Group], commands: &[(String, String)]) -> Vec<Section> {
     let sections = groups.iter().map(|group| {
         let of_group = commands.iter().filter(|(word, _)| Group::of(word) == *group);
         let codes = of_group.map(|(word, text)| {
             let (label, hint) = words.command(word);
-            Code { name: (*word).to_owned(), text: text.clone(), label, hint, is_gs1: false }
+            Code { name: word.clone(), text: text.clone(), label, hint, is_gs1: false }
         });
         Section { title: group.title(words).to_owned(), codes: codes.collect() }
     });
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn commands_are_grouped_by_their_words() {
-        let all: Vec<(&str, String)> = ["DONE", "PICK", "R-DAMAGED", "C-RESTOCK", "Q-5", "Q-12", "NEWVERB", "RETURN"]
-            .map(|word| (word, format!("PD:{word}:ABCD")))
+        let all: Vec<(String, String)> = ["DONE", "PICK", "R-DAMAGED", "C-RESTOCK", "Q-5", "Q-12", "NEWVERB", "RETURN"]
+            .map(|word| (word.to_owned(), format!("PD:{word}:ABCD")))
             .into();
         let sections = commands(Words::of("en"), &Group::ALL, &all);
         let shown: Vec<(&str, Vec<&str>)> =

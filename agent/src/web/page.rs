@@ -5,7 +5,9 @@ use super::words::Words;
 use crate::contract;
 use crate::journal::Stored;
 use crate::report::gather::Page as Latest;
-use crate::report::{AnswerGiven, Finding, Gatherer, Language, ReceiptsSeen, Report, Scanner, Severity, State, Topic};
+use crate::report::{
+    AnswerGiven, Finding, Gatherer, Language, Printer, ReceiptsSeen, Report, Scanner, Severity, State, Topic,
+};
 use askama::Template;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
@@ -160,6 +162,7 @@ impl<'a> View<'a> {
 
     fn cards(&self) -> Vec<Card> {
         let mut cards = vec![self.scanners(), self.storage(), self.backlog(), self.broker(), self.agent()];
+        cards.extend(self.printers());
         let badness = |card: &Card| match card.light.class {
             "stop" => 0,
             "warn" => 1,
@@ -202,8 +205,35 @@ impl<'a> View<'a> {
             .then(|| format!("{} {}", words.number(scanner.discarded_bytes), words.discarded));
         let reads = format!("{} {}", words.number(scanner.reads), words.reads);
         let state = line.into_iter().chain([format!("{} {last}", words.last_scan), reads]).chain(unreadable);
-        let state = state.chain(discarded);
+        let setup = scanner.setup_failure.as_ref().map(|why| format!("{}: {why}", words.not_set_up));
+        let state = state.chain(discarded).chain(setup);
         (format!("{} · {}", scanner.id, scanner.station), state.collect::<Vec<_>>().join(", "))
+    }
+
+    /// None at a site without printers.
+    fn printers(&self) -> Option<Card> {
+        let words = self.words;
+        let printers = &self.report.printers;
+        let faulty = printers.iter().filter(|printer| printer.state == "faulty").count();
+        let fact = |printer: &Printer| {
+            let state = match (printer.state.as_str(), &printer.reason) {
+                (_, Some(reason)) => reason.clone(),
+                ("ready", None) => words.printer_ready.to_owned(),
+                _ => words.printer_unused.to_owned(),
+            };
+            let printed = format!("{} {}", words.number(printer.printed), words.printed);
+            let dropped = (0 < printer.dropped).then(|| format!("{} {}", words.number(printer.dropped), words.dropped));
+            let rest = [state, printed].into_iter().chain(dropped).collect::<Vec<_>>().join(", ");
+            (format!("{} · {}", printer.id, printer.station), rest)
+        };
+        (!printers.is_empty()).then(|| Card {
+            id: "printers",
+            title: words.printers,
+            light: self.about(&[Topic::Printers]),
+            key: format!("{} / {}", printers.len() - faulty, printers.len()),
+            note: printers.iter().map(|printer| printer.address.as_str()).collect::<Vec<_>>().join(", "),
+            facts: printers.iter().map(fact).collect(),
+        })
     }
 
     fn storage(&self) -> Card {
@@ -315,10 +345,11 @@ impl<'a> View<'a> {
         };
         let progress = told.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
         let item = told.item.clone().filter(|item| *item != answer.code);
-        let why = told.reason.as_ref().map(|why| self.words.reason(why).to_owned());
+        let why = told.reason.as_ref().map(|why| self.words.reason(why).into_owned());
         let expected =
             (!told.expected.is_empty()).then(|| format!("{}: {}", self.words.expected, told.expected.join(", ")));
-        let rest = [item, told.order.clone(), progress, Some(answer.station.clone()), why, expected];
+        let ask = told.ask.as_ref().map(|ask| self.words.ask(ask).into_owned());
+        let rest = [item, told.order.clone(), progress, Some(answer.station.clone()), why, expected, ask];
         Line {
             at: self.shown(answer.at),
             class,

@@ -28,7 +28,7 @@ use mio::{Poll, Waker};
 use thiserror::Error;
 
 pub use crate::framing::Unreadable;
-pub use crate::protocol::{Read, SetupFailure};
+pub use crate::protocol::{Read, Repeat, SetupFailure};
 pub use serial::{DataBits, LineSettings, Parity, StopBits};
 pub(crate) use tcp::connect;
 pub(crate) use worker::now;
@@ -165,6 +165,17 @@ impl Answerer {
     /// When the line is lost, or takes not all of the first step's bytes now.
     pub fn answer(&self, feedback: Feedback) -> Result<(), NotSent> {
         if self.link.answer(self.driver.answer(feedback), worker::now())? {
+            self.control.wake();
+        }
+        Ok(())
+    }
+
+    /// Says what another scanner was told, without acknowledging anything; as [`answer`](Self::answer).
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn voice(&self, feedback: Feedback) -> Result<(), NotSent> {
+        if self.link.answer(self.driver.voice(feedback), worker::now())? {
             self.control.wake();
         }
         Ok(())

@@ -58,6 +58,7 @@ fn heard(framed: Framed<'_>) -> Output<'static> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Repeat;
     use super::*;
     use crate::framing::Unreadable;
     use crate::symbology::Symbology;
@@ -67,8 +68,8 @@ mod tests {
         assert_eq!(Read::from_line(b"]C1"), Err(Unreadable::Empty));
         let read = Read::from_line(b"]C110AB").unwrap();
         assert_eq!(
-            (read.symbology, &read.payload[..], &read.frame[..], read.retransmitted),
-            (Symbology::Gs1128, &b"10AB"[..], &b"]C110AB"[..], false)
+            (read.symbology, &read.payload[..], &read.frame[..], read.repeat),
+            (Symbology::Gs1128, &b"10AB"[..], &b"]C110AB"[..], Repeat::No)
         );
     }
 

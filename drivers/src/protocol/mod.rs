@@ -23,8 +23,18 @@ pub struct Read {
     pub payload: Vec<u8>,
     /// The payload with its AIM identifier, without terminator.
     pub frame: Vec<u8>,
-    /// The scanner says that it sends this once more, because no answer to the first time has reached it.
-    pub retransmitted: bool,
+    pub repeat: Repeat,
+}
+
+/// Whether the scanner says that it sends a read once more, because no answer has reached it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// It is new.
+    No,
+    /// It was here before.
+    Surely,
+    /// Something was damaged since the last read: it may have been this one's first time.
+    Perhaps,
 }
 
 impl Read {
@@ -33,7 +43,7 @@ impl Read {
         if payload.is_empty() {
             return Err(Unreadable::Empty);
         }
-        Ok(Self { symbology, payload: payload.to_vec(), frame: frame.to_vec(), retransmitted: false })
+        Ok(Self { symbology, payload: payload.to_vec(), frame: frame.to_vec(), repeat: Repeat::No })
     }
 }
 

@@ -17,12 +17,14 @@ pub(super) const MODELS: &[Model] = &[
         word: "gryphon",
         preset: PRESET,
         answer: Some(|feedback| answer(feedback, SecondLight::GreenSpot)),
+        voice: None,
         answer_within: None,
     },
     Model {
         word: "powerscan-96xx",
         preset: PRESET,
         answer: Some(|feedback| answer(feedback, SecondLight::Red)),
+        voice: None,
         answer_within: None,
     },
 ];

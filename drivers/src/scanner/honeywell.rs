@@ -21,12 +21,14 @@ pub(super) const MODELS: &[Model] = &[
         word: "xenon",
         preset: PRESET,
         answer: Some(escape_commands),
+        voice: None,
         answer_within: Some(Duration::from_secs(10)),
     },
     Model {
         word: "voyager",
         preset: PRESET,
         answer: Some(ack_and_beeps),
+        voice: Some(|feedback| rhythm::answer(feedback, b"", BEEP)),
         answer_within: Some(Duration::from_millis(2_000)),
     },
 ];

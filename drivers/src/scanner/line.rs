@@ -16,6 +16,7 @@ pub(super) const MODELS: &[Model] = &[
         word: "generic",
         preset: Preset { settings: LineSettings::FACTORY, terminator: Terminator::Auto },
         answer: Some(answer),
+        voice: Some(voice),
         answer_within: None,
     },
     // 7 data bits and space parity, which is 8 data bits to a line that knows no space parity.
@@ -31,6 +32,7 @@ pub(super) const MODELS: &[Model] = &[
             terminator: Terminator::Auto,
         },
         answer: Some(answer),
+        voice: Some(voice),
         answer_within: None,
     },
 ];
@@ -41,6 +43,10 @@ const BEL: &[u8] = b"\x07";
 
 fn answer(feedback: Feedback) -> Answer {
     rhythm::answer(feedback, acknowledgement(feedback), BEL)
+}
+
+fn voice(feedback: Feedback) -> Answer {
+    rhythm::answer(feedback, b"", BEL)
 }
 
 /// ACK for what is on disk, NAK for what is not.
@@ -68,6 +74,15 @@ mod tests {
             format!("{} {}", step.pause.as_millis(), bytes.collect::<String>())
         });
         steps.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_voice_acknowledges_nothing() {
+        for feedback in Feedback::ALL {
+            let told: Vec<u8> = answer(feedback).steps.into_iter().flat_map(|step| step.bytes).collect();
+            let heard: Vec<u8> = voice(feedback).steps.into_iter().flat_map(|step| step.bytes).collect();
+            assert_eq!(heard, told.strip_prefix(acknowledgement(feedback)).unwrap(), "{feedback:?}");
+        }
     }
 
     #[test]

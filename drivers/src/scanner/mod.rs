@@ -152,6 +152,8 @@ pub struct Model {
     pub preset: Preset,
     /// None where nothing is known that it would understand.
     answer: Option<fn(Feedback) -> Answer>,
+    /// The sound alone; none where the scanner would take any sound for the answer to a read of its own.
+    voice: Option<fn(Feedback) -> Answer>,
     /// How long it waits for an answer.
     answer_within: Option<Duration>,
 }
@@ -168,6 +170,13 @@ pub struct Preset {
 pub struct Driver {
     family: Family,
     model: &'static Model,
+}
+
+/// Two are the same where their words are.
+impl PartialEq for Driver {
+    fn eq(&self, other: &Self) -> bool {
+        (self.family, self.model.word) == (other.family, other.model.word)
+    }
 }
 
 /// A word that names no driver, and the words that do.
@@ -233,6 +242,19 @@ impl Driver {
     #[must_use]
     pub fn answer(self, feedback: Feedback) -> Answer {
         self.model.answer.map_or_else(Answer::default, |answer| answer(feedback))
+    }
+
+    /// What to send so that the scanner tells what another one was told; no steps where it can't do that without
+    /// acknowledging what it may be waiting for itself.
+    #[must_use]
+    pub fn voice(self, feedback: Feedback) -> Answer {
+        self.model.voice.map_or_else(Answer::default, |voice| voice(feedback))
+    }
+
+    /// Whether it can tell what another scanner was told.
+    #[must_use]
+    pub fn has_voice(self) -> bool {
+        self.model.voice.is_some()
     }
 
     /// Whether the scanner itself can tell the one who scanned. Where it can't, somebody else must.

@@ -14,5 +14,6 @@ pub(super) const MODELS: &[Model] = &[Model {
     word: "nls",
     preset: Preset { settings: LineSettings::FACTORY, terminator: Terminator::Auto },
     answer: None,
+    voice: None,
     answer_within: None,
 }];

@@ -17,8 +17,20 @@ use crate::port::LineSettings;
 use crate::protocol::ssi::{RESPONSE_TIME_OUT, Setting};
 
 pub(super) const MODELS: &[Model] = &[
-    Model { word: "zebra", preset: PRESET, answer: Some(|feedback| answer(feedback, false)), answer_within: WITHIN },
-    Model { word: "zebra-led", preset: PRESET, answer: Some(|feedback| answer(feedback, true)), answer_within: WITHIN },
+    Model {
+        word: "zebra",
+        preset: PRESET,
+        answer: Some(|feedback| answer(feedback, false)),
+        voice: Some(voice),
+        answer_within: WITHIN,
+    },
+    Model {
+        word: "zebra-led",
+        preset: PRESET,
+        answer: Some(|feedback| answer(feedback, true)),
+        voice: Some(voice),
+        answer_within: WITHIN,
+    },
 ];
 
 /// Packets end by themselves: the terminator has no meaning.
@@ -71,6 +83,16 @@ fn answer(feedback: Feedback, with_led: bool) -> Answer {
     answer
 }
 
+fn voice(feedback: Feedback) -> Answer {
+    let mut steps = answer(feedback, false).steps.into_iter().skip(usize::from(feedback != Feedback::Alarm));
+    let mut voice = Answer::default();
+    if let Some(first) = steps.next() {
+        voice = Answer::at_once(first.bytes);
+        voice.steps.extend(steps);
+    }
+    voice
+}
+
 /// Beep codes. A long low beep has no code that all sources agree on: refused is two low beeps twice.
 fn beeps(feedback: Feedback) -> &'static [u8] {
     match feedback {
@@ -117,6 +139,15 @@ mod tests {
         ];
         for (feedback, expected) in rows {
             assert_eq!(shown(feedback, false), expected, "{feedback:?}");
+        }
+    }
+
+    #[test]
+    fn a_voice_beeps_and_acknowledges_nothing() {
+        for feedback in Feedback::ALL {
+            let opcodes: Vec<u8> = voice(feedback).steps.iter().map(|step| step.bytes[1]).collect();
+            assert_eq!(opcodes, vec![opcode::BEEP; beeps(feedback).len()], "{feedback:?}");
+            assert!(voice(feedback).steps.first().is_none_or(|step| step.pause.is_zero()), "{feedback:?}");
         }
     }
 

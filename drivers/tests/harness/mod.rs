@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use parceld_drivers::port::{self, Address, Config, Event, LineSettings, Port};
+use parceld_drivers::port::{self, Address, Config, Event, LineSettings, Port, Repeat};
 use parceld_drivers::scanner::{Driver, Family};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -133,7 +133,11 @@ fn shown(event: &Event) -> String {
     match event {
         Event::Opened { discarded_bytes } => format!("opened, {discarded_bytes} discarded"),
         Event::Read(read) => {
-            let again = if read.retransmitted { ", again" } else { "" };
+            let again = match read.repeat {
+                Repeat::No => "",
+                Repeat::Surely => ", again",
+                Repeat::Perhaps => ", perhaps again",
+            };
             format!("{:?} {}{again}", read.symbology, read.payload.escape_ascii())
         }
         Event::Unreadable { reason, bytes } => format!("{reason:?} {bytes}"),

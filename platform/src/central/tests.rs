@@ -1,3 +1,5 @@
+mod asked;
+
 use super::*;
 use crate::store;
 use jiff::Timestamp;
@@ -148,7 +150,7 @@ const SSCC: &str = "373500538500000012";
 #[test]
 fn an_order_goes_from_its_put_to_the_door() {
     let mut world = World::new();
-    let orders = "SELECT id || ' ' || state || ' ' || packed FROM orders";
+    let orders = "SELECT id || ' ' || state || ' ' || (parcels IS NOT NULL) FROM orders";
     let parcels = "SELECT order_id || '/' || n || ' ' || state FROM parcels";
     let dispatches = "SELECT key || ' ' || state FROM dispatches";
     let notifications = "SELECT key || ' ' || state FROM notifications ORDER BY requested, rank";
@@ -283,7 +285,7 @@ fn a_newer_epoch_is_told_all_that_is_open() {
     );
     let mut put = terms("10");
     put["known"] = json!({
-        "lines": [{"line": "1", "picked": 2, "packed": 2}, {"line": "2", "picked": 1, "packed": 1}],
+        "lines": [{"line": "1", "picked": 2, "packed": 2, "short": 0}, {"line": "2", "picked": 1, "packed": 1, "short": 0}],
         "parcels": [{"parcel": 1, "sscc": SSCC, "handed_over": false,
                      "contents": [{"line": "1", "quantity": 2}, {"line": "2", "quantity": 1}]}],
         "packed": true,

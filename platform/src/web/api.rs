@@ -1,7 +1,8 @@
 //! `/api`: JSON in and out.
 
+use super::lists::{self, LISTS};
 use super::{Problem, Web};
-use crate::command::{Catalog, Refusal, Request, Stock};
+use crate::command::{Catalog, Label, Lead, Refusal, Request, Stock};
 use crate::topic;
 use crate::writer::Job;
 use axum::Json;
@@ -19,61 +20,6 @@ use uuid::Uuid;
 const ROWS_MAX: i64 = 100_000;
 const EVENTS: i64 = 1_000;
 
-/// What can be listed of a site. `?1` is the site, `?2` how many, `?3` now in milliseconds.
-const LISTS: [(&str, &str); 9] = [
-    (
-        "orders",
-        "SELECT json_object('id', id, 'number', number, 'revision', revision, 'state', state,
-             'packed', json(iif(packed, 'true', 'false')), 'parcels', parcels, 'updated', updated,
-             'lines', json((SELECT json_group_array(json_object('line', line, 'sku', sku, 'name', name, 'wanted', wanted,
-                 'picked', picked, 'packed', packed) ORDER BY position)
-                 FROM lines WHERE lines.site = orders.site AND order_id = orders.id)))
-         FROM orders WHERE site = ?1 ORDER BY id LIMIT ?2",
-    ),
-    (
-        "parcels",
-        "SELECT json_object('order', order_id, 'number', number, 'n', n, 'sscc', sscc, 'state', state,
-             'carrier', carrier, 'manifest', manifest, 'updated', updated, 'contents', json(contents))
-         FROM parcels WHERE site = ?1 ORDER BY order_id, n LIMIT ?2",
-    ),
-    (
-        "dispatches",
-        "SELECT json_object('key', key, 'order', order_id, 'number', number, 'parcel', parcel, 'sscc', sscc,
-             'state', state, 'reason', reason, 'requested', requested, 'data', json(data))
-         FROM dispatches WHERE site = ?1 ORDER BY requested, key LIMIT ?2",
-    ),
-    (
-        "notifications",
-        "SELECT json_object('key', key, 'milestone', milestone, 'rank', rank, 'order', order_id, 'number', number,
-             'parcel', parcel, 'replaces', replaces,
-             'state', iif(state = 'to_send' AND expires_ms <= ?3, 'expired', state),
-             'requested', requested, 'data', json(data))
-         FROM notifications WHERE site = ?1 ORDER BY requested, key LIMIT ?2",
-    ),
-    (
-        "stock",
-        "SELECT json_object('sku', sku, 'on_hand', on_hand, 'reserved', reserved, 'available', available)
-         FROM stock WHERE site = ?1 ORDER BY sku LIMIT ?2",
-    ),
-    (
-        "refused",
-        "SELECT json_patch(data, json_object('sequence', sequence, 'time', time))
-         FROM refused WHERE site = ?1 ORDER BY epoch, sequence LIMIT ?2",
-    ),
-    (
-        "scanners",
-        "SELECT json_object('scanner', scanner, 'state', state, 'reason', reason, 'since', since)
-         FROM scanners WHERE site = ?1 ORDER BY scanner LIMIT ?2",
-    ),
-    (
-        "commands",
-        "SELECT json_object('id', command, 'type', kind, 'order', order_id, 'revision', revision, 'created', created,
-             'status', status, 'reason', reason, 'detail', detail, 'answered', answered)
-         FROM commands WHERE site = ?1 ORDER BY id LIMIT ?2",
-    ),
-    ("replies", "SELECT payload FROM replies WHERE site = ?1 ORDER BY id LIMIT ?2"),
-];
-
 #[derive(Deserialize)]
 pub struct Page {
     #[serde(default)]
@@ -90,7 +36,7 @@ struct Resend {
 }
 
 #[derive(Deserialize)]
-pub struct Cancel {
+struct Cancel {
     #[serde(default = "customer")]
     reason: String,
     #[serde(default = "yes")]
@@ -99,8 +45,24 @@ pub struct Cancel {
     revision: Option<u32>,
 }
 
+#[derive(Deserialize)]
+struct Hold {
+    #[serde(default = "unspecified")]
+    reason: String,
+    revision: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Revision {
+    revision: Option<u32>,
+}
+
 fn customer() -> String {
     "customer".into()
+}
+
+fn unspecified() -> String {
+    "unspecified".into()
 }
 
 fn yes() -> bool {
@@ -163,7 +125,18 @@ pub async fn list(
     .await
 }
 
-/// `POST /api/sites/{site}/{orders|catalog|stock|resend|commands}`.
+/// One order with its parcels.
+pub async fn order(State(web): State<Web>, Path((site, order)): Path<(String, String)>) -> Result<Response, Problem> {
+    web.read(move |db| {
+        let id = site_id(db, &site)?;
+        let found: Option<String> = db.query_row(lists::ORDER, params![id, order], |row| row.get(0)).optional()?;
+        let body = found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("order {order} is not known here")))?;
+        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    })
+    .await
+}
+
+/// `POST /api/sites/{site}/{orders|returns|catalog|stock|resend|commands}`.
 pub async fn ask(
     State(web): State<Web>,
     Path((site, what)): Path<(String, String)>,
@@ -176,10 +149,8 @@ pub async fn ask(
         return Ok((StatusCode::ACCEPTED, Json(json!({}))).into_response());
     }
     let request = match what.as_str() {
-        "orders" => Request::Put(match parse(&body)? {
-            Value::Array(orders) => orders,
-            order => vec![order],
-        }),
+        "orders" => Request::Put(one_or_more(parse(&body)?)),
+        "returns" => Request::Returns(one_or_more(parse(&body)?)),
         "catalog" => Request::Catalog(parse::<Catalog>(&body)?.products),
         "stock" => {
             let Stock { items, as_of } = parse(&body)?;
@@ -194,13 +165,43 @@ pub async fn ask(
     accept(&web, site, request).await
 }
 
-pub async fn cancel(
+/// `POST /api/sites/{site}/orders/{order}/{cancel|hold|release|expedite}`.
+pub async fn lead(
     State(web): State<Web>,
-    Path((site, order)): Path<(String, String)>,
+    Path((site, order, verb)): Path<(String, String, String)>,
     body: String,
 ) -> Result<Response, Problem> {
-    let Cancel { reason, notify, revision } = parse(if body.is_empty() { "{}" } else { &body })?;
-    accept(&web, site, Request::Cancel { order, revision, reason, notify }).await
+    let body = if body.is_empty() { "{}" } else { &body };
+    let request = match verb.as_str() {
+        "cancel" => {
+            let Cancel { reason, notify, revision } = parse(body)?;
+            Request::Cancel { order, revision, reason, notify }
+        }
+        "hold" => {
+            let Hold { reason, revision } = parse(body)?;
+            Request::Lead { order, revision, lead: Lead::Hold { reason } }
+        }
+        "release" => Request::Lead { order, revision: parse::<Revision>(body)?.revision, lead: Lead::Release },
+        "expedite" => Request::Lead { order, revision: parse::<Revision>(body)?.revision, lead: Lead::Expedite },
+        _ => return Err(Problem(StatusCode::NOT_FOUND, format!("nothing can be posted to {verb:?}"))),
+    };
+    accept(&web, site, request).await
+}
+
+pub async fn label(
+    State(web): State<Web>,
+    Path((site, order, parcel)): Path<(String, String, i64)>,
+    body: String,
+) -> Result<Response, Problem> {
+    let label: Label = parse(if body.is_empty() { "{}" } else { &body })?;
+    accept(&web, site, Request::Label { order, parcel, label }).await
+}
+
+fn one_or_more(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    }
 }
 
 async fn accept(web: &Web, site: String, request: Request) -> Result<Response, Problem> {
@@ -220,7 +221,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-            Refusal::UnknownOrder(_) => StatusCode::NOT_FOUND,
+            Refusal::UnknownOrder(_) | Refusal::UnknownParcel(..) => StatusCode::NOT_FOUND,
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,

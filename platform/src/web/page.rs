@@ -42,22 +42,31 @@ struct SiteView {
     parcels: Vec<ParcelView>,
     dispatches: Vec<DispatchView>,
     notifications: Vec<NotificationView>,
+    returns: Vec<ReturnView>,
+    stock: Vec<StockView>,
     refused: Vec<RefusedView>,
 }
 
 struct OrderView {
     number: String,
     state: String,
+    held: bool,
+    expedited: bool,
     picked: i64,
     packed: i64,
+    /// Without what is short.
     wanted: i64,
+    short: i64,
 }
 
 struct ParcelView {
     number: String,
     n: i64,
-    sscc: String,
     state: String,
+    /// Where it waits, or on which manifest it is.
+    place: String,
+    sscc: String,
+    tracking: String,
 }
 
 struct DispatchView {
@@ -75,6 +84,20 @@ struct NotificationView {
     customer: String,
     channels: String,
     expires: String,
+}
+
+struct ReturnView {
+    id: String,
+    number: String,
+    state: String,
+    announced: i64,
+    found: i64,
+}
+
+struct StockView {
+    sku: String,
+    on_hand: i64,
+    reserved: i64,
 }
 
 struct RefusedView {
@@ -151,17 +174,24 @@ impl SiteView {
                 Ok(OrderView {
                     number: row.get(0)?,
                     state: row.get(1)?,
-                    picked: row.get(2)?,
-                    packed: row.get(3)?,
-                    wanted: row.get(4)?,
+                    held: row.get(2)?,
+                    expedited: row.get(3)?,
+                    picked: row.get(4)?,
+                    packed: row.get(5)?,
+                    wanted: row.get(6)?,
+                    short: row.get(7)?,
                 })
             })?,
-            parcels: rows(
-                db,
-                "SELECT number, n, sscc, state FROM parcels WHERE site = ?1 ORDER BY updated DESC, n DESC LIMIT ?2",
-                site,
-                |row| Ok(ParcelView { number: row.get(0)?, n: row.get(1)?, sscc: row.get(2)?, state: row.get(3)? }),
-            )?,
+            parcels: rows(db, PARCELS, site, |row| {
+                Ok(ParcelView {
+                    number: row.get(0)?,
+                    n: row.get(1)?,
+                    state: row.get(2)?,
+                    place: row.get(3)?,
+                    sscc: row.get(4)?,
+                    tracking: row.get(5)?,
+                })
+            })?,
             dispatches: rows(db, DISPATCHES, site, |row| {
                 Ok(DispatchView {
                     number: row.get(0)?,
@@ -173,6 +203,21 @@ impl SiteView {
                 })
             })?,
             notifications: notifications(db, site, now_ms)?,
+            returns: rows(db, RETURNS, site, |row| {
+                Ok(ReturnView {
+                    id: row.get(0)?,
+                    number: row.get(1)?,
+                    state: row.get(2)?,
+                    announced: row.get(3)?,
+                    found: row.get(4)?,
+                })
+            })?,
+            stock: rows(
+                db,
+                "SELECT sku, on_hand, reserved FROM shelf WHERE site = ?1 ORDER BY on_hand - reserved, sku LIMIT ?2",
+                site,
+                |row| Ok(StockView { sku: row.get(0)?, on_hand: row.get(1)?, reserved: row.get(2)? }),
+            )?,
             refused: rows(db, REFUSED, site, |row| {
                 Ok(RefusedView {
                     time: moment(&row.get::<_, String>(0)?),
@@ -187,9 +232,19 @@ impl SiteView {
     }
 }
 
-const ORDERS: &str = "SELECT number, state, sum(picked), sum(lines.packed), sum(wanted)
+const ORDERS: &str =
+    "SELECT number, state, held, expedited, sum(picked), sum(lines.packed), sum(wanted - short), sum(short)
     FROM orders JOIN lines ON lines.site = orders.site AND order_id = id
     WHERE orders.site = ?1 GROUP BY id ORDER BY state IN ('completed', 'cancelled'), updated DESC LIMIT ?2";
+
+const PARCELS: &str = "SELECT number, n, state, coalesce(manifest, place, ''), coalesce(sscc, ''),
+        coalesce(tracking, iif(label = 'requested', 'wanted', ''))
+    FROM parcels WHERE site = ?1 ORDER BY updated DESC, n DESC LIMIT ?2";
+
+const RETURNS: &str = "SELECT id, coalesce(number, ''), state,
+        coalesce((SELECT sum(value ->> 'quantity') FROM json_each(terms, '$.lines')), 0),
+        (SELECT count(*) FROM json_each(found) WHERE value ->> 'condition' <> 'missing')
+    FROM returns WHERE site = ?1 ORDER BY state = 'completed', updated DESC LIMIT ?2";
 
 const DISPATCHES: &str = "SELECT number, parcel, sscc,
         coalesce(data ->> 'carrier_name', data ->> 'carrier', ''), coalesce(data ->> 'service', ''),

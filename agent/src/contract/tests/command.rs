@@ -3,6 +3,7 @@
 use super::examples::COMMANDS;
 use crate::contract::COMMAND_BYTES_MAX;
 use crate::contract::command::{Body, parse};
+use crate::domain::order::Done;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -74,6 +75,7 @@ fn reads_what_an_order_needs() {
         json!({"promise": {"ship_by": "2026-11-22T16:30:00+01:00"}}),
         json!({"on_short": "hold"}),
         json!({"known": {"lines": [], "parcels": []}}),
+        json!({"known": {"lines": [{"line": "1", "picked": 1, "packed": 1, "short": 1}]}}),
     ] {
         check("", &put(patch));
     }
@@ -85,11 +87,56 @@ fn reads_what_an_order_needs() {
 }
 
 #[test]
+fn reads_where_a_line_lies_what_it_weighs_and_what_is_recorded() {
+    for patch in [
+        json!({"bin": "A-12.3"}),
+        json!({"weight_g": 0}),
+        json!({"capture": {}}),
+        json!({"capture": {"serial": true, "lot": true, "expiry": true, "pattern": "SN-####*"}}),
+        json!({"capture": {"pattern": "?"}}),
+    ] {
+        check("", &line(patch));
+    }
+    for patch in [
+        json!({"bin": ""}),
+        json!({"bin": "A 12"}),
+        json!({"bin": "x".repeat(33)}),
+        json!({"bin": 12}),
+        json!({"weight_g": -1}),
+        json!({"weight_g": 4_294_967_296_u64}),
+        json!({"weight_g": 0.5}),
+        json!({"capture": ["serial"]}),
+        json!({"capture": {"serial": "yes"}}),
+        json!({"capture": {"pattern": ""}}),
+        json!({"capture": {"pattern": "#".repeat(65)}}),
+    ] {
+        check("unreadable", &line(patch));
+    }
+    let full = json!({"bin": "A-12.3", "weight_g": 1850, "capture": {"serial": true, "pattern": "SN-####"}});
+    let Body::OrderPut { terms, .. } = parse(line(full).to_string().as_bytes()).unwrap().body else {
+        panic!("not a put");
+    };
+    let read = &terms.lines[0];
+    assert_eq!((read.bin.as_deref(), read.weight_g), (Some("A-12.3"), Some(1_850)));
+    assert!(read.capture.serial && !read.capture.lot && !read.capture.expiry);
+    assert!(read.capture.pattern.as_ref().unwrap().fits("SN-0417"));
+}
+
+#[test]
+fn known_units_that_are_short_are_taken() {
+    let known = json!({"known": {"lines": [{"line": "1", "picked": 1, "packed": 0, "short": 1}]}});
+    let Body::OrderPut { known: Some(known), .. } = parse(put(known).to_string().as_bytes()).unwrap().body else {
+        panic!("nothing known");
+    };
+    assert_eq!(known.lines, [("1".into(), Done { picked: 1, packed: 0, short: 1 })]);
+}
+
+#[test]
 fn drops_what_it_does_not_know() {
     let mut longer = put(json!({"gift": {"wrap": true}, "lines_total": 9}));
     merge(&mut longer, json!({"traceparent": "00-1-2-03", "subject": "orders/1"}));
     check("", &longer);
-    check("", &line(json!({"bin": "A-12", "weight_g": 300, "capture": ["serial"]})));
+    check("", &line(json!({"colour": "blue", "capture": {"serial": true, "photo": true}})));
 }
 
 #[test]
@@ -116,6 +163,8 @@ fn refuses_an_order_that_makes_no_sense() {
         line(json!({"sku": "A\u{0}"})),
         line(json!({"barcodes": [""]})),
         put(json!({"known": {"lines": [{"line": "1", "picked": 10_001, "packed": 0}]}})),
+        put(json!({"known": {"lines": [{"line": "1", "picked": 0, "packed": 0, "short": 10_001}]}})),
+        put(json!({"known": {"lines": [{"line": "1", "picked": 0, "packed": 0, "short": -1}]}})),
         put(json!({"known": {"parcels": [{"parcel": 0, "sscc": "073500530000000018", "contents": []}]}})),
         put(json!({"known": {"parcels": [{"parcel": 2, "sscc": "073500530000000018", "contents": []}]}})),
         put(json!({"known": {"parcels": [{"parcel": 1, "sscc": "73500530000000018", "contents": []}]}})),
@@ -142,6 +191,10 @@ fn known_parcels_are_taken_in_the_order_of_their_numbers() {
     assert_eq!(known.parcels.iter().map(|parcel| parcel.n).collect::<Vec<_>>(), [1, 2]);
 }
 
+fn goods(quantity: u32) -> Value {
+    json!({"sku": "A", "name": "Mug", "quantity": quantity, "barcodes": ["7350053850019"]})
+}
+
 #[test]
 fn reads_and_refuses_the_other_commands() {
     for (reason, kind, data) in [
@@ -158,6 +211,40 @@ fn reads_and_refuses_the_other_commands() {
         ("unreadable", "stock.set", json!({"items": [], "as_of": {"epoch": "x", "sequence": 1}})),
         ("unreadable", "stock.set", json!({"items": vec![json!({"sku": "A", "quantity": 1}); 2_001]})),
         ("unreadable", "events.resend", json!({"from": 1})),
+        ("", "order.hold", json!({"id": "o-1", "revision": 1})),
+        ("", "order.hold", json!({"id": "o-1", "revision": 1, "reason": "payment"})),
+        ("unreadable", "order.hold", json!({"id": "o-1"})),
+        ("unreadable", "order.hold", json!({"id": "", "revision": 1})),
+        ("unreadable", "order.hold", json!({"id": "o-1", "revision": 1, "reason": ""})),
+        ("unreadable", "order.hold", json!({"id": "o-1", "revision": 1, "reason": "x".repeat(65)})),
+        ("", "order.release", json!({"id": "o-1", "revision": 1})),
+        ("unreadable", "order.release", json!({"id": "o-1"})),
+        ("unreadable", "order.release", json!({"id": "o\n1", "revision": 1})),
+        ("", "order.expedite", json!({"id": "o-1", "revision": 1})),
+        ("unreadable", "order.expedite", json!({"revision": 1})),
+        ("unreadable", "order.expedite", json!({"id": "o-1", "revision": -1})),
+        ("", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1})),
+        ("", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "tracking": "JD1", "zpl": "^XA^XZ"})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 0})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": -1, "revision": 1})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "tracking": ""})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "tracking": "x".repeat(65)})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": ["^XA"]})),
+        ("", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": "x".repeat(65_536)})),
+        ("unreadable", "parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": "x".repeat(65_537)})),
+        ("", "return.put", json!({"id": "r-1", "lines": []})),
+        ("", "return.put", json!({"id": "r-1", "lines": [], "resolution": "voucher"})),
+        ("", "return.put", json!({"id": "r-1", "order": {"id": "o-1", "number": "1"}, "lines": [goods(1)]})),
+        ("unreadable", "return.put", json!({"lines": []})),
+        ("unreadable", "return.put", json!({"id": "r-1"})),
+        ("unreadable", "return.put", json!({"id": "r-1", "order": {"id": "o-1"}, "lines": []})),
+        ("unreadable", "return.put", json!({"id": "r-1", "order": {"id": "", "number": "1"}, "lines": []})),
+        ("unreadable", "return.put", json!({"id": "r-1", "lines": [], "resolution": ""})),
+        ("unreadable", "return.put", json!({"id": "r-1", "lines": [goods(0)]})),
+        ("unreadable", "return.put", json!({"id": "r-1", "lines": [goods(10_001)]})),
+        ("", "return.put", json!({"id": "r-1", "lines": vec![goods(1); 500]})),
+        ("unreadable", "return.put", json!({"id": "r-1", "lines": vec![goods(1); 501]})),
         ("unknown_command", "order.teleport", json!({})),
     ] {
         check(reason, &command(&format!("parceld.{kind}.v1"), data));
@@ -197,6 +284,56 @@ fn refuses_personal_data_wherever_it_stands() {
     }
     check("personal_data", &line(json!({"for": {"name": "x"}})));
     check("personal_data", &command("parceld.catalog.put.v1", json!({"products": [], "name": "x"})));
+    for (kind, data) in [
+        ("order.hold", json!({"id": "o-1", "revision": 1, "phone": "1"})),
+        ("order.release", json!({"id": "o-1", "revision": 1, "by": {"name": "x"}})),
+        ("order.expedite", json!({"id": "o-1", "revision": 1, "customer_name": "x"})),
+        ("parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "recipient": "x"})),
+        ("parcel.label", json!({"order": "o-1", "parcel": 1, "revision": 1, "to": {"street": "x"}})),
+        ("return.put", json!({"id": "r-1", "lines": [], "name": "x"})),
+        ("return.put", json!({"id": "r-1", "lines": [], "order": {"id": "o-1", "number": "1", "email": "x"}})),
+        ("return.put", json!({"id": "r-1", "lines": [{"sku": "A", "name": "Mug", "quantity": 1, "zip": "1"}]})),
+    ] {
+        check("personal_data", &command(&format!("parceld.{kind}.v1"), data));
+    }
+}
+
+/// A carrier's label with a person's name on it, in a message that can't be carried out.
+fn spoilt_labels() -> Vec<Vec<u8>> {
+    let zpl = "^XA^FO40,40^FDAnna Svensson^FS^XZ";
+    let label = |data: Value| command("parceld.parcel.label.v1", data).to_string().into_bytes();
+    let good = label(json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": zpl}));
+    let mut other_version = command("parceld.parcel.label.v1", json!({"zpl": zpl}));
+    merge(&mut other_version, json!({"specversion": zpl}));
+    let mut expires = command("parceld.parcel.label.v1", json!({"zpl": "Anna"}));
+    merge(&mut expires, json!({"expirytime": zpl}));
+    vec![
+        label(json!(zpl)),
+        label(json!({"order": "o-1", "parcel": zpl, "revision": 1})),
+        label(json!({"order": "o-1", "parcel": 1, "revision": 0, "zpl": zpl})),
+        label(json!({"order": "o-1", "parcel": 1, "revision": 1, "tracking": zpl.repeat(3)})),
+        label(json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": {"first": zpl}})),
+        label(json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": zpl.repeat(2_000)})),
+        label(json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": zpl.repeat(4_000)})),
+        label(json!({"label": "QW5uYSBTdmVuc3Nvbg=="})),
+        command("parceld.parcel.label.v2", json!({"ZPL": zpl})).to_string().into_bytes(),
+        command("parceld.order.hold.v1", json!({"id": "o-1", "revision": zpl})).to_string().into_bytes(),
+        other_version.to_string().into_bytes(),
+        expires.to_string().into_bytes(),
+        good[..good.len() - 1].to_vec(),
+        good[..good.len() - 12].to_vec(),
+        [&good[..], b"\xff"].concat(),
+    ]
+}
+
+#[test]
+fn nothing_of_a_label_that_can_t_be_used_is_told_or_kept() {
+    for payload in spoilt_labels() {
+        let shown = String::from_utf8_lossy(&payload[..payload.len().min(200)]).into_owned();
+        let unreadable = parse(&payload).map(|_| ()).expect_err(&shown);
+        assert!(unreadable.private, "{shown}");
+        assert!(!unreadable.why.contains("Anna"), "{shown}: {}", unreadable.why);
+    }
 }
 
 #[test]
@@ -267,5 +404,16 @@ proptest! {
             }
         }
         let _ = parse(&payload);
+    }
+
+    #[test]
+    fn no_single_change_to_a_label_makes_it_be_kept(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let data = json!({"order": "o-1", "parcel": 1, "revision": 1, "zpl": "^XA^FDAnna^FS^XZ"});
+        let mut payload = command("parceld.parcel.label.v1", data).to_string().into_bytes();
+        let place = place.index(payload.len());
+        payload[place] = byte;
+        if let Err(unreadable) = parse(&payload) {
+            prop_assert!(unreadable.private && !unreadable.why.contains("Anna"), "{:?}", unreadable);
+        }
     }
 }

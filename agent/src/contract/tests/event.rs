@@ -1,10 +1,15 @@
 //! What is written to the log is what is read from it.
 
-use super::examples::events;
+use super::examples::{events, item, notice, order};
 use crate::contract::event::{decode, encode, subject};
-use crate::domain::event::{Event, Kind};
+use crate::domain::code::{Cause, Condition, Values};
+use crate::domain::event::{Adjustment, Event, Kind, Method, SignOut};
+use crate::domain::notice::Milestone;
+use crate::domain::returns::{ReturnRef, Returned};
 use crate::domain::signal::{Reason, Signal};
+use crate::domain::stock::Stock;
 use proptest::prelude::*;
+use serde_json::Value;
 
 #[test]
 fn every_kind_has_an_example() {
@@ -43,6 +48,27 @@ fn every_reason_and_signal_comes_back_as_it_was() {
         Reason::Incomplete,
         Reason::CheckFailed,
         Reason::OtherMode,
+        Reason::OnHold,
+        Reason::NotSignedIn,
+        Reason::NotPicked,
+        Reason::WrongBin("A-12.3".into()),
+        Reason::WrongTote("t-07".into()),
+        Reason::ToteInUse("10042".into()),
+        Reason::EmptyTote,
+        Reason::RoundFull,
+        Reason::WantsTote,
+        Reason::Relabel,
+        Reason::NoLabel,
+        Reason::NoPrinter,
+        Reason::NothingToUndo,
+        Reason::SerialUsed,
+        Reason::Expired,
+        Reason::Unfit,
+        Reason::OneByOne,
+        Reason::PutBack("Mug, blue".into()),
+        Reason::Unwritten,
+        Reason::Full,
+        Reason::NotReady,
         Reason::UnknownCode,
         Reason::Storage,
     ];
@@ -55,10 +81,79 @@ fn every_reason_and_signal_comes_back_as_it_was() {
 }
 
 #[test]
-fn an_event_is_about_its_order() {
+fn every_word_comes_back_as_it_was() {
+    let stock = Stock { on_hand: -3, reserved: 0 };
+    let back = |event: Event| assert_eq!(decode(event.kind(), &encode(&event).unwrap()).unwrap(), event);
+    for (_, cause) in Cause::WORDS {
+        let (order, item) = (order(), item());
+        back(Event::ItemShort { order, item, quantity: 1, cause, picked: 0, wanted: 1, delta: 0, stock });
+    }
+    for (_, condition) in Condition::WORDS {
+        let about = ReturnRef { id: "r-1".into(), order: None, authorized: false };
+        let item = Returned { sku: None, name: "X".into(), code: "X".into(), values: Values::default() };
+        back(Event::ItemInspected { about, item, condition, negates: false, stock: None });
+    }
+    for (_, cause) in Adjustment::WORDS {
+        back(Event::StockAdjusted { sku: "A".into(), delta: i64::MIN, stock, cause });
+    }
+    for (_, cause) in SignOut::WORDS {
+        back(Event::OperatorOut { operator: "op-7".into(), cause });
+    }
+    for (_, milestone) in Milestone::WORDS {
+        back(Event::NotificationRequested(Box::new(notice(milestone, None, None))));
+    }
+    for method in [Method::Scan, Method::Manual] {
+        let (order, item, code) = (order(), item(), "X".into());
+        back(Event::ItemPicked { order, item, code, method, picked: 1, wanted: 1, stock });
+    }
+}
+
+#[test]
+fn an_event_is_about_its_order_or_its_return() {
     for (name, event) in events() {
-        let expected = event.order().map(|_| "orders/o-10042".to_owned());
+        let returned = name.starts_with("return.").then(|| match &event {
+            Event::ReturnAuthorized { terms } => format!("returns/{}", terms.id),
+            Event::ReturnReceived { about }
+            | Event::ItemInspected { about, .. }
+            | Event::ReturnCompleted { about, .. } => format!("returns/{}", about.id),
+            other => panic!("{name}: {other:?}"),
+        });
+        let expected = returned.or(event.order().map(|_| "orders/o-10042".to_owned()));
         assert_eq!(subject(&event), expected, "{name}");
+    }
+}
+
+#[test]
+fn negative_quantities_negate() {
+    for (name, event) in events() {
+        let data: Value = serde_json::from_str(&encode(&event).unwrap()).unwrap();
+        let negates = match &event {
+            Event::ItemShort { quantity, .. } => *quantity < 0,
+            Event::ItemInspected { negates, .. } => *negates,
+            _ => continue,
+        };
+        assert_eq!(data["quantity"].as_i64().unwrap() < 0, negates, "{name}");
+    }
+}
+
+/// What a consumer adds up: the fields that the integrator's document names, and nothing of this code.
+fn ledger(kind: &str, data: &Value) -> i64 {
+    match kind {
+        "pick.item_picked" => -1,
+        "pick.item_unpicked" => i64::from(data["restocked"] == true),
+        "pick.item_short" | "stock.adjusted" | "stock.counted" => data["delta"].as_i64().unwrap(),
+        "return.item_inspected" if data.get("stock").is_some() => data["quantity"].as_i64().unwrap(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn the_stock_ledger_can_be_added_up_from_json_alone() {
+    for (name, event) in events() {
+        let data: Value = serde_json::from_str(&encode(&event).unwrap()).unwrap();
+        let (sku, moved) = event.stock_moved().map_or((None, 0), |(sku, moved)| (Some(sku), moved));
+        assert_eq!(ledger(event.kind().word(), &data), moved, "{name}");
+        assert!(sku.is_none_or(|sku| data["sku"] == **sku), "{name}");
     }
 }
 
@@ -80,8 +175,37 @@ fn damaged_data_is_told_apart_by_kind() {
         (Kind::ParcelSealed, "{}"),
         (Kind::SiteStarted, r#"{"cause":"magic","follows":null,"version":"1","boot":"b"}"#),
         (Kind::OrderAccepted, r#"{"id":"","number":"1","revision":1,"lines":[],"delivery":"pickup"}"#),
+        (Kind::LeftBehind, r#"{"order":{"id":"1","number":"1","revision":1},"parcel":1,"sscc":"000000000000000018"}"#),
+        (
+            Kind::LabelRequested,
+            r#"{"order":{"id":"1","number":"1","revision":1},"parcel":1,"sscc":"000000000000000018"}"#,
+        ),
+        (Kind::OperatorOut, r#"{"operator":"op-7"}"#),
+        (Kind::OperatorOut, r#"{"operator":"op-7","reason":"bored"}"#),
     ] {
         assert_eq!(decode(kind, data).unwrap_err().kind, kind.word());
+    }
+}
+
+/// A value of any kind that stands in events.
+fn leaf() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => any::<String>().prop_map(Value::from),
+        2 => "[A-Za-z0-9._-]{1,20}".prop_map(Value::from),
+        2 => any::<u32>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<u64>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => Just(Value::Array(Vec::new())),
+    ]
+}
+
+fn collect<'a>(data: &'a mut Value, leaves: &mut Vec<&'a mut Value>) {
+    match data {
+        Value::Object(fields) => fields.values_mut().for_each(|value| collect(value, leaves)),
+        Value::Array(values) => values.iter_mut().for_each(|value| collect(value, leaves)),
+        leaf => leaves.push(leaf),
     }
 }
 
@@ -108,6 +232,29 @@ proptest! {
             let data = encode(&event).unwrap();
             prop_assert!(!data.bytes().any(|byte| byte < 0x20), "a raw control byte: {data:?}");
             prop_assert_eq!(decode(event.kind(), &data).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn whatever_is_in_an_event_comes_back_as_it_was(
+        which in any::<prop::sample::Index>(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), leaf()), 1..6),
+    ) {
+        let events = events();
+        let (name, event) = which.get(&events);
+        let mut data: Value = serde_json::from_str(&encode(event).unwrap()).unwrap();
+        for (at, value) in changes {
+            let mut leaves = Vec::new();
+            collect(&mut data, &mut leaves);
+            if !leaves.is_empty() {
+                let at = at.index(leaves.len());
+                *leaves.swap_remove(at) = value;
+            }
+        }
+        if let Ok(read) = decode(event.kind(), &data.to_string()) {
+            let written = encode(&read).unwrap();
+            prop_assert!(!written.bytes().any(|byte| byte < 0x20), "{}: a raw control byte: {:?}", name, written);
+            prop_assert_eq!(decode(event.kind(), &written).unwrap(), read, "{}", name);
         }
     }
 

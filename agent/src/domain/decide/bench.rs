@@ -1,27 +1,46 @@
-//! The bench in single-step flow: one person picks and packs with one scan.
+//! The bench: orders are opened, picked and packed, with one scan per unit for both or in two steps.
 
-use super::{Decision, Facts, Subject, Trail, expected, items};
-use crate::domain::code::{Meaning, Scan, Verb};
+use super::unit::{self, Place};
+use super::{Decision, Facts, Subject, Trail, correct, expected, parcel, progress, round, wants};
+use crate::domain::code::{Cause, Meaning, Reading, Scan, Verb};
 use crate::domain::event::Event;
-use crate::domain::name::{DispatchKey, ProductCode};
-use crate::domain::notice::{Milestone, notice};
-use crate::domain::order::{Delivery, Order, ParcelState, State};
-use crate::domain::signal::{Answer, Reason, Signal};
-use crate::domain::sscc::Sscc;
-use crate::domain::station::Work;
+use crate::domain::name::{BinId, ProductCode, ToteId};
+use crate::domain::order::{Order, State};
+use crate::domain::signal::{Answer, Ask, Reason, Signal};
+use crate::domain::station::{Pending, Step, Unit, Work};
 
-pub fn verb(facts: &Facts<'_>, verb: Verb) -> Decision {
-    match verb {
-        Verb::Done => done(facts),
-        Verb::Seal => seal_by_verb(facts),
-        Verb::HandOver | Verb::Cancel | Verb::Mode(_) => Decision::refused(facts, Signal::Refused, Reason::OtherMode),
+pub fn scan(facts: &Facts<'_>, scan: &Scan) -> Decision {
+    match &scan.meaning {
+        Meaning::Verb(verb) => by_verb(facts, *verb),
+        Meaning::Cause(Cause::Damaged) => correct::damaged(facts),
+        Meaning::Cause(_) | Meaning::Condition(_) | Meaning::Quantity(_) => Decision::other_mode(facts),
+        Meaning::Bin(id) => bin(facts, id),
+        _ => by_subject(facts, scan),
     }
 }
 
-pub fn code(facts: &Facts<'_>, scan: &Scan) -> Decision {
+fn by_verb(facts: &Facts<'_>, verb: Verb) -> Decision {
+    match verb {
+        Verb::Done => done(facts),
+        Verb::Seal => parcel::seal_by_verb(facts),
+        Verb::Reprint => parcel::reprint(facts),
+        Verb::Short => correct::begin(facts, Pending::Short { of: None, found: None }),
+        Verb::Remove => correct::begin(facts, Pending::Remove(None)),
+        Verb::Take => take(facts),
+        Verb::HandOver | Verb::Cancel | Verb::Undo | Verb::Mode(_) => Decision::other_mode(facts),
+    }
+}
+
+fn by_subject(facts: &Facts<'_>, scan: &Scan) -> Decision {
     match &facts.subject {
-        Subject::Parcel { order, n } => parcel(facts, order, *n),
-        Subject::Order(order) => open(facts, order),
+        Subject::Parcel { order, n, void } => parcel::scanned(facts, order, *n, *void),
+        Subject::Label(label) => match facts.step() {
+            Step::Pick => Decision::other_mode(facts),
+            Step::Pack | Step::Both => parcel::labelled_by(facts, label),
+        },
+        Subject::Order(order) => open(facts, order, None),
+        Subject::Tote { id, order } => round::tote(facts, id, order.as_ref()),
+        Subject::Return(_) => Decision::other_mode(facts),
         Subject::Product { .. } | Subject::Nothing => item(facts, scan),
     }
 }
@@ -29,20 +48,33 @@ pub fn code(facts: &Facts<'_>, scan: &Scan) -> Decision {
 /// Without an order: opens the most urgent one. With one that is unfinished: puts it down.
 fn done(facts: &Facts<'_>) -> Decision {
     if let Some(order) = &facts.open {
-        let (packed, wanted) = order.units();
-        let answer = Answer::new(Signal::Accepted).order(&order.terms.number).progress(packed, wanted);
+        let (done, wanted) = progress(order, facts.step());
+        let answer = Answer::new(Signal::Accepted).order(&order.terms.number).progress(done, wanted);
         let mut decision = Decision::nothing(facts, answer);
-        decision.station.work = Work::Idle;
+        decision.station.lay_down();
         decision.station.put_down = Some(order.terms.id.clone());
         return decision;
     }
+    if let Work::Round(_) = facts.station.work {
+        let mut decision = Decision::nothing(facts, Answer::new(Signal::Accepted));
+        decision.station.lay_down();
+        return decision;
+    }
     match &facts.next {
-        Some(order) => open(facts, order),
+        Some(order) => open(facts, order, None),
         None => Decision::refused(facts, Signal::Already, Reason::NothingWaits),
     }
 }
 
-fn open(facts: &Facts<'_>, order: &Order) -> Decision {
+/// `TAKE` waits for what is open at another station.
+pub fn take(facts: &Facts<'_>) -> Decision {
+    let mut decision = Decision::nothing(facts, Answer::new(Signal::Opened).ask(Ask::Order));
+    decision.station.pending = Some(Pending::Take);
+    decision
+}
+
+/// Opens `order`, alone or in a tote of the round.
+pub fn open(facts: &Facts<'_>, order: &Order, tote: Option<&ToteId>) -> Decision {
     if let Some(refused) = not_workable(facts, order) {
         return refused.about(order);
     }
@@ -53,207 +85,172 @@ fn open(facts: &Facts<'_>, order: &Order) -> Decision {
         let reason = Reason::OrderOpen(open.terms.number.clone());
         return Decision::refused(facts, Signal::Refused, reason).about(order);
     }
-    let (packed, wanted) = order.units();
-    let mut trail = Trail::of(order);
-    if order.progress.state == State::Accepted {
-        trail.push(Event::PackStarted { order: order.reference(), units: wanted });
+    if tote.is_none() && matches!(facts.station.work, Work::Round(_)) {
+        return Decision::refused(facts, Signal::Refused, Reason::WantsTote).about(order);
     }
-    let answer = Answer { expected: expected(order), ..Answer::new(Signal::Opened) };
-    let mut decision = trail.decision(facts, answer.order(&order.terms.number).progress(packed, wanted));
-    decision.station.work = Work::Order(order.terms.id.clone());
+    let step = facts.step();
+    let mut trail = Trail::of(order);
+    begin(&mut trail, step, tote);
+    let (done, wanted) = progress(&trail.order, step);
+    let answer = Answer::new(Signal::Opened).order(&order.terms.number).progress(done, wanted);
+    let mut decision = trail.decision(facts, answer).expecting(expected(order, step));
+    if let Some(bin) = first_bin(facts, order, step) {
+        decision = decision.asking(Ask::Bin(bin));
+    }
+    decision.station.bin = None;
     decision.station.put_down = None;
+    decision.station.work = Work::Order(order.terms.id.clone());
     decision
 }
 
-fn not_workable(facts: &Facts<'_>, order: &Order) -> Option<Decision> {
-    let refused = |signal, reason| Some(Decision::refused(facts, signal, reason));
-    match order.progress.state {
-        State::Cancelled => refused(Signal::Refused, Reason::Cancelled),
-        State::AwaitsPlatform => refused(Signal::Refused, Reason::AwaitsPlatform),
-        State::Packed | State::PartlyDispatched | State::Completed => refused(Signal::Already, Reason::Finished),
-        State::Accepted | State::Packing => {
-            let station = facts.elsewhere.clone()?;
-            refused(Signal::Refused, Reason::OpenElsewhere(station))
+/// The events by which work on the order begins at this step, where it has not.
+pub fn begin(trail: &mut Trail, step: Step, tote: Option<&ToteId>) {
+    let (state, order) = (trail.order.progress.state, trail.order.reference());
+    let elsewhere = tote.is_some() && tote != trail.order.progress.tote.as_ref();
+    let tote = tote.cloned();
+    match step {
+        Step::Pick if state != State::Picking || elsewhere => {
+            let (_, units) = trail.order.units_picked();
+            trail.push(Event::PickStarted { order, units, tote });
         }
+        Step::Pack | Step::Both if state != State::Packing || elsewhere => {
+            let (_, units) = trail.order.units();
+            trail.push(Event::PackStarted { order, units, tote });
+        }
+        Step::Pick | Step::Pack | Step::Both => {}
     }
 }
 
-fn parcel(facts: &Facts<'_>, order: &Order, n: u32) -> Decision {
-    let state = order.parcel(n).map(|parcel| parcel.state);
-    let decision = match state {
-        Some(ParcelState::Withdrawn) => Decision::refused(facts, Signal::Refused, Reason::Cancelled),
-        _ => Decision::refused(facts, Signal::Already, Reason::Finished),
+/// Why the order can't be worked on here, as an answer.
+pub fn not_workable(facts: &Facts<'_>, order: &Order) -> Option<Decision> {
+    let elsewhere = || Some(Decision::refused(facts, Signal::Refused, Reason::OpenElsewhere(facts.elsewhere()?)));
+    stopped(facts, order).or_else(elsewhere)
+}
+
+/// Why nobody can work on the order at this step, wherever it is open.
+pub fn stopped(facts: &Facts<'_>, order: &Order) -> Option<Decision> {
+    let refused = |signal, reason| Some(Decision::refused(facts, signal, reason));
+    let unpicked = (0..order.terms.lines.len()).any(|line| 0 < order.missing(line));
+    match (order.progress.state, facts.step()) {
+        (State::Cancelled, _) => refused(Signal::Refused, Reason::Cancelled),
+        (State::AwaitsPlatform, _) => refused(Signal::Refused, Reason::AwaitsPlatform),
+        _ if order.progress.held => refused(Signal::Refused, Reason::OnHold),
+        (State::Packed | State::PartlyDispatched | State::Completed, _) => refused(Signal::Already, Reason::Finished),
+        (State::Accepted | State::Picking, Step::Pack) => refused(Signal::Refused, Reason::NotPicked),
+        (State::Picked, Step::Pick) => refused(Signal::Already, Reason::Finished),
+        (State::Packing, Step::Pick) if !unpicked => refused(Signal::Already, Reason::Finished),
+        _ => None,
+    }
+}
+
+/// The place of the first line that is still wanted, where places are scanned.
+fn first_bin(facts: &Facts<'_>, order: &Order, step: Step) -> Option<BinId> {
+    let places = facts.rules.bins && step != Step::Pack;
+    let mut lines = (0..order.terms.lines.len()).filter(|_| places);
+    lines.find_map(|line| order.terms.lines[line].bin.clone().filter(|_| 0 < wants(order, line, step)))
+}
+
+/// A place on the shelf: right where a line that is still wanted lies there.
+fn bin(facts: &Facts<'_>, id: &BinId) -> Decision {
+    let step = facts.step();
+    let orders = orders_here(facts);
+    let Some(first) = orders.first() else {
+        return Decision::refused(facts, Signal::Refused, Reason::NoOrderOpen);
     };
-    decision.about(order)
+    let wanted = |order: &&Order, line: usize| 0 < wants(order, line, step);
+    let lies_here = |order: &&Order| {
+        let lines = 0..order.terms.lines.len();
+        lines.clone().any(|line| order.terms.lines[line].bin.as_ref() == Some(id) && wanted(order, line))
+    };
+    if let Some(order) = orders.iter().find(|order| lies_here(order)) {
+        let here = |line: &usize| order.terms.lines[*line].bin.as_ref() == Some(id) && wanted(order, *line);
+        let names = (0..order.terms.lines.len()).filter(here).map(|line| Box::from(&*order.terms.lines[line].name));
+        let answer = Answer::new(Signal::Opened).item(id).ask(Ask::Item).expected(names);
+        let mut decision = Decision::nothing(facts, answer).about(order);
+        decision.station.bin = Some(id.clone());
+        return decision;
+    }
+    match orders.iter().find_map(|order| first_bin(facts, order, step)) {
+        Some(right) => {
+            let decision = Decision::refused(facts, Signal::Wrong, Reason::WrongBin(right.clone())).about(first);
+            decision.expecting([Box::from(&*right)]).asking(Ask::Bin(right))
+        }
+        None => Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder).about(first),
+    }
+}
+
+/// The orders that an item here may be for.
+fn orders_here<'a>(facts: &'a Facts<'_>) -> Vec<&'a Order> {
+    match &facts.station.work {
+        Work::Round(_) => facts.round.iter().map(|(_, order)| order).collect(),
+        _ => facts.open.iter().collect(),
+    }
 }
 
 fn item(facts: &Facts<'_>, scan: &Scan) -> Decision {
-    let code = product_code(scan);
-    let (sku, name) = match &facts.subject {
-        Subject::Product { sku, name } => (sku.as_ref(), name.as_deref()),
-        Subject::Parcel { .. } | Subject::Order(_) | Subject::Nothing => (None, None),
-    };
-    let known = sku.is_some();
-    let Some(order) = &facts.open else {
-        return match known {
-            true => Decision::refused(facts, Signal::Refused, Reason::NoOrderOpen),
-            false => unknown(facts, scan),
+    let (sku, name) = facts.product();
+    let orders = orders_here(facts);
+    let Some(first) = orders.first() else {
+        return match sku {
+            Some(_) => Decision::refused(facts, Signal::Refused, Reason::NoOrderOpen),
+            None => Decision::unknown(facts, scan),
         };
     };
-    if let Some(refused) = not_workable(facts, order) {
-        return refused.about(order);
+    let step = facts.step();
+    if let [only] = orders[..]
+        && let Some(refused) = not_workable(facts, only)
+    {
+        return refused.about(only);
     }
-    let Some(line) = order.line_for(&code, sku) else {
-        let decision = match known {
-            true => Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder),
-            false => unknown(facts, scan),
+    let workable = || orders.iter().filter(|order| not_workable(facts, order).is_none());
+    let found = workable().find_map(|order| place_of(facts, order, scan, |line| 0 < wants(order, line, step)));
+    let found = found.or_else(|| workable().find_map(|order| place_of(facts, order, scan, |_| true)));
+    let Some(Place { order, line }) = found else {
+        let decision = match sku {
+            Some(_) => Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder),
+            None if matches!(scan.meaning, Meaning::Line(_)) => {
+                Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder)
+            }
+            None => Decision::unknown(facts, scan),
         };
-        let answer = Answer { expected: expected(order), ..decision.answer };
-        let answer = name.into_iter().fold(answer, Answer::item);
-        return Decision { answer, ..Decision::nothing(facts, Answer::new(Signal::Wrong)) }.about(order);
+        let decision = decision.expecting(expected(first, step)).about(first);
+        return name.into_iter().fold(decision, |decision, name| decision.item(name));
     };
-    if order.missing(line) == 0 {
-        let decision = Decision::refused(facts, Signal::Over, Reason::LineComplete).about(order);
-        let answer = Answer { expected: expected(order), ..decision.answer.item(&order.terms.lines[line].name) };
-        return Decision { answer, ..Decision::nothing(facts, Answer::new(Signal::Over)) };
-    }
-    count(facts, order, line, code)
+    let reading = scan.meaning.reading().cloned().unwrap_or_else(|| Reading::from(&*product_code(scan)));
+    let by_hand = matches!(scan.meaning, Meaning::Line(_));
+    let unit = Unit { by_hand, ..Unit::read(order.terms.id.clone(), order.terms.lines[line].id.clone(), reading) };
+    unit::take_in(facts, Place { order, line }, unit)
 }
 
-fn unknown(facts: &Facts<'_>, scan: &Scan) -> Decision {
-    let answer = Answer::because(Signal::Unknown, Reason::UnknownCode).item(&scan.shown());
-    Decision::nothing(facts, answer)
-}
-
-/// One unit picked and packed; the last one seals the parcel and finishes the order.
-fn count(facts: &Facts<'_>, order: &Order, line: usize, code: ProductCode) -> Decision {
-    let mut trail = Trail::of(order);
-    let (item, wanted) = (order.item(line), order.terms.lines[line].quantity);
-    let parcel = order.packing_into();
-    let stock = facts.stock.picked();
-    trail.push(Event::ItemPicked {
-        order: order.reference(),
-        item: item.clone(),
-        code,
-        method: facts.method,
-        picked: order.progress.lines[line].picked + 1,
-        wanted,
-        stock,
-    });
-    let packed = order.progress.lines[line].packed + 1;
-    trail.push(Event::ItemPacked { order: order.reference(), item: item.clone(), parcel, packed, wanted });
-    if stock.on_hand == facts.rules.low_stock {
-        let threshold = facts.rules.low_stock;
-        trail.push(Event::StockLow { sku: item.sku.clone(), name: item.name.clone(), stock, threshold });
-    }
-    let finished = trail.order.is_filled();
-    if finished {
-        seal(facts, &mut trail);
-        finish(facts, &mut trail);
-    }
-    let (done, of) = trail.order.units();
-    let signal = if finished { Signal::Completed } else { Signal::Accepted };
-    let answer = Answer::new(signal).order(&order.terms.number).item(&item.name).progress(done, of);
-    let mut decision = trail.decision(facts, answer);
-    decision.stock = Some((item.sku, stock));
-    decision.sscc_used = u64::from(finished);
-    if finished {
-        decision.station.work = Work::Idle;
-    }
-    decision
-}
-
-/// `SEAL`: closes the open parcel; the next unit begins another one.
-fn seal_by_verb(facts: &Facts<'_>) -> Decision {
-    let Some(order) = &facts.open else {
-        return Decision::refused(facts, Signal::Refused, Reason::NoOrderOpen);
-    };
-    if let Some(refused) = not_workable(facts, order) {
-        return refused.about(order);
-    }
-    let mut trail = Trail::of(order);
-    let has_contents = order.open_parcel().is_some();
-    let finished = order.is_filled() && (has_contents || !order.progress.parcels.is_empty());
-    if !has_contents && !finished {
-        return Decision::refused(facts, Signal::Refused, Reason::NothingToClose).about(order);
-    }
-    if has_contents {
-        seal(facts, &mut trail);
-    }
-    if finished {
-        finish(facts, &mut trail);
-    } else {
-        request_dispatch(facts, &mut trail);
-    }
-    let (done, of) = trail.order.units();
-    let answer = Answer::new(Signal::Completed).order(&order.terms.number).progress(done, of);
-    let mut decision = trail.decision(facts, answer);
-    decision.sscc_used = u64::from(has_contents);
-    if finished {
-        decision.station.work = Work::Idle;
-    }
-    decision
-}
-
-fn seal(facts: &Facts<'_>, trail: &mut Trail) {
-    let n = trail.order.packing_into();
-    trail.push(Event::ParcelSealed {
-        order: trail.order.reference(),
-        parcel: n,
-        sscc: Sscc::mint(&facts.rules.company_prefix, facts.sscc_serial),
-        contents: items(&trail.order, n),
-    });
-}
-
-fn finish(facts: &Facts<'_>, trail: &mut Trail) {
-    let parcels = trail.order.progress.parcels.len() as u32;
-    trail.push(Event::PackCompleted { order: trail.order.reference(), parcels });
-    request_dispatch(facts, trail);
-    if let Some(notice) = notice(&facts.rules.site, &trail.order, Milestone::Packed, None, facts.now) {
-        trail.push(Event::NotificationRequested(Box::new(notice)));
-    }
-    trail.complete_if_gone();
-}
-
-/// Asks the platform for a courier for the parcel sealed last, if it has not been asked yet.
-fn request_dispatch(facts: &Facts<'_>, trail: &mut Trail) {
-    let order = &trail.order;
-    let Delivery::Carrier { carrier, service } = &order.terms.delivery else {
-        return;
-    };
-    let Some(parcel) = order.progress.parcels.last().filter(|parcel| parcel.dispatch.is_none()) else {
-        return;
-    };
-    let Some(sscc) = parcel.sscc.filter(|_| parcel.state == ParcelState::Sealed) else {
-        return;
-    };
-    let collection = facts.rules.collection_for(order, facts.now, facts.clock_trusted);
-    let revision = parcel.dispatch_revision + 1;
-    let event = Event::DispatchRequested {
-        order: order.reference(),
-        key: dispatch_key(order, parcel.n, collection.as_ref().map_or("-", |collection| &collection.id), revision),
-        parcel: parcel.n,
-        of: order.parcels_total(),
-        sscc,
-        carrier: carrier.clone(),
-        carrier_name: facts.rules.carrier_of(order).map_or(&**carrier, |known| &known.name).into(),
-        service: service.clone(),
-        time_left_s: collection.as_ref().map(|collection| collection.at.duration_since(facts.now).as_secs()),
-        collection,
-        revision,
-    };
-    trail.push(event);
-}
-
-fn dispatch_key(order: &Order, parcel: u32, collection: &str, revision: u32) -> DispatchKey {
-    format!("{}/{parcel}/{collection}/{revision}", order.terms.id).as_str().into()
-}
-
-fn product_code(scan: &Scan) -> ProductCode {
-    match &scan.meaning {
-        Meaning::Product(code) => code.clone(),
-        Meaning::Verb(_) | Meaning::Forged | Meaning::Sscc(_) | Meaning::Plain => {
-            String::from_utf8_lossy(&scan.text).as_ref().into()
+/// The line of `order` that the scanned item, or the line named instead, is for: one for which `suits` is true.
+pub fn place_of<'a>(
+    facts: &Facts<'_>,
+    order: &'a Order,
+    scan: &Scan,
+    suits: impl Fn(usize) -> bool,
+) -> Option<Place<'a>> {
+    let line = match &scan.meaning {
+        Meaning::Line(number) => number.checked_sub(1).filter(|line| *line < order.terms.lines.len())?,
+        _ => {
+            let here = |line: usize| {
+                let bin = &order.terms.lines[line].bin;
+                facts.station.bin.is_none() || *bin == facts.station.bin
+            };
+            let code = product_code(scan);
+            let near = order.line_for(&code, facts.product().0, |line| suits(line) && here(line))?;
+            match suits(near) && here(near) {
+                true => near,
+                false => order.line_for(&code, facts.product().0, &suits)?,
+            }
         }
+    };
+    suits(line).then_some(Place { order, line })
+}
+
+/// The code that a scanned item is looked up by.
+pub fn product_code(scan: &Scan) -> ProductCode {
+    match &scan.meaning {
+        Meaning::Product(reading) => reading.code.clone(),
+        _ => String::from_utf8_lossy(&scan.text).as_ref().into(),
     }
 }

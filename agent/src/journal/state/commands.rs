@@ -3,12 +3,14 @@
 use super::State;
 use crate::clock::Moment;
 use crate::contract::command::{self, Body, Command, Status, Unreadable};
-use crate::domain::command::{Change, Rejection, Slot};
-use crate::domain::event::{Adjustment, Event, Kind};
+use crate::domain::command::{self as deciding, Change, Rejection, Slot};
+use crate::domain::dispatch::{Desk, Serials};
+use crate::domain::event::{Adjustment, Event};
 use crate::domain::name::Sku;
 use crate::domain::order::{Order, State as OrderState};
+use crate::domain::returns::Return;
 use crate::domain::stock::Stock;
-use crate::journal::job::CommandOutcome;
+use crate::journal::job::{CommandOutcome, PrintJob, PrintWhat};
 use crate::journal::log::{self, Place};
 use crate::journal::shelf::Shelf;
 use crate::journal::{Error, QUARANTINE_ROWS_MAX};
@@ -44,11 +46,14 @@ impl State {
 
     /// Puts aside a command that deciding failed on, so that the next is served.
     pub fn poisoned(&mut self, payload: &[u8], why: &str, moment: &Moment) -> Result<CommandOutcome, Error> {
-        let (id, kind) = match command::parse(payload) {
-            Ok(command) => (Some(command.id), command.kind),
-            Err(unreadable) => (unreadable.id, unreadable.kind),
+        let (id, kind, private) = match command::parse(payload) {
+            Ok(command) => {
+                let private = command::is_private(&command.kind, payload);
+                (Some(command.id), command.kind, private)
+            }
+            Err(unreadable) => (unreadable.id, unreadable.kind, unreadable.private),
         };
-        self.unreadable(&Unreadable { id, kind, reason: "failed", why: why.into() }, payload, moment)
+        self.unreadable(&Unreadable { id, kind, reason: "failed", why: why.into(), private }, payload, moment)
     }
 
     fn unreadable(&mut self, message: &Unreadable, payload: &[u8], moment: &Moment) -> Result<CommandOutcome, Error> {
@@ -59,7 +64,7 @@ impl State {
         }
         let id = message.id.as_deref().unwrap_or("none");
         tracing::warn!(id, kind = message.kind, reason = message.reason, why = %message.why, "a command can't be used");
-        let kept = if message.reason == command::PERSONAL_DATA { &[] } else { payload };
+        let kept = if message.private { &[] } else { payload };
         self.quarantine(message.reason, &message.why, kept, moment)?;
         match &message.id {
             Some(id) => {
@@ -117,12 +122,41 @@ impl State {
         match body {
             Body::OrderPut { terms, known } => {
                 let slot = self.slot(&terms.id)?;
-                let before = slot.order().cloned();
-                self.change(crate::domain::command::put(&slot, *terms, known), before.as_ref(), moment)
+                let rules = &self.config.rules;
+                let desk = Desk { rules, now: moment.wall, clock_trusted: moment.trusted };
+                let mut serials = Serials::from(&rules.company_prefix, self.shelf.sscc_serial);
+                let change = deciding::put(&slot, *terms, known, desk, &mut serials);
+                let used = if change.is_ok() { serials.used } else { 0 };
+                self.shelf.use_serials(&self.conn, used)?;
+                self.change(change, slot.order(), moment)
             }
+            Body::OrderHold { order, revision, cause } => {
+                let slot = self.slot(&order)?;
+                self.change(deciding::hold(&slot, revision, &cause), slot.order(), moment)
+            }
+            Body::OrderRelease { order, revision } => {
+                let slot = self.slot(&order)?;
+                let desk = Desk { rules: &self.config.rules, now: moment.wall, clock_trusted: moment.trusted };
+                self.change(deciding::release(&slot, revision, desk), slot.order(), moment)
+            }
+            Body::OrderExpedite { order, revision } => {
+                let slot = self.slot(&order)?;
+                self.change(deciding::expedite(&slot, revision), slot.order(), moment)
+            }
+            Body::ParcelLabel { order, parcel, tracking, revision, zpl } => {
+                let slot = self.slot(&order)?;
+                let change = deciding::label(&slot, parcel, tracking.as_deref(), revision);
+                if let (Ok(_), Some(zpl), Some(known)) = (&change, zpl, slot.order()) {
+                    let station = self.label_wanted_at(&order, parcel);
+                    let what = PrintWhat::Carriers { order: known.terms.number.clone(), parcel, zpl };
+                    self.prints.push(PrintJob { station, what });
+                }
+                self.change(change, slot.order(), moment)
+            }
+            Body::ReturnPut { terms } => self.announce(*terms, moment),
             Body::OrderCancel { order, revision, cause, notify } => {
                 let slot = self.slot(&order)?;
-                let change = crate::domain::command::cancel(&slot, revision, &cause, notify);
+                let change = deciding::cancel(&slot, revision, &cause, notify);
                 if matches!(&change, Ok(Change { order: None, .. })) {
                     Shelf::bury(&self.conn, &order, revision, self.uptime_s(moment))?;
                 }
@@ -160,18 +194,43 @@ impl State {
             self.record(event, None, moment)?;
         }
         if let Some(order) = &change.order {
-            for (sku, delta) in reserved_change(before, order) {
-                let stock = self.shelf.stock(&self.conn, &sku)?;
-                let stock = Stock { reserved: stock.reserved + delta, ..stock };
-                self.shelf.save_stock(&self.conn, &sku, stock)?;
-            }
+            self.save_reservations(before, order, &[])?;
             let uptime_s = self.uptime_s(moment);
             self.shelf.save_order(&self.conn, order, uptime_s)?;
         }
         Ok(Ok(()))
     }
 
-    /// `stock.set`: what was counted then, and every pick of this log since.
+    /// What the order reserves less, or more; products whose new stock is `decided` have that already.
+    pub(super) fn save_reservations(
+        &mut self,
+        before: Option<&Order>,
+        order: &Order,
+        decided: &[(Sku, Stock)],
+    ) -> Result<(), Error> {
+        for (sku, delta) in reserved_change(before, order) {
+            if decided.iter().all(|(known, _)| *known != sku) {
+                let stock = self.shelf.stock(&self.conn, &sku)?.reserved_more(delta);
+                self.shelf.save_stock(&self.conn, &sku, stock)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `return.put`: a return that is to come.
+    fn announce(&mut self, terms: Return, moment: &Moment) -> Result<Result<(), Refusal>, Error> {
+        let known = Shelf::returned(&self.conn, &terms.id)?;
+        match deciding::authorize(known.as_ref(), terms) {
+            Ok((event, known)) => {
+                self.record(&event, None, moment)?;
+                Shelf::save_returned(&self.conn, &known, self.uptime_s(moment))?;
+                Ok(Ok(()))
+            }
+            Err(rejection) => Ok(Err(rejection.into())),
+        }
+    }
+
+    /// `stock.set`: what was counted then, and every movement of this log since.
     fn set_stock(
         &mut self,
         items: &[(Sku, i64)],
@@ -185,10 +244,10 @@ impl State {
                 None => return Ok(Err(Refusal::not_kept(sequence))),
             },
         };
-        let picked = self.picked_since(since)?;
+        let moved = self.moved_since(since)?;
         for (sku, counted) in items {
             let stock = self.shelf.stock(&self.conn, sku)?;
-            let on_hand = counted - picked.get(sku).copied().unwrap_or_default();
+            let on_hand = counted + moved.get(sku).copied().unwrap_or_default();
             let delta = on_hand - stock.on_hand;
             let stock = Stock { on_hand, ..stock };
             self.shelf.save_stock(&self.conn, sku, stock)?;
@@ -201,14 +260,27 @@ impl State {
         Ok(Ok(()))
     }
 
-    fn picked_since(&self, place: Place) -> Result<BTreeMap<Sku, i64>, Error> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT data ->> 'sku', count(*) FROM events WHERE ?1 < place AND kind = ?2 GROUP BY 1")?;
-        let rows = statement.query_map(params![place, Kind::ItemPicked.word()], |row| {
-            Ok((Sku::from(row.get::<_, String>(0)?.as_str()), row.get(1)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    /// What has been added to each product's stock since, and taken from it: the ledger, without what the platform set.
+    fn moved_since(&self, place: Place) -> Result<BTreeMap<Sku, i64>, Error> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT data ->> 'sku', sum(CASE kind
+                WHEN 'pick.item_picked' THEN -1
+                WHEN 'pick.item_unpicked' THEN data ->> 'restocked'
+                WHEN 'return.item_inspected' THEN iif(data ->> 'stock' IS NULL, 0, data ->> 'quantity')
+                ELSE data ->> 'delta' END)
+             FROM events WHERE ?1 < place AND kind IN ('pick.item_picked', 'pick.item_unpicked', 'pick.item_short',
+                'return.item_inspected', 'stock.counted', 'stock.adjusted')
+                AND NOT (kind = 'stock.adjusted' AND data ->> 'reason' = 'set')
+             GROUP BY 1",
+        )?;
+        let mut moved = BTreeMap::new();
+        let mut rows = statement.query([place])?;
+        while let Some(row) = rows.next()? {
+            if let Some(sku) = row.get::<_, Option<String>>(0)? {
+                moved.insert(Sku::from(sku.as_str()), row.get(1)?);
+            }
+        }
+        Ok(moved)
     }
 
     /// The place of a sequence of any epoch of this file, if every event after it is still kept.
@@ -253,7 +325,7 @@ impl Refusal {
 
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
-        let duplicate = matches!(rejection, Rejection::Duplicate { .. });
+        let duplicate = matches!(rejection, Rejection::Duplicate { .. } | Rejection::Done);
         let status = if duplicate { Status::Duplicate } else { Status::Rejected };
         Self { status, reason: rejection.word(), detail: rejection.to_string() }
     }

@@ -8,7 +8,7 @@ use crate::journal::Error;
 use crate::journal::job::ReceiptOutcome;
 use crate::journal::log::Place;
 
-/// How far SSCC serials jump when a file turns out to be an old copy: more parcels than such a copy is behind.
+/// How far the numbers of parcels and returns jump when a file turns out to be an old copy: more parcels than such a copy is behind.
 const SSCC_JUMP: u64 = 10_000;
 
 impl State {
@@ -74,6 +74,7 @@ impl State {
         self.sent = base;
         self.received = base;
         self.shelf.use_serials(&self.conn, SSCC_JUMP)?;
+        self.shelf.use_returns(&self.conn, SSCC_JUMP)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
         self.head_at_start = newest;

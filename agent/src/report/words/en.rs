@@ -43,6 +43,26 @@ pub fn say(fault: &Fault, log: &Log) -> Said {
             todo: steps(&["Add a [[scanner]] to the configuration and restart."]),
             safe: None,
         },
+        Fault::ScannerNotSetUp { scanner, reason } => Said {
+            what: format!("{scanner} is not set up"),
+            reason: format!("{reason}."),
+            todo: steps(&[
+                "Is it set to the driver that the configuration names? docs/hardware.md has the settings.",
+                "Wrong baud rate or parity? Compare the scanner with [[scanner]] in the configuration.",
+                "Plug it out and in again: it is told its settings anew.",
+            ]),
+            safe: Some("What it reads is still saved; only its answers may be missing.".into()),
+        },
+        Fault::PrinterFaulty { printer, station, reason } => Said {
+            what: format!("No labels at {station}"),
+            reason: format!("{printer} {reason}."),
+            todo: steps(&[
+                "Look at the printer: labels, ribbon, lid, power.",
+                "Labels that were asked for come out by themselves when it is ready again; REPRINT makes another.",
+                "Go on with labels that were printed beforehand: parceld barcodes --parcels 50.",
+            ]),
+            safe: Some("Packing goes on: a parcel is saved with or without its label.".into()),
+        },
         Fault::BrokerDown { url, reason, attempts } => Said {
             what: "No connection to the platform's broker".into(),
             reason: match reason {

@@ -43,6 +43,26 @@ pub fn say(fault: &Fault, log: &Log) -> Said {
             todo: steps(&["Lägg till en [[scanner]] i konfigurationen och starta om."]),
             safe: None,
         },
+        Fault::ScannerNotSetUp { scanner, reason } => Said {
+            what: format!("{scanner} är inte inställd"),
+            reason: format!("{reason}."),
+            todo: steps(&[
+                "Är den inställd på den drivrutin som konfigurationen anger? docs/hardware.md har inställningarna.",
+                "Fel hastighet eller paritet? Jämför skannern med [[scanner]] i konfigurationen.",
+                "Dra ur den och sätt i den igen: då får den sina inställningar på nytt.",
+            ]),
+            safe: Some("Det den läser sparas ändå; bara svaren kan saknas.".into()),
+        },
+        Fault::PrinterFaulty { printer, station, reason } => Said {
+            what: format!("Inga etiketter på {station}"),
+            reason: format!("{printer} {reason}."),
+            todo: steps(&[
+                "Se på skrivaren: etiketter, färgband, lucka, ström.",
+                "Etiketter som väntar kommer ut av sig själva när den är klar igen; REPRINT gör en till.",
+                "Fortsätt med etiketter som skrivits ut i förväg: parceld barcodes --parcels 50.",
+            ]),
+            safe: Some("Packningen går vidare: ett paket sparas med eller utan etikett.".into()),
+        },
         Fault::BrokerDown { url, reason, attempts } => Said {
             what: "Ingen kontakt med plattformens broker".into(),
             reason: match reason {

@@ -57,6 +57,7 @@ pub const WORDS: Words = Words {
         bin: "Plats",
         manifest: "Manifest",
         parcels: "Paket",
+        pickup: "Hämtas",
         page: "Sida",
         more: "visas inte:",
     },

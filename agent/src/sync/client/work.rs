@@ -429,6 +429,7 @@ impl<'a> Work<'a> {
                 head: self.shared.epoch_head(epoch, head.place),
                 clock: if stored.synced { "synced" } else { "unsynced" },
                 station: stored.station.as_deref(),
+                operator: stored.operator.as_deref(),
                 historical: age.unsigned_abs() > self.shared.config.historical_after,
                 data: &stored.data,
             };

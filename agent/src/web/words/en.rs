@@ -78,5 +78,12 @@ pub const WORDS: Words = Words {
         ("silent", "Bounce"),
     ],
     expected: "expected",
+    printers: "Printers",
+    printer_ready: "ready",
+    printer_unused: "not used yet",
+    printed: "printed",
+    dropped: "dropped",
+    not_set_up: "not set up",
+    asks: &[],
     reasons: &[],
 };

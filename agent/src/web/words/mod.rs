@@ -1,6 +1,7 @@
 //! The page's words, one file per language.
 
 use crate::report::{Language, State, Why};
+use std::borrow::Cow;
 
 mod en;
 mod sv;
@@ -75,6 +76,14 @@ pub struct Words {
     pub signals: [(&'static str, &'static str); 10],
     /// Before the names of what would have been right.
     pub expected: &'static str,
+    pub printers: &'static str,
+    pub printer_ready: &'static str,
+    pub printer_unused: &'static str,
+    pub printed: &'static str,
+    pub dropped: &'static str,
+    pub not_set_up: &'static str,
+    /// The word for each next scan in interfaces, and its sentence; where one is missing it is said in English.
+    pub asks: &'static [(&'static str, &'static str)],
     /// Each reason's word in interfaces, and its sentence; where one is missing it is said in English.
     pub reasons: &'static [(&'static str, &'static str)],
 }
@@ -95,8 +104,14 @@ impl Words {
         }
     }
 
-    pub fn reason<'w>(&self, why: &'w Why) -> &'w str {
-        self.reasons.iter().find(|(reason, _)| *reason == why.word).map_or(&why.sentence, |(_, sentence)| sentence)
+    /// Why a scan did not count.
+    pub fn reason<'w>(&self, why: &'w Why) -> Cow<'w, str> {
+        said(self.reasons, why)
+    }
+
+    /// What to scan next.
+    pub fn ask<'w>(&self, ask: &'w Why) -> Cow<'w, str> {
+        said(self.asks, ask)
     }
 
     pub fn signal<'w>(&self, word: &'w str) -> &'w str {
@@ -117,6 +132,15 @@ impl Words {
     }
 }
 
+/// The sentence of a word with what it names in place of `{}`; the report's own where there is none.
+fn said<'w>(sentences: &[(&str, &'static str)], why: &'w Why) -> Cow<'w, str> {
+    match (sentences.iter().find(|(word, _)| *word == why.word), &why.detail) {
+        (Some((_, sentence)), Some(detail)) => Cow::Owned(sentence.replace("{}", detail)),
+        (Some((_, sentence)), None) => Cow::Borrowed(*sentence),
+        (None, _) => Cow::Borrowed(&why.sentence),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +153,33 @@ mod tests {
                 let words = Words::of(language);
                 assert!(words.signals.iter().any(|(word, _)| *word == signal.word()), "{language:?} {signal:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_sentence_names_what_the_report_names() {
+        let why = |word: &str, detail: Option<&str>| Why {
+            word: word.to_owned(),
+            detail: detail.map(str::to_owned),
+            sentence: "said".to_owned(),
+        };
+        let swedish = Words::of(Language::Swedish);
+        assert_eq!(swedish.ask(&why("tote", Some("T-4"))), "skanna låda T-4");
+        assert_eq!(swedish.reason(&why("tote_in_use", Some("10042"))), "i lådan ligger order 10042");
+        assert_eq!(swedish.reason(&why("on_hold", None)), "ordern är stoppad");
+        assert_eq!(Words::of(Language::English).reason(&why("tote_in_use", Some("10042"))), "said");
+    }
+
+    /// Where a sentence has a place for what is named, the domain names something, and the other way round.
+    #[test]
+    fn swedish_names_whatever_the_domain_names() {
+        let named = ["bin", "tote"];
+        for (word, sentence) in Words::of(Language::Swedish).asks {
+            assert_eq!(sentence.contains("{}"), named.contains(word), "{word}");
+        }
+        let named = "open_elsewhere order_open parcels_left take_out wrong_bin wrong_tote tote_in_use put_back";
+        for (word, sentence) in Words::of(Language::Swedish).reasons {
+            assert_eq!(sentence.contains("{}"), named.split(' ').any(|named| named == *word), "{word}");
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Captions {
     pub bin: &'static str,
     pub manifest: &'static str,
     pub parcels: &'static str,
+    /// In place of a carrier, on what its customer fetches.
+    pub pickup: &'static str,
     pub page: &'static str,
     /// Before the number of rows for which there was no room.
     pub more: &'static str,
@@ -78,6 +80,7 @@ impl Captions {
         bin: "Bin",
         manifest: "Manifest",
         parcels: "Parcels",
+        pickup: "Pick-up",
         page: "Page",
         more: "not shown:",
     };

@@ -3,7 +3,8 @@
 //! Every packet with a scan, or with a part of one, is acknowledged: parts at once, since a part is no scan; a whole
 //! message by whoever answers the read, when it is on disk. What can never become a read is denied, so that the
 //! scanner complains instead of asking again. A scanner that got no answer sends the message again: that is a read
-//! too, marked as retransmitted, and whoever decides knows whether the first one was stored.
+//! too, marked as a repeat, and whoever decides knows whether the first one was stored. Where something was damaged
+//! since the last read, nobody can tell a repeat of it from the second try of another one that looks the same.
 //!
 //! Source: SSI chapters of Zebra's product reference guides (DS4308, DS8108, CR6080).
 
@@ -16,9 +17,9 @@ use std::time::Duration;
 
 pub use setup::Setting;
 
-use super::{Output, Read};
+use super::{Output, Read, Repeat};
+use crate::framing::Unreadable;
 use crate::framing::ssi::{Framed, GAP_MS, Nak, Packet, PacketFramer, ack, nak, opcode, packet};
-use crate::framing::{Unreadable, is_text};
 use crate::symbology::ssi::identify_typed;
 use assembly::{Assembly, Message, Taken};
 use setup::Setup;
@@ -42,7 +43,8 @@ pub struct SsiLink {
 impl SsiLink {
     #[must_use]
     pub fn new(settings: &'static [Setting]) -> Self {
-        let talk = Talk { assembly: Assembly::default(), setup: Setup::new(settings), resend_asked: false };
+        let talk =
+            Talk { assembly: Assembly::default(), setup: Setup::new(settings), resend_asked: false, damaged: true };
         Self { framer: PacketFramer::new(), silent_since: Duration::ZERO, talk }
     }
 
@@ -84,6 +86,7 @@ impl SsiLink {
         self.talk.assembly.drop_begun(|bytes| out(unterminated(bytes)));
         self.talk.setup.abandon();
         self.talk.resend_asked = false;
+        self.talk.damaged = true;
     }
 
     pub fn skip_past(&mut self, bytes: &[u8]) {
@@ -97,6 +100,8 @@ struct Talk {
     setup: Setup,
     /// A damaged packet leaves pieces that look damaged too: it is asked for again once.
     resend_asked: bool,
+    /// Since the last read something came that could not be read, or the line was lost.
+    damaged: bool,
 }
 
 impl Talk {
@@ -108,11 +113,13 @@ impl Talk {
                 self.packet(&packet, at, out);
             }
             Framed::Damaged => {
+                self.damaged = true;
                 if !std::mem::replace(&mut self.resend_asked, true) {
                     out(Output::Send(&nak(Nak::Resend)));
                 }
             }
             Framed::Unreadable { reason, bytes } => {
+                self.damaged = true;
                 out(Output::Unreadable { reason, bytes });
                 if reason == Unreadable::NotPacket {
                     self.setup.seems_forgotten(at, out);
@@ -125,11 +132,11 @@ impl Talk {
         match received.opcode {
             opcode::DECODE_DATA => {
                 let taken = self.assembly.decode_data(received, at, |bytes| out(unterminated(bytes)));
-                reply(taken, &ack(), out);
+                self.reply(taken, &ack(), out);
             }
             opcode::MULTIPACKET_SEGMENT => {
                 let taken = self.assembly.segment(received, at, |bytes| out(unterminated(bytes)));
-                reply(taken, &packet(opcode::MULTIPACKET_ACK, 0, &[]), out);
+                self.reply(taken, &packet(opcode::MULTIPACKET_ACK, 0, &[]), out);
             }
             opcode::EVENT => out(Output::Send(&ack())),
             opcode::CMD_ACK => self.setup.accepted(at, out),
@@ -138,42 +145,44 @@ impl Talk {
             _ => out(Output::Send(&nak(Nak::BadContext))),
         }
     }
-}
 
-fn reply(taken: Taken, part_ack: &[u8], out: &mut dyn FnMut(Output<'_>)) {
-    match taken {
-        Taken::Part => out(Output::Send(part_ack)),
-        Taken::Unexpected => out(Output::Send(&nak(Nak::BadContext))),
-        Taken::Broken { reason, bytes } => {
-            out(Output::Unreadable { reason, bytes });
-            out(Output::Send(&nak(Nak::Denied)));
-        }
-        Taken::Whole(message) if (message.code_type, &message.data[..]) == NO_READ => {
-            out(Output::Unreadable { reason: Unreadable::NoRead, bytes: message.data.len() });
-            out(Output::Send(&ack()));
-        }
-        Taken::Whole(message) => match read(message) {
-            Ok(read) => out(Output::Read(read)),
-            Err((reason, bytes)) => {
+    fn reply(&mut self, taken: Taken, part_ack: &[u8], out: &mut dyn FnMut(Output<'_>)) {
+        match taken {
+            Taken::Part => out(Output::Send(part_ack)),
+            Taken::Unexpected => out(Output::Send(&nak(Nak::BadContext))),
+            Taken::Broken { reason, bytes } => {
                 out(Output::Unreadable { reason, bytes });
                 out(Output::Send(&nak(Nak::Denied)));
             }
-        },
+            Taken::Whole(message) if (message.code_type, &message.data[..]) == NO_READ => {
+                out(Output::Unreadable { reason: Unreadable::NoRead, bytes: message.data.len() });
+                out(Output::Send(&ack()));
+            }
+            Taken::Whole(message) => match self.read(message) {
+                Ok(read) => out(Output::Read(read)),
+                Err((reason, bytes)) => {
+                    out(Output::Unreadable { reason, bytes });
+                    out(Output::Send(&nak(Nak::Denied)));
+                }
+            },
+        }
+    }
+
+    /// Any bytes may stand in a barcode, and a checksum says that these did: they are no noise.
+    fn read(&mut self, message: Message) -> Result<Read, (Unreadable, usize)> {
+        let (symbology, payload) = identify_typed(message.code_type, &message.data);
+        if payload.is_empty() {
+            return Err((Unreadable::Empty, message.data.len()));
+        }
+        let payload = payload.to_vec();
+        let repeat = match (message.retransmitted, std::mem::take(&mut self.damaged)) {
+            (false, _) => Repeat::No,
+            (true, false) => Repeat::Surely,
+            (true, true) => Repeat::Perhaps,
+        };
+        Ok(Read { symbology, payload, frame: message.data, repeat })
     }
 }
-
-fn read(message: Message) -> Result<Read, (Unreadable, usize)> {
-    let (symbology, payload) = identify_typed(message.code_type, &message.data);
-    if payload.is_empty() {
-        return Err((Unreadable::Empty, message.data.len()));
-    }
-    if !payload.iter().copied().all(is_text) {
-        return Err((Unreadable::NotText, message.data.len()));
-    }
-    let payload = payload.to_vec();
-    Ok(Read { symbology, payload, frame: message.data, retransmitted: message.retransmitted })
-}
-
 fn unterminated(bytes: usize) -> Output<'static> {
     Output::Unreadable { reason: Unreadable::Unterminated, bytes }
 }

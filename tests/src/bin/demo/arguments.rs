@@ -5,7 +5,7 @@ A small site at work on this machine: scans, events, dispatches, notifications.
 
   cargo demo [--once] [--fast]
 
-  --once   end with exit code 0 once every order is on its way and the platform shows it, or with 1 if it doesn't
+  --once   end with exit code 0 once every order has left and the platform shows it, or with 1 if it doesn't
   --fast   work several times as fast as people do";
 
 /// How to run.

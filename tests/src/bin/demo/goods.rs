@@ -20,8 +20,8 @@ pub struct Order {
     pub id: &'static str,
     /// Products and units.
     pub lines: &'static [(&'static Product, u32)],
-    pub carrier: &'static str,
-    pub service: &'static str,
+    /// Carrier and service; `None` where the customer fetches it.
+    pub by: Option<(&'static str, &'static str)>,
     /// In so many minutes it must have left.
     pub ship_within_min: i64,
     pub slip: Option<Slip>,
@@ -38,6 +38,18 @@ pub enum Slip {
     OneTooMany,
     /// A code that nobody knows.
     Unknown(&'static str),
+    /// The last unit isn't where the books have it: the rest goes out.
+    NotThere,
+}
+
+/// Goods that a customer sends back.
+#[derive(Debug)]
+pub struct Return {
+    pub id: &'static str,
+    /// The order that they were in, of another day.
+    pub order: &'static str,
+    /// Each unit, and the word of what becomes of it.
+    pub units: &'static [(&'static Product, &'static str)],
 }
 
 pub const CARGO_BIKE: &str = "cargo-bike";
@@ -47,29 +59,27 @@ const MUG: Product = Product { sku: "MUG-BLUE", name: "Stoneware mug, blue", cod
 const TEA: Product = Product { sku: "TEA-EARL", name: "Earl Grey, 100 g", code: "7350053850026", on_hand: 40 };
 const HONEY: Product = Product { sku: "HONEY-350", name: "Heather honey, 350 g", code: "7350053850033", on_hand: 18 };
 const SOAP: Product = Product { sku: "SOAP-PINE", name: "Pine soap", code: "7350053850040", on_hand: 60 };
-const TOWEL: Product = Product { sku: "TOWEL-LIN", name: "Linen towel", code: "7350053850057", on_hand: 4 };
+const TOWEL: Product = Product { sku: "TOWEL-LIN", name: "Linen towel", code: "7350053850057", on_hand: 2 };
 const CANDLE: Product = Product { sku: "CANDLE-6", name: "Beeswax candles, 6", code: "7350053850064", on_hand: 30 };
 const COFFEE: Product = Product { sku: "COFFEE-500", name: "Coffee beans, 500 g", code: "7350053850071", on_hand: 35 };
 
 pub const PRODUCTS: [&Product; 7] = [&MUG, &TEA, &HONEY, &SOAP, &TOWEL, &CANDLE, &COFFEE];
 
 /// The most urgent first.
-pub const ORDERS: [Order; 6] = [
+pub const ORDERS: [Order; 7] = [
     Order {
         id: "10041",
         lines: &[(&MUG, 2), (&TEA, 1)],
-        carrier: CARGO_BIKE,
-        service: "same-day",
+        by: Some((CARGO_BIKE, "same-day")),
         ship_within_min: 90,
-        slip: None,
+        slip: Some(Slip::OneTooMany),
         customer: "c-7f31",
         channels: &["push", "email"],
     },
     Order {
         id: "10042",
         lines: &[(&COFFEE, 1), (&HONEY, 1)],
-        carrier: CARGO_BIKE,
-        service: "same-day",
+        by: Some((CARGO_BIKE, "same-day")),
         ship_within_min: 100,
         slip: Some(Slip::WrongItem(TEA.code)),
         customer: "c-02a9",
@@ -78,8 +88,7 @@ pub const ORDERS: [Order; 6] = [
     Order {
         id: "10043",
         lines: &[(&SOAP, 3)],
-        carrier: CARGO_BIKE,
-        service: "same-day",
+        by: Some((CARGO_BIKE, "same-day")),
         ship_within_min: 110,
         slip: None,
         customer: "c-b48e",
@@ -88,18 +97,16 @@ pub const ORDERS: [Order; 6] = [
     Order {
         id: "10044",
         lines: &[(&CANDLE, 1), (&TOWEL, 2)],
-        carrier: EXAMPLE_POST,
-        service: "home",
+        by: Some((EXAMPLE_POST, "home")),
         ship_within_min: 240,
-        slip: Some(Slip::OneTooMany),
+        slip: Some(Slip::NotThere),
         customer: "c-5d10",
         channels: &["email", "sms"],
     },
     Order {
         id: "10045",
         lines: &[(&TEA, 2), (&HONEY, 1), (&MUG, 1)],
-        carrier: EXAMPLE_POST,
-        service: "home",
+        by: Some((EXAMPLE_POST, "home")),
         ship_within_min: 250,
         slip: Some(Slip::Unknown("OLD-LABEL-77")),
         customer: "c-e6c2",
@@ -108,14 +115,25 @@ pub const ORDERS: [Order; 6] = [
     Order {
         id: "10046",
         lines: &[(&COFFEE, 2)],
-        carrier: EXAMPLE_POST,
-        service: "pickup-point",
+        by: Some((EXAMPLE_POST, "pickup-point")),
         ship_within_min: 260,
         slip: None,
         customer: "c-91d7",
         channels: &["push"],
     },
+    Order {
+        id: "10047",
+        lines: &[(&CANDLE, 1), (&SOAP, 1)],
+        by: None,
+        ship_within_min: 300,
+        slip: None,
+        customer: "c-3ab8",
+        channels: &["sms"],
+    },
 ];
+
+pub const RETURN: Return =
+    Return { id: "R-2001", order: "10012", units: &[(&MUG, "C-RESTOCK"), (&CANDLE, "C-DISCARD")] };
 
 /// The order with this id.
 #[must_use]
@@ -158,17 +176,26 @@ impl Order {
             })
         };
         let in_minutes = |minutes| now.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(now).to_string();
-        json!({
+        let mut put = json!({
             "id": self.id,
             "number": self.id,
             "revision": 1,
             "lines": self.lines.iter().enumerate().map(line).collect::<Vec<_>>(),
-            "delivery": "carrier",
-            "carrier": self.carrier,
-            "service": self.service,
+            "delivery": "pickup",
             "promise": { "ship_by": in_minutes(self.ship_within_min), "deliver_by": in_minutes(self.ship_within_min + 180) },
             "notify": { "customer": self.customer, "channels": self.channels, "language": "en" },
-        })
+        });
+        if let Some((carrier, service)) = self.by {
+            put["delivery"] = "carrier".into();
+            put["carrier"] = carrier.into();
+            put["service"] = service.into();
+        }
+        put
+    }
+
+    #[must_use]
+    pub fn carrier(&self) -> Option<&'static str> {
+        self.by.map(|(carrier, _)| carrier)
     }
 
     /// The codes to scan, one for each unit, in the order of the lines.
@@ -176,6 +203,20 @@ impl Order {
     pub fn units(&self) -> Vec<&'static str> {
         let codes = |(product, quantity): &(&'static Product, u32)| vec![product.code; *quantity as usize];
         self.lines.iter().flat_map(codes).collect()
+    }
+}
+
+impl Return {
+    /// `return.put`'s data.
+    #[must_use]
+    pub fn put(&self) -> Value {
+        let line = |(product, _): &(&Product, &str)| json!({ "sku": product.sku, "name": product.name, "quantity": 1, "barcodes": [product.code] });
+        json!({
+            "id": self.id,
+            "order": { "id": self.order, "number": self.order, "revision": 1 },
+            "lines": self.units.iter().map(line).collect::<Vec<_>>(),
+            "resolution": "refund",
+        })
     }
 }
 
@@ -211,6 +252,12 @@ mod tests {
                 Some(Slip::Unknown(code)) => assert_eq!(name_of(code), "", "{}", order.id),
                 // The first line is done before the last unit of the order is.
                 Some(Slip::OneTooMany) => assert!(1 < order.lines.len(), "{}", order.id),
+                // What isn't there takes nothing from another order.
+                Some(Slip::NotThere) => {
+                    let (missing, _) = order.lines.last().unwrap();
+                    let wanting = ORDERS.iter().filter(|other| other.units().contains(&missing.code));
+                    assert_eq!(wanting.count(), 1, "{}", order.id);
+                }
                 None => {}
             }
         }

@@ -2,12 +2,14 @@
 //!
 //! A broker, the platform and the agent run as processes of their own. Staff are threads: each holds a virtual scanner
 //! on a pty, and learns as people do, by looking, which order is open and which parcels are sealed; they look at the
-//! platform. What is told is what the scanners were answered and what the platform has received.
+//! platform, and at the labels that come out of the benches' printers. What is told is what the scanners were answered,
+//! what was printed, and what the platform has received.
 //! However it ends, by the last order, a signal or a panic, its processes end with it.
 
 mod arguments;
 mod board;
 mod goods;
+mod scanner;
 mod site;
 mod staff;
 mod stop;
@@ -24,8 +26,9 @@ use parceld_tests::wait::Stopwatch;
 use arguments::Arguments;
 use board::Board;
 use goods::ORDERS;
+use scanner::Scanner;
 use site::Site;
-use staff::{Bench, Codes, Door, Pace};
+use staff::{Bench, Codes, Counter, Door, Pace};
 use stop::{Stop, Stopped};
 use story::Story;
 
@@ -57,12 +60,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let stop = Stop::at_signals()?;
-    let [mut left, mut right, mut door] = site::scanners();
-    let site = Site::open([&left, &right, &door]);
+    let mut scanners = site::scanners();
+    let site = Site::open(&scanners);
+    scanners.iter_mut().for_each(Scanner::get_ready);
     let story = Story::new();
     story.opening(&site);
-    let worked =
-        site.put_orders(&stop).and_then(|()| work(arguments, &site, &story, &stop, [&mut left, &mut right, &mut door]));
+    let worked = site.put_orders(&stop).and_then(|()| work(arguments, &site, &story, &stop, &mut scanners));
     if worked.as_ref().is_err_and(|error| !error.is::<Stopped>()) {
         eprintln!("{}", site.end_of_log());
     }
@@ -76,7 +79,7 @@ fn work(
     site: &Site,
     story: &Story,
     stop: &Stop,
-    [left, right, door]: [&mut parceld_tests::scanner::VirtualScanner; 3],
+    [left, right, door, counter]: &mut [Scanner; 4],
 ) -> anyhow::Result<()> {
     let codes = Codes::of(site);
     let board = Board::default();
@@ -88,6 +91,7 @@ fn work(
             scope.spawn(move || supervised(stop, || Bench::new(desk, "bench-1", left).work())),
             scope.spawn(move || supervised(stop, || Bench::new(desk, "bench-2", right).work())),
             scope.spawn(move || supervised(stop, || Door::new(desk, "door", door).work())),
+            scope.spawn(move || supervised(stop, || Counter::new(desk, "desk", counter).work())),
         ];
         let worked = the_cause(staff.map(joined));
         let ended = worked.and_then(|()| finish(arguments, site, board, story, stop));
@@ -108,9 +112,9 @@ fn finish(arguments: Arguments, site: &Site, board: &Board, story: &Story, stop:
         }
         stop.pause(LOOK_EVERY)?;
     }
-    board.find("every order's completion", stop, |events| {
-        let completed = events.iter().filter(|event| event.kind == "order.completed").count();
-        (completed == ORDERS.len()).then_some(())
+    board.find("every order's and the return's completion", stop, |events| {
+        let count = |kind: &str| events.iter().filter(|event| event.kind == kind).count();
+        (count("order.completed") == ORDERS.len() && count("return.completed") == 1).then_some(())
     })?;
     if arguments.once {
         story.all_done();

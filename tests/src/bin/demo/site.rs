@@ -8,12 +8,13 @@ use parceld_tests::agent::{Agent, AgentSetup};
 use parceld_tests::embedded::DemoBroker;
 use parceld_tests::http;
 use parceld_tests::platform::Platform;
-use parceld_tests::scanner::VirtualScanner;
+use parceld_tests::printer::{Label, VirtualPrinter};
 use parceld_tests::wait::{self, Stopwatch};
 use serde_json::Value;
 
 use crate::LOOK_EVERY;
-use crate::goods::{self, CARGO_BIKE, EXAMPLE_POST, ORDERS};
+use crate::goods::{self, CARGO_BIKE, EXAMPLE_POST, ORDERS, RETURN};
+use crate::scanner::Scanner;
 use crate::stop::Stop;
 
 pub const SITE: &str = "demo";
@@ -51,43 +52,57 @@ collections = [
 /// The last lines of the agent's log that are shown where something went wrong.
 const LOG_LINES: usize = 30;
 
-/// The scanners of bench-1, bench-2 and the door. They outlive the site, so that none of them is lost while it closes.
+/// The stations with their modes; a station's place is its scanner's.
+pub const STATIONS: [(&str, &str); 4] =
+    [("bench-1", "pack"), ("bench-2", "pack"), ("door", "load"), ("desk", "return")];
+
+/// The scanners of the stations: a Zebra in packets at the first bench. They outlive the site, so that none of them is
+/// lost while it closes.
 #[must_use]
-pub fn scanners() -> [VirtualScanner; 3] {
-    [(); 3].map(|()| VirtualScanner::new())
+pub fn scanners() -> [Scanner; 4] {
+    [Scanner::in_packets(), Scanner::in_lines(), Scanner::in_lines(), Scanner::in_lines()]
 }
 
 /// A station's scanner, with the bounce time that people need: the harness's own scanners have none.
-fn scanner(station: &str, scanner: &VirtualScanner) -> String {
-    format!("[[scanner]]\nid = {station:?}\nstation = {station:?}\nport = {:?}", scanner.port())
+fn scanner(station: &str, scanner: &Scanner) -> String {
+    let (driver, port) = (scanner.driver(), scanner.port());
+    format!("[[scanner]]\nid = {station:?}\nstation = {station:?}\ndriver = {driver:?}\nport = {port:?}")
+}
+
+fn printer(station: &str, printer: &VirtualPrinter) -> String {
+    let port = printer.port();
+    format!("[[printer]]\nid = \"label-{station}\"\nstation = {station:?}\nhost = \"127.0.0.1\"\nport = {port}")
 }
 
 /// A running site. Dropping it kills its processes; [`close`](Site::close) lets them end in order.
 pub struct Site {
     agent: Agent,
     platform: Platform,
+    /// With the benches that they stand at.
+    printers: [(&'static str, VirtualPrinter); 2],
     // Last, so that the others can say goodbye.
     _broker: DemoBroker,
 }
 
 impl Site {
     #[must_use]
-    pub fn open([left, right, door]: [&VirtualScanner; 3]) -> Site {
+    pub fn open(scanners: &[Scanner; 4]) -> Site {
         let broker = DemoBroker::start();
         let platform = Platform::start(broker.port());
-        let mut agent = AgentSetup::new(SITE, &broker.url())
+        let printers = ["bench-1", "bench-2"].map(|bench| (bench, VirtualPrinter::start()));
+        let mut setup = AgentSetup::new(SITE, &broker.url())
             .set("site.name", "Demo site")
             .set("site.gs1_company_prefix", "735005385")
-            .station("bench-1", "pack")
-            .station("bench-2", "pack")
-            .station("door", "load")
-            .toml(&scanner("bench-1", left))
-            .toml(&scanner("bench-2", right))
-            .toml(&scanner("door", door))
-            .toml(CARRIERS)
-            .start();
+            .toml(CARRIERS);
+        for ((station, mode), held) in STATIONS.iter().zip(scanners) {
+            setup = setup.station(station, mode).toml(&scanner(station, held));
+        }
+        for (bench, device) in &printers {
+            setup = setup.toml(&printer(bench, device));
+        }
+        let mut agent = setup.start();
         agent.ready();
-        Site { agent, platform, _broker: broker }
+        Site { agent, platform, printers, _broker: broker }
     }
 
     #[must_use]
@@ -105,7 +120,7 @@ impl Site {
         self.agent.config()
     }
 
-    /// Puts catalog, stock and orders at the platform, and waits until the site has taken all of them.
+    /// Puts catalog, stock, orders and a return at the platform, and waits until the site has taken all of them.
     ///
     /// # Errors
     /// Where it doesn't, or the end is asked for.
@@ -117,7 +132,11 @@ impl Site {
         for order in &ORDERS {
             self.platform.put_order(SITE, &order.put(now));
         }
-        self.wait_until("the site to take the orders", stop, || self.orders_in(|state| state != "put") == ORDERS.len())
+        self.platform.put_return(SITE, &RETURN.put());
+        self.wait_until("the site to take the orders", stop, || {
+            let answered = self.get("").is_some_and(|site| site["commands"]["waiting"] == 0);
+            answered && self.orders_in(|state| state != "put") == ORDERS.len()
+        })
     }
 
     /// Whether the platform shows every order as completed.
@@ -141,10 +160,16 @@ impl Site {
         answers.find(|answer| answer["scanner"] == scanner).cloned()
     }
 
-    /// The text of this site's command barcode for `verb`.
+    /// The texts of this site's command barcodes, by their words.
     #[must_use]
-    pub fn barcode(&self, verb: &str) -> String {
-        parceld_tests::site::barcode(&self.agent, verb)
+    pub fn barcodes(&self) -> Value {
+        parceld_tests::site::barcodes(&self.agent)
+    }
+
+    /// The labels that have come out, by bench.
+    #[must_use]
+    pub fn labels(&self) -> [(&'static str, Vec<Label>); 2] {
+        self.printers.each_ref().map(|(bench, printer)| (*bench, printer.printed()))
     }
 
     #[must_use]

@@ -1,30 +1,33 @@
-//! Staff: two at the benches and one at the loading door, each with a scanner.
+//! Staff: two at the benches, one at the loading door and one at the desk for returns, each with a scanner.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use parceld_tests::scanner::{Answer, VirtualScanner};
+use parceld_tests::scanner::Answer;
 use parceld_tests::wait::{self, Stopwatch};
 use serde_json::Value;
 
 use crate::arguments::Arguments;
 use crate::board::{Board, Event};
-use crate::goods::{self, ORDERS, Order, Slip};
+use crate::goods::{self, ORDERS, Order, RETURN, Slip};
+use crate::scanner::Scanner;
 use crate::site::{CARRIERS_IN_TURN, Site};
 use crate::stop::Stop;
 use crate::story::Story;
 
-/// This site's command barcodes, as they hang at the benches.
+/// This site's command barcodes, as they hang at the stations.
 #[derive(Debug)]
-pub struct Codes {
-    done: String,
-    hand_over: String,
-}
+pub struct Codes(Value);
 
 impl Codes {
     #[must_use]
     pub fn of(site: &Site) -> Codes {
-        Codes { done: site.barcode("DONE"), hand_over: site.barcode("HANDOVER") }
+        Codes(site.barcodes())
+    }
+
+    /// The text of the barcode for `word`; none is as good as one that nobody knows.
+    fn get<'c>(&'c self, word: &'c str) -> &'c str {
+        self.0[word].as_str().unwrap_or(word)
     }
 }
 
@@ -48,7 +51,7 @@ impl Pace {
 }
 
 /// Ample for the status to show what a scanner was answered.
-const SCREEN_SHOWS_WITHIN: Duration = Duration::from_secs(1);
+const SCREEN_SHOWS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What everybody at work shares.
 #[derive(Clone, Copy)]
@@ -65,29 +68,48 @@ pub struct Desk<'a> {
 struct Hand<'a> {
     desk: Desk<'a>,
     station: &'static str,
-    scanner: &'a mut VirtualScanner,
+    scanner: &'a mut Scanner,
     /// The last answer that the screen showed.
     shown: Option<Value>,
 }
 
 impl<'a> Hand<'a> {
-    fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Hand<'a> {
+    fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut Scanner) -> Hand<'a> {
         Hand { desk, station, scanner, shown: None }
     }
 
     fn scan(&mut self, code: &str, what: &str) -> anyhow::Result<Answer> {
         self.desk.stop.pause(self.desk.pace.between_scans)?;
         let scanning = self.desk.story.scanning();
-        let Some(answer) = self.scanner.try_scan(code, wait::GENEROUS) else {
+        let Some(heard) = self.scanner.scan(code) else {
             bail!("{}: no answer to {code} within {} s", self.station, wait::GENEROUS.as_secs());
         };
-        self.look_at_screen(code);
-        self.desk.story.scanned(self.station, code, what, answer, self.shown.as_ref());
+        let text = code.strip_prefix("]C1").unwrap_or(code);
+        self.look_at_screen(text);
+        let signal = self.shown.as_ref().and_then(|shown| shown["signal"].as_str());
+        let Some(beeps) = heard.beeps.or_else(|| signal.and_then(beeps)) else {
+            bail!("{}: nothing tells what became of {code}", self.station);
+        };
+        let answer = Answer { recorded: heard.recorded, beeps, after: heard.after };
+        self.desk.story.scanned(self.station, text, what, answer, self.shown.as_ref());
         drop(scanning);
         if 1 < answer.beeps {
             self.desk.stop.pause(self.desk.pace.after_a_slip)?;
         }
         Ok(answer)
+    }
+
+    fn expect(&mut self, code: &str, what: &str, beeps: u8) -> anyhow::Result<()> {
+        let answer = self.scan(code, what)?;
+        if !answer.recorded || answer.beeps != beeps {
+            bail!("{}: {code} was answered with {answer:?}, not with {beeps} beeps", self.station);
+        }
+        Ok(())
+    }
+
+    /// As [`expect`](Hand::expect), with the barcode for `word`.
+    fn expect_word(&mut self, word: &str, what: &str, beeps: u8) -> anyhow::Result<()> {
+        self.expect(self.desk.codes.get(word), what, beeps)
     }
 
     /// The scanner has its answer a little before the screen.
@@ -104,6 +126,17 @@ impl<'a> Hand<'a> {
     }
 }
 
+/// As many as a scanner that sends lines beeps for a signal.
+fn beeps(signal: &str) -> Option<u8> {
+    match signal {
+        "accepted" | "opened" => Some(0),
+        "completed" => Some(1),
+        "already" | "unknown" => Some(2),
+        "wrong" | "over" | "refused" => Some(3),
+        _ => None,
+    }
+}
+
 /// A bench: takes the most urgent order, fills it, takes the next, until none waits.
 pub struct Bench<'a> {
     hand: Hand<'a>,
@@ -111,7 +144,7 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Bench<'a> {
+    pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut Scanner) -> Bench<'a> {
         Bench { hand: Hand::new(desk, station, scanner), opened: 0 }
     }
 
@@ -119,8 +152,7 @@ impl<'a> Bench<'a> {
     /// An answer that isn't what it should be, or the end.
     pub fn work(mut self) -> anyhow::Result<()> {
         loop {
-            let done = self.hand.desk.codes.done.clone();
-            let answer = self.hand.scan(&done, "DONE")?;
+            let answer = self.hand.scan(self.hand.desk.codes.get("DONE"), "DONE")?;
             match answer.beeps {
                 0 => self.look_which_order().and_then(|order| self.fill(order))?,
                 // No order waits.
@@ -144,34 +176,35 @@ impl<'a> Bench<'a> {
     fn fill(&mut self, order: &Order) -> anyhow::Result<()> {
         let units = order.units();
         let Some((last, others)) = units.split_last() else { return Ok(()) };
+        let (hand, name) = (&mut self.hand, goods::name_of);
         for code in others {
-            self.expect(code, goods::name_of(code), 0)?;
+            hand.expect(code, name(code), 0)?;
         }
         match order.slip {
-            Some(Slip::WrongItem(code)) => self.expect(code, goods::name_of(code), 3)?,
-            Some(Slip::OneTooMany) => self.expect(units[0], goods::name_of(units[0]), 3)?,
-            Some(Slip::Unknown(code)) => self.expect(code, "an old label", 2)?,
+            Some(Slip::WrongItem(code)) => hand.expect(code, name(code), 3)?,
+            Some(Slip::OneTooMany) => hand.expect(units[0], name(units[0]), 3)?,
+            Some(Slip::Unknown(code)) => hand.expect(code, "an old label", 2)?,
+            Some(Slip::NotThere) => {
+                hand.expect_word("SHORT", "SHORT", 0)?;
+                hand.expect(last, name(last), 0)?;
+                return hand.expect_word("R-NOT-THERE", "R-NOT-THERE", 1);
+            }
             None => {}
         }
-        self.expect(last, goods::name_of(last), 1)
-    }
-
-    fn expect(&mut self, code: &str, what: &str, beeps: u8) -> anyhow::Result<()> {
-        let answer = self.hand.scan(code, what)?;
-        if !answer.recorded || answer.beeps != beeps {
-            bail!("{}: {code} was answered with {answer:?}, not with {beeps} beeps", self.hand.station);
-        }
-        Ok(())
+        hand.expect(last, name(last), 1)
     }
 }
 
-/// The loading door: each carrier's parcels, once all of them are sealed, and their hand-over.
+/// Where a parcel waits for the customer who fetches it.
+const SHELF: &str = "C1";
+
+/// The loading door: each carrier's parcels, once all of them are sealed, and their hand-over; then what customers fetch.
 pub struct Door<'a> {
     hand: Hand<'a>,
 }
 
 impl<'a> Door<'a> {
-    pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut VirtualScanner) -> Door<'a> {
+    pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut Scanner) -> Door<'a> {
         Door { hand: Hand::new(desk, station, scanner) }
     }
 
@@ -179,30 +212,65 @@ impl<'a> Door<'a> {
     /// An answer that isn't what it should be, or the end.
     pub fn work(mut self) -> anyhow::Result<()> {
         for (carrier, name) in CARRIERS_IN_TURN {
-            for sscc in self.wait_for_parcels(carrier)? {
-                let answer = self.hand.scan(&sscc, "a parcel's SSCC")?;
-                if answer.beeps != 0 {
-                    bail!("door: parcel {sscc} was answered with {answer:?}");
-                }
+            for label in self.wait_for_parcels(Some(carrier))? {
+                self.hand.expect(&label, "a parcel's label", 0)?;
             }
-            let hand_over = self.hand.desk.codes.hand_over.clone();
-            let answer = self.hand.scan(&hand_over, &format!("HANDOVER to {name}"))?;
-            if answer.beeps != 1 {
-                bail!("door: the hand-over to {name} was answered with {answer:?}");
-            }
+            self.hand.expect_word("HANDOVER", &format!("HANDOVER to {name}"), 1)?;
+        }
+        for label in self.wait_for_parcels(None)? {
+            self.hand.expect(&label, "a parcel's label", 0)?;
+            self.hand.expect(&format!("PD:BIN:{SHELF}"), &format!("shelf {SHELF}"), 1)?;
+        }
+        for order in ORDERS.iter().filter(|order| order.by.is_none()) {
+            self.hand.expect(order.id, "the customer's order", 0)?;
+            self.hand.expect_word("HANDOVER", "HANDOVER to customer", 1)?;
         }
         Ok(())
     }
 
-    /// The SSCCs of all orders of a carrier, as soon as all of them are sealed.
-    fn wait_for_parcels(&self, carrier: &str) -> anyhow::Result<Vec<String>> {
+    /// The barcodes on the parcels of all orders of a carrier, or of those that are fetched, as soon as all are sealed.
+    fn wait_for_parcels(&self, carrier: Option<&str>) -> anyhow::Result<Vec<String>> {
         let Desk { board, stop, .. } = self.hand.desk;
-        let orders = ORDERS.iter().filter(|order| order.carrier == carrier).count();
-        board.wait_for(stop, |events| {
-            let ours = |event: &&Event| goods::order(event.order()).is_some_and(|order| order.carrier == carrier);
+        let orders = ORDERS.iter().filter(|order| order.carrier() == carrier).count();
+        let ssccs = board.wait_for(stop, |events| {
+            let ours = |event: &&Event| goods::order(event.order()).is_some_and(|order| order.carrier() == carrier);
             let sealed = events.iter().filter(|event| event.kind == "pack.parcel_sealed").filter(ours);
             let ssccs: Vec<String> = sealed.filter_map(|event| Some(event.data["sscc"].as_str()?.to_owned())).collect();
             (ssccs.len() == orders).then_some(ssccs)
+        })?;
+        ssccs.iter().map(|sscc| self.label(sscc)).collect()
+    }
+
+    /// The barcode on the label with this SSCC, as soon as it is printed.
+    fn label(&self, sscc: &str) -> anyhow::Result<String> {
+        let Desk { site, board, stop, .. } = self.hand.desk;
+        board.find(&format!("the label {sscc}"), stop, |_| {
+            let printed = site.labels().into_iter().flat_map(|(_, labels)| labels);
+            printed.flat_map(|label| label.barcodes()).find(|code| code.ends_with(sscc))
         })
+    }
+}
+
+/// The desk for returns: what a customer sent back, once the first courier has come.
+pub struct Counter<'a> {
+    hand: Hand<'a>,
+}
+
+impl<'a> Counter<'a> {
+    pub fn new(desk: Desk<'a>, station: &'static str, scanner: &'a mut Scanner) -> Counter<'a> {
+        Counter { hand: Hand::new(desk, station, scanner) }
+    }
+
+    /// # Errors
+    /// An answer that isn't what it should be, or the end.
+    pub fn work(mut self) -> anyhow::Result<()> {
+        let Desk { board, stop, .. } = self.hand.desk;
+        board.wait_for(stop, |events| events.iter().any(|event| event.kind == "dispatch.handed_over").then_some(()))?;
+        self.hand.expect(RETURN.id, "a return's number", 0)?;
+        for (product, condition) in RETURN.units {
+            self.hand.expect(product.code, product.name, 0)?;
+            self.hand.expect_word(condition, condition, 0)?;
+        }
+        self.hand.expect_word("DONE", "DONE", 1)
     }
 }

@@ -1,9 +1,11 @@
-//! What is told on the terminal: each scan with its answer, and each event as it arrives at the platform.
+//! What is told on the terminal: each scan with its answer, each label that is printed, and each event as it arrives at
+//! the platform.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use parceld_tests::printer::Label;
 use parceld_tests::scanner::Answer;
 use serde_json::Value;
 
@@ -13,6 +15,9 @@ use crate::site::{SITE, Site};
 use crate::stop::Stop;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a label says before what it says it of.
+const CAPTIONS: [&str; 3] = ["Order", "Parcel", "Collection"];
 
 /// Who tells. Each call writes whole lines, so that nobody is cut short by another.
 #[derive(Debug)]
@@ -48,7 +53,8 @@ impl Story {
         let config = site.config();
         self.line(&format!(
             "\n  The site's status page   {agent}\n  The platform             {platform}\n  \
-             The configuration        {}\n\n  {} orders, two benches, a loading door. Ctrl-C ends all of it.\n",
+             The configuration        {}\n\n  {} orders and a return; two benches with label printers, a loading door, a desk for returns.\n  \
+             The scanner of bench-1 is a Zebra that sends packets. Ctrl-C ends all of it.\n",
             config.display(),
             ORDERS.len()
         ));
@@ -65,15 +71,16 @@ impl Story {
         let light = self.coloured(colour, &format!("→ {light}"));
         let shown = shown.map(on_screen).unwrap_or_default();
         let ms = answer.after.as_secs_f64() * 1_000.0;
-        self.line(&format!("{station:<8} scan  {code:<18} {what:<24} {light} {shown}({ms:.1} ms)"));
+        self.line(&format!("{station:<8} scan  {code:<20} {what:<24} {light} {shown}({ms:.1} ms)"));
     }
 
-    /// Tells each event that the platform receives, and puts it on the board, until the end.
+    /// Tells each event that the platform receives, and puts it on the board, and each label, until the end.
     ///
     /// # Errors
     /// None but the end: a platform that doesn't answer is asked again.
     pub fn tell_what_arrives(&self, site: &Site, board: &Board, stop: &Stop) -> anyhow::Result<()> {
         let mut told = 0;
+        let mut told_labels = [0; 2];
         loop {
             let events = site.events(told);
             let turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
@@ -84,13 +91,17 @@ impl Story {
                     board.add(event);
                 }
             }
+            for ((bench, labels), told) in site.labels().iter().zip(&mut told_labels) {
+                labels.iter().skip(*told).for_each(|label| self.printed(bench, label));
+                *told = labels.len();
+            }
             drop(turn);
             stop.pause(LOOK_EVERY)?;
         }
     }
 
     pub fn all_done(&self) {
-        self.line("\n  Every order is on its way, and the platform knows it.");
+        self.line("\n  Every order has left, and the platform knows it.");
     }
 
     /// The orders are done, and the pages stay.
@@ -101,6 +112,12 @@ impl Story {
             site.agent_url(),
             site.platform_url()
         ));
+    }
+
+    fn printed(&self, bench: &str, label: &Label) {
+        let codes = label.barcodes();
+        let code = codes.last().map_or("", |code| code.strip_prefix("]C1").unwrap_or(code));
+        self.line(&format!("{bench:<8} label {code:<20} {}", on_label(&label.texts())));
     }
 
     fn arrived(&self, event: &Event) {
@@ -138,45 +155,69 @@ impl Story {
 fn on_screen(answer: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let signal = word(&answer["signal"]);
-    let (progress, reason) = (&answer["progress"], &answer["reason"]["sentence"]);
-    match (progress["done"].as_u64(), progress["of"].as_u64(), reason.as_str()) {
-        (_, _, Some(reason)) => format!("{signal}: {reason} "),
+    let (progress, reason, ask) = (&answer["progress"], &answer["reason"]["sentence"], &answer["ask"]["sentence"]);
+    match (progress["done"].as_u64(), progress["of"].as_u64(), reason.as_str().or(ask.as_str())) {
+        (_, _, Some(sentence)) => format!("{signal}: {sentence} "),
         _ if signal == "opened" => format!("{signal} order {} ", word(&answer["order"])),
         (Some(done), Some(of), None) => format!("{signal} {done} of {of} "),
         _ => format!("{signal} "),
     }
 }
 
+/// The texts of a label between the site's name and the number under the barcode, each caption before what it is of.
+fn on_label(texts: &[String]) -> String {
+    let inside = texts.get(1..texts.len().saturating_sub(1)).unwrap_or_default();
+    let with_gap = |text: &String| format!("{text}{}", if CAPTIONS.contains(&text.as_str()) { " " } else { ", " });
+    inside.iter().map(with_gap).collect::<String>().trim_end_matches(", ").to_owned()
+}
+
 /// What an event says, in a few words.
 fn told(kind: &str, data: &Value) -> String {
     let word = |field: &str| data[field].as_str().unwrap_or_default();
     let number = |field: &str| data[field].as_i64().unwrap_or_default();
+    let in_words = |field: &str| word(field).replace('_', " ");
     let order = data["order"]["number"].as_str().unwrap_or_default();
+    let of_return = data["return"]["id"].as_str().unwrap_or_default();
     match kind {
+        "order.accepted" if data["delivery"] == "pickup" => format!("order {} to be fetched", word("number")),
         "order.accepted" => format!("order {} to go with {}", word("number"), word("carrier")),
+        "order.collected" => format!("the customer has order {order}"),
         "order.completed" => format!("order {order} has left"),
         "pack.started" => format!("order {order}: {} units", number("units")),
         "pick.item_picked" => {
             let left = data["stock"]["on_hand"].as_i64().unwrap_or_default();
             format!("{}, {} of {} for order {order}; {left} left", word("name"), number("picked"), number("wanted"))
         }
+        "pick.item_short" => {
+            let left = data["stock"]["on_hand"].as_i64().unwrap_or_default();
+            format!("{} {} {} for order {order}; {left} left", number("quantity"), word("name"), in_words("reason"))
+        }
         "pack.item_packed" => format!("{} into parcel {} of order {order}", word("name"), number("parcel")),
         "pack.parcel_sealed" => format!("parcel {} of order {order} is {}", number("parcel"), word("sscc")),
+        "pack.parcel_labelled" => format!("parcel {} of order {order} has its label", number("parcel")),
         "pack.completed" => format!("order {order} is packed"),
         "dispatch.requested" => format!("{} to fetch order {order} {}", word("carrier_name"), collection(data)),
         "dispatch.parcel_loaded" => {
             format!("order {order}, now {} on the list of {}", number("loaded"), word("carrier"))
         }
+        "dispatch.parcel_ready" => format!("order {order} waits at {} to be fetched", word("place")),
         "dispatch.handed_over" => format!("{} has order {order}", word("carrier")),
         "notification.requested" => {
             let channels: Vec<&str> =
                 data["channels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             format!("tell {} by {}: order {order} is {}", word("customer"), channels.join(" and "), milestone(data))
         }
+        "return.authorized" => format!("return {} of order {order} may come", word("id")),
+        "return.received" => format!("return {of_return} of order {order} is here"),
+        "return.item_inspected" => match data["stock"]["on_hand"].as_i64() {
+            Some(on_hand) => format!("{}: {}; {on_hand} on hand", word("name"), word("condition")),
+            None => format!("{}: {}", word("name"), word("condition")),
+        },
+        "return.completed" => format!("return {of_return} of order {order}: {}", word("resolution")),
         "stock.adjusted" => format!("{}: {} on hand", word("sku"), number("on_hand")),
         "stock.low" => format!("{}: only {} left", word("name"), number("on_hand")),
         "site.started" => format!("{SITE}, {}", word("cause")),
-        "site.scan_refused" => format!("{}: {} ({})", word("signal"), word("code"), word("reason").replace('_', " ")),
+        "site.scan_refused" => format!("{}: {} ({})", word("signal"), word("code"), in_words("reason")),
         "site.scanner_lost" | "site.scanner_back" => word("scanner").to_owned(),
         _ => String::new(),
     }
@@ -218,6 +259,13 @@ mod tests {
     }
 
     #[test]
+    fn says_what_a_label_says() {
+        let texts = ["Site", "Bike", "Order", "10041", "Parcel", "1 / 1", "(00) 0735"].map(str::to_owned);
+        assert_eq!(on_label(&texts), "Bike, Order 10041, Parcel 1 / 1");
+        assert_eq!(on_label(&[]), "");
+    }
+
+    #[test]
     fn tells_events_in_a_few_words() {
         let order = json!({ "id": "10041", "number": "10041", "revision": 1 });
         let rows = [
@@ -241,7 +289,23 @@ mod tests {
                 json!({ "order": order, "customer": "c-1", "channels": ["push", "email"], "milestone": "handed_over" }),
                 "tell c-1 by push and email: order 10041 is handed over",
             ),
-            ("return.received", json!({}), ""),
+            (
+                "pick.item_short",
+                json!({
+                    "order": order,
+                    "name": "Linen towel",
+                    "quantity": 1,
+                    "reason": "not_there",
+                    "stock": { "on_hand": 0 },
+                }),
+                "1 Linen towel not there for order 10041; 0 left",
+            ),
+            (
+                "return.completed",
+                json!({ "return": { "id": "R-1" }, "order": order, "resolution": "refund" }),
+                "return R-1 of order 10041: refund",
+            ),
+            ("nothing.known", json!({}), ""),
         ];
         for (kind, data, expected) in rows {
             assert_eq!(told(kind, &data), expected);

@@ -1,0 +1,625 @@
+//! The shapes of events' `data`, and how they come from the domain's and go back.
+
+use super::super::order::{WireKnown, WirePromise, WireTerms};
+use crate::domain::carrier::Collection;
+use crate::domain::code::Values;
+use crate::domain::event::{Item, OrderRef};
+use crate::domain::notice::{Milestone, Notice};
+use crate::domain::returns::{ReturnRef, Returned};
+use crate::domain::stock::Stock;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+pub type Text<'a> = Cow<'a, str>;
+
+#[derive(Serialize, Deserialize)]
+pub struct WireOrder<'a> {
+    pub id: Text<'a>,
+    pub number: Text<'a>,
+    pub revision: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireStock {
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub available: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireItem<'a> {
+    pub line: Text<'a>,
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireUnits<'a> {
+    #[serde(flatten)]
+    pub item: WireItem<'a>,
+    pub quantity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Updated {
+    #[serde(flatten)]
+    pub terms: WireTerms,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<WireKnown>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Cancelled<'a> {
+    pub order: WireOrder<'a>,
+    pub reason: Text<'a>,
+    pub notify: bool,
+    pub partial: bool,
+    /// What had been picked and is still here, to be put back.
+    pub picked: Vec<WireUnits<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Parcels<'a> {
+    pub order: WireOrder<'a>,
+    pub parcels: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Started<'a> {
+    pub order: WireOrder<'a>,
+    pub units: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tote: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Picked<'a> {
+    pub order: WireOrder<'a>,
+    pub line: Text<'a>,
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    pub code: Text<'a>,
+    pub method: Text<'a>,
+    pub picked: u32,
+    pub wanted: u32,
+    pub stock: WireStock,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Packed<'a> {
+    pub order: WireOrder<'a>,
+    pub line: Text<'a>,
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    pub parcel: u32,
+    pub packed: u32,
+    pub wanted: u32,
+    #[serde(flatten)]
+    pub values: WireValues<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Sealed<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub sscc: Text<'a>,
+    pub contents: Vec<WireUnits<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_g: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireCollection<'a> {
+    pub id: Text<'a>,
+    pub at: Timestamp,
+    pub cut_off: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Requested<'a> {
+    pub order: WireOrder<'a>,
+    pub key: Text<'a>,
+    pub parcel: u32,
+    pub of: Option<u32>,
+    /// Whether it is the order's last parcel.
+    pub r#final: bool,
+    pub sscc: Text<'a>,
+    pub carrier: Text<'a>,
+    pub carrier_name: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Text<'a>>,
+    pub collection: Option<WireCollection<'a>>,
+    pub time_left_s: Option<i64>,
+    pub revision: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Withdrawn<'a> {
+    pub order: WireOrder<'a>,
+    pub key: Text<'a>,
+    pub parcel: u32,
+    pub sscc: Text<'a>,
+    pub reason: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Loaded<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub sscc: Text<'a>,
+    pub carrier: Text<'a>,
+    pub manifest: Text<'a>,
+    /// Parcels on the manifest after it.
+    pub loaded: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Gone<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub of: Option<u32>,
+    pub sscc: Text<'a>,
+    pub carrier: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Text<'a>>,
+    pub manifest: Text<'a>,
+    /// The dispatch that this fulfils.
+    pub key: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireNotice<'a> {
+    pub key: Text<'a>,
+    pub milestone: Text<'a>,
+    pub rank: u32,
+    pub order: WireOrder<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parcel: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
+    pub customer: Text<'a>,
+    pub channels: Vec<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Text<'a>>,
+    pub items: Vec<NoticeItem<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_url: Option<Text<'a>>,
+    pub promise: WirePromise,
+    pub expires_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct NoticeItem<'a> {
+    pub name: Text<'a>,
+    pub quantity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Adjusted<'a> {
+    pub sku: Text<'a>,
+    pub delta: i64,
+    #[serde(flatten)]
+    pub stock: WireStock,
+    pub reason: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Low<'a> {
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    #[serde(flatten)]
+    pub stock: WireStock,
+    pub threshold: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct SiteStarted<'a> {
+    pub cause: Text<'a>,
+    pub follows: Option<Place<'a>>,
+    pub version: Text<'a>,
+    pub boot: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Place<'a> {
+    pub epoch: Text<'a>,
+    pub sequence: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Refused<'a> {
+    pub scanner: Text<'a>,
+    pub code: Text<'a>,
+    pub signal: Text<'a>,
+    pub reason: Text<'a>,
+    /// The part of the reason that differs from time to time: a station, an order, a parcel, a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Scanner<'a> {
+    pub scanner: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Nothing {}
+
+#[derive(Serialize, Deserialize)]
+pub struct Held<'a> {
+    pub order: WireOrder<'a>,
+    pub reason: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct OfOrder<'a> {
+    pub order: WireOrder<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct PickCompleted<'a> {
+    pub order: WireOrder<'a>,
+    pub picked: u32,
+    pub wanted: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Unpicked<'a> {
+    pub order: WireOrder<'a>,
+    pub line: Text<'a>,
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    pub picked: u32,
+    pub wanted: u32,
+    /// Of goods that the order no longer wants.
+    pub put_back: bool,
+    /// On the shelf again.
+    pub restocked: bool,
+    pub stock: WireStock,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Short<'a> {
+    pub order: WireOrder<'a>,
+    pub line: Text<'a>,
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    /// Below zero: given back to the order.
+    pub quantity: i64,
+    pub reason: Text<'a>,
+    pub picked: u32,
+    pub wanted: u32,
+    /// By how much it changed what is on hand.
+    pub delta: i64,
+    pub stock: WireStock,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub struct WireValues<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<jiff::civil::Date>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_g: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct ParcelOf<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub sscc: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Labelled<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub of: Option<u32>,
+    pub sscc: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct LabelReceived<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub sscc: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Text<'a>>,
+    pub revision: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct LabelVoided<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    /// The number that no longer counts.
+    pub voided: Text<'a>,
+    pub sscc: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Ready<'a> {
+    pub order: WireOrder<'a>,
+    pub parcel: u32,
+    pub of: Option<u32>,
+    pub sscc: Text<'a>,
+    pub place: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireReturnRef<'a> {
+    pub id: Text<'a>,
+    pub authorized: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct OfReturn<'a> {
+    pub r#return: WireReturnRef<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<WireOrder<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Inspected<'a> {
+    #[serde(flatten)]
+    pub about: OfReturn<'a>,
+    #[serde(flatten)]
+    pub item: WireReturned<'a>,
+    pub condition: Text<'a>,
+    /// 1, or -1 where the last such item is taken back.
+    pub quantity: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<WireStock>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireReturned<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Text<'a>>,
+    pub name: Text<'a>,
+    pub code: Text<'a>,
+    #[serde(flatten)]
+    pub values: WireValues<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct FoundItem<'a> {
+    #[serde(flatten)]
+    pub item: WireReturned<'a>,
+    pub condition: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Outstanding<'a> {
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    pub quantity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct ReturnDone<'a> {
+    #[serde(flatten)]
+    pub about: OfReturn<'a>,
+    /// What the customer chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Text<'a>>,
+    pub items: Vec<FoundItem<'a>>,
+    /// Announced, and not in the box.
+    pub outstanding: Vec<Outstanding<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Counted<'a> {
+    pub sku: Text<'a>,
+    pub name: Text<'a>,
+    pub counted: u32,
+    pub delta: i64,
+    #[serde(flatten)]
+    pub stock: WireStock,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bin: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Operator<'a> {
+    pub operator: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text<'a>>,
+}
+
+impl<'a> From<&'a OrderRef> for WireOrder<'a> {
+    fn from(order: &'a OrderRef) -> Self {
+        Self { id: Cow::Borrowed(&order.id), number: Cow::Borrowed(&order.number), revision: order.revision }
+    }
+}
+
+impl From<WireOrder<'_>> for OrderRef {
+    fn from(wire: WireOrder<'_>) -> Self {
+        Self { id: wire.id.as_ref().into(), number: wire.number.as_ref().into(), revision: wire.revision }
+    }
+}
+
+impl<'a> From<&'a Item> for WireItem<'a> {
+    fn from(item: &'a Item) -> Self {
+        Self { line: Cow::Borrowed(&item.line), sku: Cow::Borrowed(&item.sku), name: Cow::Borrowed(&item.name) }
+    }
+}
+
+impl From<WireItem<'_>> for Item {
+    fn from(wire: WireItem<'_>) -> Self {
+        Self { line: wire.line.as_ref().into(), sku: wire.sku.as_ref().into(), name: wire.name.into() }
+    }
+}
+
+impl From<WireUnits<'_>> for (Item, u32) {
+    fn from(wire: WireUnits<'_>) -> Self {
+        (wire.item.into(), wire.quantity)
+    }
+}
+
+impl From<Stock> for WireStock {
+    fn from(stock: Stock) -> Self {
+        Self { on_hand: stock.on_hand, reserved: stock.reserved, available: stock.available() }
+    }
+}
+
+impl From<WireStock> for Stock {
+    fn from(wire: WireStock) -> Self {
+        Self { on_hand: wire.on_hand, reserved: wire.reserved }
+    }
+}
+
+impl<'a> From<&'a Collection> for WireCollection<'a> {
+    fn from(collection: &'a Collection) -> Self {
+        Self { id: Cow::Borrowed(&collection.id), at: collection.at, cut_off: collection.cut_off }
+    }
+}
+
+impl From<WireCollection<'_>> for Collection {
+    fn from(wire: WireCollection<'_>) -> Self {
+        Self { id: wire.id.as_ref().into(), at: wire.at, cut_off: wire.cut_off }
+    }
+}
+
+impl<'a> From<&'a Notice> for WireNotice<'a> {
+    fn from(notice: &'a Notice) -> Self {
+        Self {
+            key: notice.key.as_ref().into(),
+            milestone: notice.milestone.word().into(),
+            rank: notice.milestone.rank(),
+            order: (&notice.order).into(),
+            parcel: notice.parcel.map(|(n, _)| n),
+            of: notice.parcel.and_then(|(_, of)| of),
+            customer: notice.customer.as_ref().into(),
+            channels: notice.channels.iter().map(|channel| channel.as_ref().into()).collect(),
+            language: notice.language.as_deref().map(Into::into),
+            items: notice
+                .items
+                .iter()
+                .map(|(name, n)| NoticeItem { name: name.as_ref().into(), quantity: *n })
+                .collect(),
+            carrier: notice.carrier.as_deref().map(Into::into),
+            service: notice.service.as_deref().map(Into::into),
+            tracking: notice.tracking.as_deref().map(Into::into),
+            tracking_url: notice.tracking_url.as_deref().map(Into::into),
+            promise: WirePromise::from_domain(&notice.promise),
+            expires_at: notice.expires_at,
+            replaces: notice.replaces.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl WireNotice<'_> {
+    pub fn into_domain(self) -> Result<Notice, String> {
+        let known = Milestone::WORDS.iter().find(|(word, _)| *word == self.milestone);
+        let milestone = known.map(|(_, milestone)| *milestone);
+        Ok(Notice {
+            key: self.key.into(),
+            milestone: milestone.ok_or_else(|| format!("milestone {:?} is not known", self.milestone))?,
+            order: self.order.into(),
+            parcel: self.parcel.map(|n| (n, self.of)),
+            customer: self.customer.into(),
+            channels: self.channels.into_iter().map(Into::into).collect(),
+            language: self.language.map(Into::into),
+            items: self.items.into_iter().map(|item| (item.name.into(), item.quantity)).collect(),
+            carrier: self.carrier.map(|carrier| carrier.as_ref().into()),
+            service: self.service.map(Into::into),
+            tracking: self.tracking.map(Into::into),
+            tracking_url: self.tracking_url.map(Into::into),
+            promise: self.promise.into_domain(),
+            expires_at: self.expires_at,
+            replaces: self.replaces.map(Into::into),
+        })
+    }
+}
+
+impl<'a> From<&'a Values> for WireValues<'a> {
+    fn from(values: &'a Values) -> Self {
+        Self {
+            serial: values.serial.as_deref().map(Into::into),
+            lot: values.lot.as_deref().map(Into::into),
+            expiry: values.expiry,
+            weight_g: values.weight_g,
+        }
+    }
+}
+
+impl From<WireValues<'_>> for Values {
+    fn from(wire: WireValues<'_>) -> Self {
+        Self {
+            serial: wire.serial.map(Into::into),
+            lot: wire.lot.map(Into::into),
+            expiry: wire.expiry,
+            weight_g: wire.weight_g,
+        }
+    }
+}
+
+impl<'a> From<&'a ReturnRef> for OfReturn<'a> {
+    fn from(about: &'a ReturnRef) -> Self {
+        let r#return = WireReturnRef { id: Cow::Borrowed(&about.id), authorized: about.authorized };
+        Self { r#return, order: about.order.as_ref().map(Into::into) }
+    }
+}
+
+impl From<OfReturn<'_>> for ReturnRef {
+    fn from(wire: OfReturn<'_>) -> Self {
+        Self {
+            id: wire.r#return.id.as_ref().into(),
+            order: wire.order.map(Into::into),
+            authorized: wire.r#return.authorized,
+        }
+    }
+}
+
+impl<'a> From<&'a Returned> for WireReturned<'a> {
+    fn from(item: &'a Returned) -> Self {
+        Self {
+            sku: item.sku.as_deref().map(Into::into),
+            name: item.name.as_ref().into(),
+            code: Cow::Borrowed(&item.code),
+            values: (&item.values).into(),
+        }
+    }
+}
+
+impl From<WireReturned<'_>> for Returned {
+    fn from(wire: WireReturned<'_>) -> Self {
+        Self {
+            sku: wire.sku.map(|sku| sku.as_ref().into()),
+            name: wire.name.into(),
+            code: wire.code.as_ref().into(),
+            values: wire.values.into(),
+        }
+    }
+}
+
+pub fn units(contents: &[(Item, u32)]) -> Vec<WireUnits<'_>> {
+    contents.iter().map(|(item, quantity)| WireUnits { item: item.into(), quantity: *quantity }).collect()
+}

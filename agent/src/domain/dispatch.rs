@@ -1,0 +1,80 @@
+//! Asking for couriers: which collection a parcel must make, and what its booking is known by.
+
+use super::event::Event;
+use super::order::{Delivery, Order, Parcel};
+use super::rules::Rules;
+use super::sscc::Sscc;
+use jiff::Timestamp;
+
+/// What dispatching depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk<'a> {
+    pub rules: &'a Rules,
+    pub now: Timestamp,
+    pub clock_trusted: bool,
+}
+
+impl Desk<'_> {
+    /// Asks for a courier for parcel `n`, at the next collection after `after`, or after now; none for an order that
+    /// its customer fetches, and for a parcel that is not closed or has been asked for.
+    #[must_use]
+    pub fn request(&self, order: &Order, n: u32, after: Option<Timestamp>) -> Option<Event> {
+        let Delivery::Carrier { carrier, service } = &order.terms.delivery else {
+            return None;
+        };
+        let parcel = order.parcel(n).filter(|parcel| parcel.dispatch.is_none())?;
+        let sscc = parcel.sscc?;
+        let from = after.map_or(self.now, |after| after.max(self.now));
+        let collection = self.rules.collection_for(order, from, self.clock_trusted);
+        let revision = parcel.dispatch_revision + 1;
+        let at = collection.as_ref().map_or("-", |collection| &collection.id);
+        Some(Event::DispatchRequested {
+            order: order.reference(),
+            key: format!("{}/{n}/{at}/{revision}", order.terms.id).as_str().into(),
+            parcel: n,
+            of: order.parcels_total(),
+            sscc,
+            carrier: carrier.clone(),
+            carrier_name: self.rules.carrier_of(order).map_or(&**carrier, |known| &known.name).into(),
+            service: service.clone(),
+            time_left_s: collection.as_ref().map(|collection| collection.at.duration_since(self.now).as_secs()),
+            collection,
+            revision,
+        })
+    }
+}
+
+/// Tells the platform that nobody shall come for the parcel any more; none where nobody was asked.
+#[must_use]
+pub fn withdraw(order: &Order, parcel: &Parcel, cause: &str) -> Option<Event> {
+    let (key, sscc) = (parcel.dispatch.clone()?, parcel.sscc?);
+    Some(Event::DispatchWithdrawn { order: order.reference(), key, parcel: parcel.n, sscc, cause: cause.into() })
+}
+
+/// Tells the platform that the collection has gone without the parcel; none where nobody was asked.
+#[must_use]
+pub fn missed(order: &Order, parcel: &Parcel, cause: &str) -> Option<Event> {
+    let (key, sscc) = (parcel.dispatch.clone()?, parcel.sscc?);
+    Some(Event::DispatchMissed { order: order.reference(), key, parcel: parcel.n, sscc, cause: cause.into() })
+}
+
+/// Numbers for parcels, taken one after the other from the site's counter.
+#[derive(Clone, Debug)]
+pub struct Serials<'a> {
+    company_prefix: &'a str,
+    first: u64,
+    pub used: u64,
+}
+
+impl<'a> Serials<'a> {
+    #[must_use]
+    pub fn from(company_prefix: &'a str, first: u64) -> Self {
+        Self { company_prefix, first, used: 0 }
+    }
+
+    /// The next number.
+    pub fn mint(&mut self) -> Sscc {
+        self.used += 1;
+        Sscc::mint(self.company_prefix, self.first + self.used - 1)
+    }
+}

@@ -1,0 +1,81 @@
+//! Who tells staff what became of a scan: the scanner that read it, or, where that one can't, the others of its station.
+
+use crate::domain::name::{ScannerId, StationId};
+use parceld_drivers::port::{Answerer, NotSent};
+use parceld_drivers::scanner::{Driver, Feedback};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A scanner's line, as far as something can be said over it.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    pub scanner: ScannerId,
+    pub station: StationId,
+    pub driver: Driver,
+    /// Whether it is to make a sound.
+    pub speaks: bool,
+    /// Set when its port is there.
+    pub answerer: Arc<OnceLock<Answerer>>,
+}
+
+/// All scanners' lines, and the stations where an alarm sounds.
+#[derive(Debug, Default)]
+pub struct Voices {
+    all: OnceLock<Vec<Voice>>,
+    alarmed: Mutex<BTreeSet<StationId>>,
+}
+
+impl Voices {
+    /// Called once, before the first port is opened.
+    pub fn set(&self, all: Vec<Voice>) {
+        let _ = self.all.set(all);
+    }
+
+    fn all(&self) -> &[Voice] {
+        self.all.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Answers the scanner, and lets others speak for it where it can't be heard.
+    ///
+    /// # Errors
+    /// The scanner's own line did not take its answer.
+    pub fn answer(&self, scanner: &ScannerId, feedback: Feedback) -> Result<(), NotSent> {
+        let Some(own) = self.all().iter().find(|voice| voice.scanner == *scanner) else {
+            return Ok(());
+        };
+        if feedback == Feedback::NotSaved {
+            self.alarmed().insert(own.station.clone());
+        }
+        if own.speaks && own.driver.can_answer() {
+            return own.answerer.wait().answer(feedback);
+        }
+        let others = self.all().iter().filter(|other| other.station == own.station && other.scanner != own.scanner);
+        for other in others.filter(|other| other.speaks) {
+            // One that is unplugged says nothing; the screen tells as well.
+            let _ = other.answerer.wait().voice(feedback);
+        }
+        match feedback {
+            Feedback::NotSaved => own.answerer.wait().answer(feedback),
+            _ => own.answerer.wait().answer(Feedback::Silent),
+        }
+    }
+
+    /// Sounds the alarm again wherever a scan was not saved.
+    pub fn alarm(&self) {
+        let stations = self.alarmed().clone();
+        for voice in self.all().iter().filter(|voice| voice.speaks && stations.contains(&voice.station)) {
+            if let Some(answerer) = voice.answerer.get() {
+                let _ = answerer.answer(Feedback::Alarm);
+            }
+        }
+    }
+
+    /// The storage works again.
+    pub fn all_clear(&self) {
+        self.alarmed().clear();
+    }
+
+    fn alarmed(&self) -> std::sync::MutexGuard<'_, BTreeSet<StationId>> {
+        self.alarmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
