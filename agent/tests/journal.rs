@@ -587,6 +587,36 @@ fn only_what_is_received_and_old_is_forgotten_and_never_the_head() {
 }
 
 #[test]
+fn what_belongs_to_an_order_is_forgotten_with_it_and_a_return_when_it_is_old() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "1xA");
+    site.put(2, "1xA");
+    let back = json!({"id": "r-1", "lines": [{"line": "1", "sku": "sku-A", "quantity": 1, "name": "A"}], "resolution": "refund"});
+    assert_eq!(status(&site.command(&command("cmd-r", "return.put", back)).unwrap()), "accepted");
+    for (code, answer) in [("RETURN", "opened"), ("r-1", "opened 0/1"), ("DONE", "completed 0/1")] {
+        assert_eq!(site.scan("bench-2", code), answer, "{code}");
+    }
+    let cancel = json!({"id": "o-1", "revision": 1, "reason": "customer"});
+    assert_eq!(status(&site.command(&command("cmd-c", "order.cancel", cancel)).unwrap()), "accepted");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "INSERT INTO labels SELECT 'JD' || key, key, 1 FROM orders; INSERT INTO totes SELECT 't' || key, key FROM orders;",
+    )
+    .unwrap();
+    let count = |table: &str| -> u32 {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let counts = || ["orders", "labels", "totes", "returns"].map(count);
+    assert_eq!(counts(), [2, 2, 2, 1]);
+    site.receipt(site.epoch(), site.head(), false);
+    site.now_ms += 2 * 1_000 * KEEP.as_secs();
+    site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
+    assert_eq!(counts(), [1, 1, 1, 0]);
+}
+
+#[test]
 fn time_while_the_agent_is_off_does_not_count() {
     let folder = Folder::new();
     let path = folder.file("j.db");

@@ -385,8 +385,9 @@ impl Shelf {
 
     /// How many manifests a collection, or a carrier without collections, has had.
     pub fn manifests(conn: &Connection, base: &str) -> Result<u32, Error> {
+        // What begins with `base#`: `$` is the character behind `#`.
         let mut statement =
-            conn.prepare_cached("SELECT count(*) FROM manifests WHERE substr(id, 1, 1 + length(?1)) = ?1 || '#'")?;
+            conn.prepare_cached("SELECT count(*) FROM manifests WHERE ?1 || '#' < id AND id < ?1 || '$'")?;
         Ok(statement.query_row([base], |row| row.get(0))?)
     }
 

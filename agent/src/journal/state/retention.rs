@@ -29,6 +29,8 @@ impl State {
             self.conn.prepare_cached("DELETE FROM events WHERE place <= ?1")?.execute([newest])?;
         }
         let orders = self.retain_orders(limit_s)?;
+        let returns = "DELETE FROM returns WHERE id IN (SELECT id FROM returns WHERE closed_s < ?1 LIMIT ?2)";
+        self.conn.prepare_cached(returns)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
         for (table, key) in [("commands", "id"), ("tombstones", "id"), ("quarantine", "key")] {
             let query =
                 format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
@@ -47,6 +49,9 @@ impl State {
             rows.collect::<Result<_, _>>()?
         };
         for key in &keys {
+            // A key is given again: whatever still named the old order would name another.
+            self.conn.prepare_cached("DELETE FROM labels WHERE order_key = ?1")?.execute([key])?;
+            self.conn.prepare_cached("DELETE FROM totes WHERE order_key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM parcels WHERE order_key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM progress WHERE key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM orders WHERE key = ?1")?.execute([key])?;
