@@ -151,7 +151,7 @@ pub enum Counted {
         order: OrderId,
         parcel: u32,
     },
-    /// `delta`: how the stock was changed with it.
+    /// `delta`: what `UNDO` takes back of the stock.
     Short {
         order: OrderId,
         line: LineId,

@@ -87,6 +87,26 @@ fn what_can_t_be_found_at_packing_is_short() {
 }
 
 #[test]
+fn what_turns_up_after_all_is_on_the_shelf_until_it_is_picked_again() {
+    let floor = check_two_steps(
+        "10042: 1xA 1xB via dhl",
+        "stock A 10
+         0    10042@pick  → opened 0/2
+         1000 A@pick      → accepted 1/2
+         2000 B@pick      → completed 2/2
+         3000 10042       → opened 0/2
+         4000 B           → accepted 1/2
+         5000 SHORT       → opened
+         6000 A           → opened
+         7000 R-NOT-THERE → completed 1/1
+         8000 UNDO        → accepted
+         9000 10042@pick  → opened 1/2
+         10000 A@pick     → completed 2/2",
+    );
+    assert_eq!(floor.stock("A"), (9, 0), "one unit is in the order");
+}
+
+#[test]
 fn a_flow_that_was_changed_goes_on_with_what_was_begun() {
     let mut floor = check_two_steps(
         "10042: 2xA via dhl

@@ -80,6 +80,8 @@ impl World {
         };
         self.move_stock(sku, delta);
         let order = self.order(number);
+        // What turns up again lies on the shelf until it is picked again.
+        let delta = delta - i64::from(lost);
         let mut last = Last::Short { order: number, line: id, units, delta, closed: false };
         if order.on_short == OnShort::Cancel || order.wanted() == 0 {
             order.cancel();
@@ -236,7 +238,7 @@ impl World {
             Last::Unit { order, .. } | Last::Sealed { order, .. } | Last::Removed { order, .. } => {
                 (*order, false, false)
             }
-            Last::Short { order, .. } => (*order, true, false),
+            Last::Short { order, .. } => (*order, self.orders[order].on_short == OnShort::Hold, false),
             Last::Loaded { order, .. } => (*order, false, true),
             Last::Inspected { .. } | Last::Tallied { .. } => return None,
         };

@@ -125,6 +125,8 @@ pub fn short(facts: &Facts<'_>, of: &(OrderId, LineId), found: Option<u32>, caus
     let besides = if gone { i64::from(wanted_besides) } else { 0 };
     decision.stock.push((sku, stock.reserved_more(-besides)));
     let (order, line) = of.clone();
+    // What turns up again lies on the shelf until it is picked again.
+    let delta = delta - i64::from(lost);
     decision.station.last = (!gone).then_some(Counted::Short { order, line, units, delta, closed });
     decision
 }
