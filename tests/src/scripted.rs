@@ -767,6 +767,7 @@ mod tests {
     fn tells_an_orderly_end_from_a_broken_one() {
         let broker = Scripted::start(|_| Behaviour::default());
         MqttClient::connect(broker.port(), "orderly").leave();
+        broker.until("one end", |log| !log.ended.is_empty());
         drop(TcpStream::connect(net::loopback(broker.port())).unwrap());
         let log = broker.until("two ends", |log| 2 <= log.ended.len());
         assert_eq!(
