@@ -107,7 +107,7 @@ fn goods_that_come_out_on_hold_leave_the_order_open() {
 }
 
 #[test]
-fn an_order_that_wants_nothing_more_is_not_closed_without_a_parcel() {
+fn an_order_of_which_nothing_can_be_had_any_more_is_cancelled() {
     check(
         "10042: 1xA 1xB via dhl",
         "0    10042   → opened 0/2
@@ -119,34 +119,6 @@ fn an_order_that_wants_nothing_more_is_not_closed_without_a_parcel() {
          put 10042: 1xA via dhl
          5000 REMOVE  → refused (cancelled)
          6000 SEAL    → refused (cancelled)",
-    );
-}
-
-#[test]
-fn a_pick_up_parcel_that_goes_with_a_carrier_now_is_put_nowhere() {
-    check(
-        "10042: 1xA via pickup",
-        "0    10042      → opened 0/1
-         1000 A          → completed 1/1
-         2000 p0@door    → opened ?place
-         put 10042: 1xA via dhl
-         3000 BIN:C1@door → wrong (relabel)
-         4000 p1@door    → accepted",
-    );
-}
-
-#[test]
-fn a_customer_gets_nothing_that_stands_on_a_courier_s_list() {
-    check(
-        "10042: 1xA via dhl",
-        "0    10042   → opened 0/1
-         1000 A       → completed 1/1
-         2000 p0@door → accepted
-         put 10042: 1xA via pickup
-         3000 10042@door-2 → opened 0/1
-         4000 HANDOVER@door-2 → refused (take_out)
-         5000 p0@door → wrong (relabel) [dispatch.parcel_unloaded]
-         6000 HANDOVER@door-2 → completed 1/1",
     );
 }
 

@@ -217,24 +217,6 @@ fn a_closed_parcel_of_an_order_that_is_picked_again_goes_its_way() {
 }
 
 #[test]
-fn a_short_at_packing_is_not_undone_when_the_order_has_been_packed() {
-    check_two_steps(
-        "10042: 1xA 1xB via dhl",
-        "0    10042@pick → opened 0/2
-         1000 A@pick     → accepted 1/2
-         2000 B@pick     → completed 2/2
-         3000 10042      → opened 0/2
-         4000 SHORT      → opened
-         5000 A          → opened
-         6000 R-OTHER    → accepted 0/1
-         7000 DONE       → accepted 0/1
-         8000 10042@2    → opened 0/1
-         9000 B@2        → completed 1/1
-         10000 UNDO      → refused (nothing_to_undo)",
-    );
-}
-
-#[test]
 fn a_parcel_is_not_opened_again_while_its_order_is_picked_again() {
     check_two_steps(
         "10042: 1xA 1xB via dhl",

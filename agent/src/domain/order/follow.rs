@@ -330,7 +330,7 @@ impl Order {
     }
 
     /// An order that was picked and lacks something again goes on being picked.
-    fn pick_again(&mut self) {
+    pub(super) fn pick_again(&mut self) {
         if self.progress.state == State::Picked && !self.is_picked() {
             self.progress.state = State::Picking;
         }

@@ -75,11 +75,10 @@ impl Order {
                 parcel.place = None;
             }
         }
-        self.take_apart_if_empty();
         if let Some(known) = known {
             self.adopt(known);
         }
-        self.progress.parcels.pop_if(|last| last.state == ParcelState::Open && last.contents.is_empty());
+        self.take_apart_if_empty();
         let packed = known.is_some_and(|known| known.packed);
         match self.progress.state {
             State::AwaitsPlatform => {
@@ -88,8 +87,7 @@ impl Order {
                 self.progress.held = false;
             }
             State::Accepted if known.is_some() => self.progress.state = self.state_from_progress(packed),
-            State::Picked if !self.is_picked() => self.progress.state = State::Picking,
-            _ => {}
+            _ => self.pick_again(),
         }
         self.settle();
     }
