@@ -37,6 +37,7 @@ pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journ
             bins: config.floor.bins,
             batch_size: usize::from(config.floor.batch_size),
             printers: config.printers.iter().map(|printer| printer.station.as_str().into()).collect(),
+            notices: crate::domain::rules::Notices::default(),
         },
         stations: config.stations.iter().map(|s| (StationId::from(s.id.as_str()), mode(s.mode))).collect(),
         bounce: config.scanners.iter().map(|s| (ScannerId::from(s.id.as_str()), s.bounce)).collect(),

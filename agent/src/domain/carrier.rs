@@ -46,6 +46,12 @@ pub struct Collection {
 const DAYS_AHEAD_MAX: i64 = 14;
 
 impl Carrier {
+    /// Whether its parcels have numbers of its own, as far as the configuration tells.
+    #[must_use]
+    pub fn gives_numbers(&self) -> bool {
+        self.tracking_required || self.tracking_pattern.is_some() || self.tracking_url.is_some()
+    }
+
     /// Where the parcel with this number can be followed.
     #[must_use]
     pub fn tracking_url(&self, tracking: &str) -> Option<Box<str>> {

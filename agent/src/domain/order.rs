@@ -14,6 +14,7 @@ use super::event::Item;
 use super::name::{
     BinId, CarrierId, CollectionId, DispatchKey, LineId, ManifestId, OrderId, OrderNumber, ProductCode, Sku, ToteId,
 };
+use super::notice::Told;
 use super::pattern::Pattern;
 use super::sscc::Sscc;
 use jiff::Timestamp;
@@ -119,6 +120,8 @@ pub struct Progress {
     pub put_back: Vec<PutBack>,
     /// How often couriers were asked for parcels, by their numbers, that were taken apart again.
     pub taken_apart: Vec<(u32, u32)>,
+    /// What the customer was told, each milestone once, the last one last.
+    pub told: Vec<Told>,
 }
 
 /// Units of one line: `packed <= picked`, and `picked + short <=` the line's quantity.
@@ -415,8 +418,8 @@ impl Progress {
     /// Nothing but a state and its lines.
     #[must_use]
     pub fn of(state: State, lines: Vec<Done>) -> Self {
-        let (parcels, put_back, taken_apart) = (Vec::new(), Vec::new(), Vec::new());
-        Self { state, held: false, expedited: false, tote: None, lines, parcels, put_back, taken_apart }
+        let (parcels, put_back, taken_apart, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { state, held: false, expedited: false, tote: None, lines, parcels, put_back, taken_apart, told }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::carrier::{Carrier, Collection};
 use super::name::{CarrierId, SiteId, StationId};
+use super::notice::Milestone;
 use super::order::{Delivery, Order};
 use super::station::{Mode, Step};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The site's standing rules; they change only with the configuration.
@@ -31,7 +32,28 @@ pub struct Rules {
     pub batch_size: usize,
     /// The stations that print labels.
     pub printers: BTreeSet<StationId>,
+    pub notices: Notices,
 }
+
+/// What customers are told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// The milestones that are told, and after how long nobody wants to hear of each any more.
+    pub asked: BTreeMap<Milestone, Duration>,
+    /// How long after its hand-over a customer is asked what they think of an order; none where nobody is.
+    pub feedback_after: Option<Duration>,
+}
+
+impl Default for Notices {
+    /// Every milestone.
+    fn default() -> Self {
+        let asked = Milestone::WORDS.map(|(_, milestone)| (milestone, milestone.expires_after()));
+        Self { asked: asked.into(), feedback_after: Some(FEEDBACK_AFTER) }
+    }
+}
+
+/// Two days: the goods have been seen, and not forgotten.
+pub const FEEDBACK_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 /// The order of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use crate::domain::code::{Scan, Values};
 use crate::domain::decide::LastScan;
 use crate::domain::event::{Event, Item, Kind};
 use crate::domain::manifest::Manifest;
+use crate::domain::notice::{Milestone, Told};
 use crate::domain::order::{Done, Order, Parcel, ParcelState, Progress, PutBack, State, Terms};
 use crate::domain::returns::{Return, ReturnState};
 use crate::domain::signal::Signal;
@@ -51,6 +52,9 @@ struct ProgressRow {
     /// Numbers of parcels that were taken apart, and how often they had been asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     a: Vec<(u32, u32)>,
+    /// What the customer was told: milestone, parcel (0: the order), revision, fingerprint. None: nobody kept account.
+    #[serde(default)]
+    w: Option<Vec<(usize, u32, u32, u32)>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +159,7 @@ pub fn progress(progress: &Progress) -> Result<String, serde_json::Error> {
         codes: goods.codes.iter().map(ToString::to_string).collect(),
         units: goods.units,
     };
+    let told = |told: &Told| (told.milestone as usize, told.parcel.unwrap_or_default(), told.revision, told.said);
     let any_short = progress.lines.iter().any(|done| 0 < done.short);
     serde_json::to_string(&ProgressRow {
         l: progress.lines.iter().map(|done| (done.picked, done.packed)).collect(),
@@ -165,6 +170,7 @@ pub fn progress(progress: &Progress) -> Result<String, serde_json::Error> {
         o: progress.tote.as_deref().map(str::to_owned),
         b: progress.put_back.iter().map(goods).collect(),
         a: progress.taken_apart.clone(),
+        w: Some(progress.told.iter().map(told).collect()),
     })
 }
 
@@ -189,6 +195,8 @@ pub fn order(terms: &str, state: usize, body: &str) -> Result<Order, Damaged> {
         codes: row.codes.iter().map(|code| code.as_str().into()).collect(),
         units: row.units,
     };
+    let accounted = row.w.is_some();
+    let told = row.w.into_iter().flatten().map(told).collect::<Option<Vec<_>>>();
     let progress = Progress {
         state,
         held: row.h.is_some(),
@@ -198,8 +206,18 @@ pub fn order(terms: &str, state: usize, body: &str) -> Result<Order, Damaged> {
         parcels: parcels.ok_or_else(|| damaged("parcel state".into()))?,
         taken_apart: row.a,
         put_back: row.b.into_iter().map(goods).collect(),
+        told: told.ok_or_else(|| damaged("milestone".into()))?,
     };
-    Ok(Order { terms, progress })
+    let mut order = Order { terms, progress };
+    if !accounted {
+        order.presume_told();
+    }
+    Ok(order)
+}
+
+fn told((milestone, parcel, revision, said): (usize, u32, u32, u32)) -> Option<Told> {
+    let milestone = Milestone::WORDS.get(milestone)?.1;
+    Some(Told { milestone, parcel: (parcel != 0).then_some(parcel), revision, said })
 }
 
 fn parcel(n: u32, row: ParcelRow) -> Option<Parcel> {

@@ -41,6 +41,7 @@ impl Running {
                 bins: false,
                 batch_size: 8,
                 printers: Default::default(),
+                notices: Default::default(),
             },
             stations: [].into(),
             bounce: [].into(),

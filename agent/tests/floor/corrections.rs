@@ -30,7 +30,7 @@ fn undo_of_the_last_unit_opens_the_parcel_again() {
          2000 B     → completed 2/2 [unit FINISHED]
          3000 UNDO  → accepted 1/2 [dispatch.withdrawn pack.parcel_reopened pack.item_unpacked pick.item_unpicked]
          4000 p0    → wrong (relabel)
-         5000 B     → completed 2/2 [unit FINISHED]
+         5000 B     → completed 2/2 [unit pack.parcel_sealed pack.completed dispatch.requested]
          6000 p0@door → wrong (relabel)
          7000 p1@door → accepted [pack.parcel_labelled dispatch.parcel_loaded]
          8000 UNDO  → refused (nothing_to_undo)",

@@ -102,7 +102,7 @@ fn an_order_that_ends_after_its_last_parcel_has_left_is_completed() {
          3000 p0@door → accepted [pack.parcel_labelled dispatch.parcel_loaded]
          4000 HANDOVER@door → completed 1/1 [dispatch.handed_over notification.requested]
          put 10042: 1xA via dhl
-         5000 SEAL  → completed 1/1 [pack.completed notification.requested order.completed]",
+         5000 SEAL  → completed 1/1 [pack.completed order.completed]",
     );
 }
 
@@ -151,7 +151,7 @@ fn a_parcel_found_after_the_courier_left_goes_with_the_next() {
          5000 p0@door → already (finished)
          6000 R-LEFT-BEHIND@door → accepted [dispatch.left_behind dispatch.requested]
          7000 p0@door → accepted [dispatch.parcel_loaded]
-         8000 HANDOVER@door → completed 1/1 [dispatch.handed_over notification.requested order.completed]",
+         8000 HANDOVER@door → completed 1/1 [dispatch.handed_over order.completed]",
     );
 }
 

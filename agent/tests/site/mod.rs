@@ -87,6 +87,7 @@ pub fn config(path: &Path) -> journal::Config {
             bins: false,
             batch_size: 8,
             printers: Default::default(),
+            notices: Default::default(),
         },
         stations: [("bench".into(), Mode::Pack), ("bench-2".into(), Mode::Pack), ("door".into(), Mode::Load)].into(),
         bounce: [("bench".into(), bounce), ("bench-2".into(), bounce), ("door".into(), bounce)].into(),

@@ -4,12 +4,13 @@ use super::super::order::{WireKnown, WirePromise, WireTerms};
 use crate::domain::carrier::Collection;
 use crate::domain::code::Values;
 use crate::domain::event::{Item, OrderRef};
-use crate::domain::notice::{Milestone, Notice};
+use crate::domain::notice::{Choice, DelayNotice, Milestone, Notice, ReturnNotice, Revised};
 use crate::domain::returns::{ReturnRef, Returned};
 use crate::domain::stock::Stock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub type Text<'a> = Cow<'a, str>;
 
@@ -194,15 +195,53 @@ pub struct WireNotice<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_url: Option<Text<'a>>,
     pub promise: WirePromise,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text<'a>>,
+    /// Of `short_shipped`: everything that doesn't come; empty when all of it comes after all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<Vec<NoticeItem<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<WireDelay<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#return: Option<NoticeReturn<'a>>,
     pub expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Text<'a>>,
+    /// Keys of others that it makes old, where they are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_replaces: Vec<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
 pub struct NoticeItem<'a> {
     pub name: Text<'a>,
     pub quantity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireDelay<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<WireRevised<'a>>,
+    pub first: bool,
+    pub restored: bool,
+    /// What the customer can do about it: `keep`, `pick_up`, `cancel`.
+    pub choices: Vec<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct WireRevised<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<WireCollection<'a>>,
+    #[serde(flatten)]
+    pub promise: WirePromise,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct NoticeReturn<'a> {
+    pub id: Text<'a>,
+    pub authorized: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -509,6 +548,7 @@ impl From<WireCollection<'_>> for Collection {
 
 impl<'a> From<&'a Notice> for WireNotice<'a> {
     fn from(notice: &'a Notice) -> Self {
+        let about_short = notice.milestone == Milestone::ShortShipped;
         Self {
             key: notice.key.as_ref().into(),
             milestone: notice.milestone.word().into(),
@@ -519,18 +559,19 @@ impl<'a> From<&'a Notice> for WireNotice<'a> {
             customer: notice.customer.as_ref().into(),
             channels: notice.channels.iter().map(|channel| channel.as_ref().into()).collect(),
             language: notice.language.as_deref().map(Into::into),
-            items: notice
-                .items
-                .iter()
-                .map(|(name, n)| NoticeItem { name: name.as_ref().into(), quantity: *n })
-                .collect(),
+            items: NoticeItem::all(&notice.items),
             carrier: notice.carrier.as_deref().map(Into::into),
             service: notice.service.as_deref().map(Into::into),
             tracking: notice.tracking.as_deref().map(Into::into),
             tracking_url: notice.tracking_url.as_deref().map(Into::into),
             promise: WirePromise::from_domain(&notice.promise),
+            reason: notice.reason.as_deref().map(Into::into),
+            short: about_short.then(|| NoticeItem::all(&notice.short)),
+            delay: notice.delay.as_ref().map(Into::into),
+            r#return: notice.returned.as_ref().map(Into::into),
             expires_at: notice.expires_at,
             replaces: notice.replaces.as_deref().map(Into::into),
+            also_replaces: notice.also_replaces.iter().map(|key| key.as_ref().into()).collect(),
         }
     }
 }
@@ -539,6 +580,8 @@ impl WireNotice<'_> {
     pub fn into_domain(self) -> Result<Notice, String> {
         let known = Milestone::WORDS.iter().find(|(word, _)| *word == self.milestone);
         let milestone = known.map(|(_, milestone)| *milestone);
+        let named =
+            |items: Vec<NoticeItem<'_>>| items.into_iter().map(|item| (item.name.into(), item.quantity)).collect();
         Ok(Notice {
             key: self.key.into(),
             milestone: milestone.ok_or_else(|| format!("milestone {:?} is not known", self.milestone))?,
@@ -547,15 +590,76 @@ impl WireNotice<'_> {
             customer: self.customer.into(),
             channels: self.channels.into_iter().map(Into::into).collect(),
             language: self.language.map(Into::into),
-            items: self.items.into_iter().map(|item| (item.name.into(), item.quantity)).collect(),
+            items: named(self.items),
             carrier: self.carrier.map(|carrier| carrier.as_ref().into()),
             service: self.service.map(Into::into),
             tracking: self.tracking.map(Into::into),
             tracking_url: self.tracking_url.map(Into::into),
             promise: self.promise.into_domain(),
+            reason: self.reason.map(Into::into),
+            short: self.short.map(named).unwrap_or_default(),
+            delay: self.delay.map(WireDelay::into_domain).transpose()?,
+            returned: self.r#return.map(Into::into),
             expires_at: self.expires_at,
             replaces: self.replaces.map(Into::into),
+            also_replaces: self.also_replaces.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl<'a> NoticeItem<'a> {
+    fn all(items: &'a [(Arc<str>, u32)]) -> Vec<Self> {
+        items.iter().map(|(name, quantity)| Self { name: name.as_ref().into(), quantity: *quantity }).collect()
+    }
+}
+
+impl<'a> From<&'a DelayNotice> for WireDelay<'a> {
+    fn from(delay: &'a DelayNotice) -> Self {
+        let revised = |revised: &'a Revised| WireRevised {
+            collection: revised.collection.as_ref().map(Into::into),
+            promise: WirePromise::from_domain(&revised.promise),
+        };
+        Self {
+            revised: delay.revised.as_ref().map(revised),
+            first: delay.first,
+            restored: delay.restored,
+            choices: delay.choices.iter().map(|choice| choice.word().into()).collect(),
+        }
+    }
+}
+
+impl WireDelay<'_> {
+    fn into_domain(self) -> Result<DelayNotice, String> {
+        let choice = |word: &Text<'_>| {
+            let known = Choice::WORDS.iter().find(|(known, _)| known == word);
+            known.map(|(_, choice)| *choice).ok_or_else(|| format!("choice {word:?} is not known"))
+        };
+        let revised = |wire: WireRevised<'_>| Revised {
+            collection: wire.collection.map(Into::into),
+            promise: wire.promise.into_domain(),
+        };
+        Ok(DelayNotice {
+            revised: self.revised.map(revised),
+            first: self.first,
+            restored: self.restored,
+            choices: self.choices.iter().map(choice).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl<'a> From<&'a ReturnNotice> for NoticeReturn<'a> {
+    fn from(returned: &'a ReturnNotice) -> Self {
+        Self {
+            id: Cow::Borrowed(&returned.id),
+            authorized: returned.authorized,
+            resolution: returned.resolution.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl From<NoticeReturn<'_>> for ReturnNotice {
+    fn from(wire: NoticeReturn<'_>) -> Self {
+        Self { id: wire.id.as_ref().into(), authorized: wire.authorized, resolution: wire.resolution.map(Into::into) }
     }
 }
 

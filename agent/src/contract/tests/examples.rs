@@ -7,6 +7,7 @@
 mod commands;
 mod first;
 mod later;
+mod notices;
 
 use crate::contract::command::{self, Status};
 use crate::contract::envelope::Envelope;
@@ -25,11 +26,14 @@ pub use first::{item, notice, order};
 
 /// An example of every kind of event; of some kinds several.
 pub fn events() -> Vec<(&'static str, Event)> {
-    [first::events(), later::events()].concat()
+    [first::events(), later::events(), notices::events()].concat()
 }
 
 /// The platform's receipt.
 const RECEIPT: &str = r#"{"epoch":"01935d00-0000-7000-8000-000000000001","sequence":1204}"#;
+
+/// The places that stand in the examples of notices, apart from those of the lists before them.
+const NOTICES_FROM: u64 = 1_001;
 
 fn published(sequence: u64, event: &Event, station: Option<&str>, operator: Option<&str>) -> String {
     let data = encode(event).unwrap();
@@ -79,6 +83,9 @@ fn messages() -> BTreeMap<String, String> {
         let (station, operator) =
             if comes_by_command(event.kind()) { (None, None) } else { (Some("bench-1"), Some("op-7")) };
         messages.insert(format!("event.{name}"), published(sequence, event, station, operator));
+    }
+    for ((name, event), sequence) in notices::events().iter().zip(NOTICES_FROM..) {
+        messages.insert(format!("event.{name}"), published(sequence, event, Some("bench-1"), Some("op-7")));
     }
     for (name, command) in COMMANDS {
         messages.insert(format!("command.{name}"), command.to_owned());

@@ -32,6 +32,7 @@ fn rules() -> Rules {
         bins: false,
         batch_size: 8,
         printers: Default::default(),
+        notices: Default::default(),
     }
 }
 

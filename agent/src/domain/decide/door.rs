@@ -6,7 +6,7 @@ use crate::domain::dispatch;
 use crate::domain::event::Event;
 use crate::domain::manifest::Manifest;
 use crate::domain::name::CarrierId;
-use crate::domain::notice::{Milestone, notice};
+use crate::domain::notice::{self, Milestone};
 use crate::domain::order::{Delivery, Order, Parcel, ParcelState, State};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Counted, Pending, Work};
@@ -268,7 +268,7 @@ fn give(facts: &Facts<'_>, trail: &mut Trail, manifest: &Manifest, n: u32) {
         key: parcel.dispatch.clone(),
     };
     trail.push(event);
-    if let Some(notice) = notice(facts.rules, &trail.order, Milestone::HandedOver, Some(n), facts.now) {
+    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::HandedOver, Some(n), facts.now) {
         trail.push(Event::NotificationRequested(Box::new(notice)));
     }
 }

@@ -4,7 +4,7 @@ use super::bench::not_workable;
 use super::{Decision, Facts, Label, Print, Trail, items};
 use crate::domain::dispatch::{self, Serials};
 use crate::domain::event::Event;
-use crate::domain::notice::{Milestone, notice};
+use crate::domain::notice::{self, Milestone};
 use crate::domain::order::{Delivery, Order, ParcelState, State};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Counted, Step, Work};
@@ -64,7 +64,7 @@ pub fn finish(facts: &Facts<'_>, trail: &mut Trail, serials: &mut Serials<'_>, l
     let n = trail.order.progress.parcels.len() as u32;
     trail.push(Event::PackCompleted { order: trail.order.reference(), parcels: n });
     trail.push_all(facts.desk().request(&trail.order, n, None));
-    if let Some(notice) = notice(facts.rules, &trail.order, Milestone::Packed, None, facts.now) {
+    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::Packed, None, facts.now) {
         trail.push(Event::NotificationRequested(Box::new(notice)));
     }
     let prints = if sealed && label.is_none() { ask_for_label(facts, trail, n) } else { Vec::new() };

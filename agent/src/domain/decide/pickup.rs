@@ -3,7 +3,7 @@
 use super::{Decision, Facts, Trail};
 use crate::domain::event::Event;
 use crate::domain::name::BinId;
-use crate::domain::notice::{Milestone, notice};
+use crate::domain::notice::{self, Milestone};
 use crate::domain::order::{Delivery, Order, Parcel, ParcelState, State};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Pending, Work};
@@ -47,7 +47,7 @@ pub fn place(facts: &Facts<'_>, n: u32, place: &BinId) -> Option<Decision> {
         order.progress.parcels.iter().all(|parcel| parcel.state == ParcelState::Ready || parcel.state.is_gone())
     };
     let all = packed && ready(&trail.order) && !ready(order);
-    if all && let Some(notice) = notice(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now) {
+    if all && let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now) {
         trail.push(Event::NotificationRequested(Box::new(notice)));
     }
     let signal = if all { Signal::Completed } else { Signal::Accepted };
@@ -103,7 +103,7 @@ pub fn collect(facts: &Facts<'_>, order: &Order) -> Decision {
     let parcels = order.progress.parcels.len() as u32;
     let mut trail = Trail::of(order);
     trail.push(Event::OrderCollected { order: order.reference(), parcels });
-    if let Some(notice) = notice(facts.rules, &trail.order, Milestone::Collected, None, facts.now) {
+    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::Collected, None, facts.now) {
         trail.push(Event::NotificationRequested(Box::new(notice)));
     }
     trail.complete_if_gone();

@@ -54,6 +54,10 @@ impl Order {
             | Event::ParcelUnloaded { .. }
             | Event::HandedOver { .. }
             | Event::LeftBehind { .. } => self.dispatch(event),
+            Event::NotificationRequested(notice) => {
+                self.remember_told(notice);
+                Some(())
+            }
             _ => self.lead(event),
         }
     }
@@ -291,7 +295,6 @@ impl Order {
                 self.can_take(terms, known.as_ref()).then_some(())?;
                 self.update(terms, known.as_ref());
             }
-            (_, Event::NotificationRequested(_)) => {}
             _ => return None,
         }
         Some(())

@@ -90,6 +90,9 @@ impl Order {
             _ => self.pick_again(),
         }
         self.settle();
+        if known.is_some() {
+            self.presume_told();
+        }
     }
 
     /// A line that wants fewer units than before: what was picked beyond them goes back, out of the open parcel first.

@@ -95,8 +95,13 @@ pub fn notice(milestone: Milestone, parcel: Option<(u32, Option<u32>)>, replaces
         tracking: None,
         tracking_url: None,
         promise: promise(),
+        reason: None,
+        short: Vec::new(),
+        delay: None,
+        returned: None,
         expires_at: at("2026-11-23T14:03:11.482Z"),
         replaces: replaces.map(Into::into),
+        also_replaces: Vec::new(),
     }
 }
 
