@@ -10,6 +10,7 @@ use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage};
 use crate::report::Gatherer;
+use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
 use crate::web;
 use anyhow::Context;
@@ -53,7 +54,10 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .open_printers(&settings::printers(config), settings::wording(config), prints)
         .context("a printer's thread can't be started")?;
     let ports = floor.open(&settings::scanners(config)).context("a scanner's thread can't be started")?;
-    let syncing = sync::spawn(settings::sync(config), journal.clone(), clock).context("sync can't be started")?;
+    let scheduling =
+        schedule::spawn(settings::rules(config), journal.clone(), clock).context("the schedule can't be started")?;
+    let syncing = sync::spawn(settings::sync(config), journal.clone(), scheduling.offer(), clock)
+        .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
     let gatherer = Gatherer::new(about, clock, journal.clone(), floor.status(), syncing.status());
 
@@ -67,13 +71,15 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         let door = tokio::spawn(answer_technicians(socket, floor.clone(), gatherer, stopped));
         // Without a printer nobody makes labels.
         let printing = Some(&labels).filter(|_| !config.printers.is_empty());
-        let code = watch_over(&Parts { journal: &journal, ports: &ports, syncing: &syncing, printing }, clock).await;
+        let parts = Parts { journal: &journal, ports: &ports, scheduling: &scheduling, syncing: &syncing, printing };
+        let code = watch_over(&parts, clock).await;
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
         code
     });
 
     ports.stop();
+    scheduling.stop();
     record_stop(&journal, clock);
     syncing.stop();
     writing.stop();
@@ -188,6 +194,7 @@ fn record_stop(journal: &Journal, clock: Clock) {
 struct Parts<'a> {
     journal: &'a Journal,
     ports: &'a Ports,
+    scheduling: &'a Scheduling,
     syncing: &'a Syncing,
     printing: Option<&'a Printing>,
 }
@@ -197,6 +204,9 @@ impl Parts<'_> {
     fn dead(&self) -> Option<&'static str> {
         if self.journal.head().has_changed().is_err() {
             return Some("the journal");
+        }
+        if !self.scheduling.is_alive() {
+            return Some("the schedule");
         }
         if !self.syncing.is_alive() {
             return Some("sync");

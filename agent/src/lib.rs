@@ -11,6 +11,7 @@ pub mod domain;
 pub mod floor;
 pub mod journal;
 pub mod report;
+pub mod schedule;
 pub mod sheet;
 pub mod sync;
 pub mod web;

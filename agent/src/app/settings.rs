@@ -5,6 +5,7 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::name::{CarrierId, ScannerId, SiteId, StationId};
+use crate::domain::promise::Pledge;
 use crate::domain::rules::{Flow, Rules};
 use crate::domain::station::Mode;
 
@@ -19,26 +20,9 @@ use parceld_drivers::scanner::Family;
 use std::sync::mpsc::SyncSender;
 
 pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journal::Config {
-    let carriers = config.carriers.iter().map(carrier).collect();
     journal::Config {
         path: config.storage.path.clone(),
-        rules: Rules {
-            site: SiteId::from(config.site.id.as_str()),
-            zone: config.site.timezone.clone(),
-            company_prefix: config.site.gs1_company_prefix.as_str().into(),
-            carriers,
-            low_stock: i64::from(config.floor.low_stock),
-            flow: match config.floor.flow {
-                config::Flow::SingleStep => Flow::SingleStep,
-                config::Flow::PickThenPack => Flow::PickThenPack,
-            },
-            operators_required: config.floor.operators == config::Operators::Required,
-            idle_sign_out: config.floor.idle_sign_out,
-            bins: config.floor.bins,
-            batch_size: usize::from(config.floor.batch_size),
-            printers: config.printers.iter().map(|printer| printer.station.as_str().into()).collect(),
-            notices: crate::domain::rules::Notices::default(),
-        },
+        rules: rules(config),
         stations: config.stations.iter().map(|s| (StationId::from(s.id.as_str()), mode(s.mode))).collect(),
         bounce: config.scanners.iter().map(|s| (ScannerId::from(s.id.as_str()), s.bounce)).collect(),
         repeating: config
@@ -55,6 +39,33 @@ pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journ
     }
 }
 
+/// What the configuration says, in the domain's words.
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        site: SiteId::from(config.site.id.as_str()),
+        zone: config.site.timezone.clone(),
+        company_prefix: config.site.gs1_company_prefix.as_str().into(),
+        carriers: config.carriers.iter().map(carrier).collect(),
+        low_stock: i64::from(config.floor.low_stock),
+        flow: match config.floor.flow {
+            config::Flow::SingleStep => Flow::SingleStep,
+            config::Flow::PickThenPack => Flow::PickThenPack,
+        },
+        operators_required: config.floor.operators == config::Operators::Required,
+        idle_sign_out: config.floor.idle_sign_out,
+        bins: config.floor.bins,
+        batch_size: usize::from(config.floor.batch_size),
+        printers: config.printers.iter().map(|printer| printer.station.as_str().into()).collect(),
+        notices: crate::domain::rules::Notices::default(),
+        pledge: pledge(config),
+    }
+}
+
+fn pledge(config: &Config) -> Pledge {
+    let config::Promise { pace_floor, pace_window, at_risk_margin, day_closes } = config.promise;
+    Pledge { pace_floor, pace_window, at_risk_margin, day_closes }
+}
+
 fn carrier(carrier: &config::Carrier) -> Carrier {
     let schedule = |collection: &config::Collection| Schedule {
         days: collection.days,
@@ -66,6 +77,7 @@ fn carrier(carrier: &config::Carrier) -> Carrier {
         name: carrier.name.as_str().into(),
         collections: carrier.collections.iter().map(schedule).collect(),
         holidays: carrier.holidays.clone(),
+        grace: carrier.grace,
         tracking_required: carrier.tracking_required,
         tracking_pattern: carrier.tracking_pattern.as_deref().map(Into::into),
         tracking_url: carrier.tracking_url.as_deref().map(Into::into),

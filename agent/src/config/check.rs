@@ -13,12 +13,15 @@ use parceld_drivers::scanner::{Driver, Family, Preset};
 use toml::Spanned;
 
 use self::Absent::{Or, Required};
+use crate::domain::promise::Pledge;
+
 use super::error::Faults;
 use super::raw::{self, Item, List, Table};
 use super::values::{self, Complaint};
 use super::{
     Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Language, Level, Log, Mode,
-    Operators, Parity, Printer, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual, shape,
+    Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual,
+    shape,
 };
 
 const STATIONS_MAX: usize = 64;
@@ -71,6 +74,7 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
     let web = web(file.web.unwrap_or_else(absent), faults);
     let control = control(file.control.unwrap_or_else(absent), faults);
     let floor = floor(file.floor.unwrap_or_else(absent), faults);
+    let promise = promise(file.promise.unwrap_or_else(absent), faults);
     let stations = tables("station", file.station, STATIONS_MAX, faults, station);
     let voiced = voiced(&file.scanner);
     let scanners = tables("scanner", file.scanner, SCANNERS_MAX, faults, |table, faults| {
@@ -89,6 +93,7 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
         web: web?,
         control: control?,
         floor: floor?,
+        promise: promise?,
         stations: stations?,
         scanners: scanners?,
         printers: printers?,
@@ -206,6 +211,22 @@ fn floor(table: Spanned<Table<raw::Floor>>, faults: &mut Faults) -> Option<Floor
         bins: bins?,
         batch_size: batch_size?,
         low_stock: low_stock?,
+    })
+}
+
+fn promise(table: Spanned<Table<raw::Promise>>, faults: &mut Faults) -> Option<Promise> {
+    let (mut read, raw) = Reader::new("promise", table, faults);
+    let pledge = Pledge::default();
+    let pace_floor = read.number("pace_floor", raw.pace_floor, pledge.pace_floor, 1..=100_000);
+    let pace_window = read.duration("pace_window", raw.pace_window, Or(pledge.pace_window), days(1)..=days(90));
+    let at_risk_margin =
+        read.duration("at_risk_margin", raw.at_risk_margin, Or(pledge.at_risk_margin), secs(0)..=hours(12));
+    let day_closes = read.text("day_closes", raw.day_closes, Or(pledge.day_closes), values::time_of_day);
+    Some(Promise {
+        pace_floor: pace_floor?,
+        pace_window: pace_window?,
+        at_risk_margin: at_risk_margin?,
+        day_closes: day_closes?,
     })
 }
 
@@ -354,6 +375,7 @@ fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults)
     let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
     let services = read.texts("services", raw.services, SERVICES_MAX, |text| values::line(text, NAME_CHARS_MAX));
     let holidays = read.texts("holidays", raw.holidays, HOLIDAYS_MAX, values::date);
+    let grace = read.duration("grace", raw.grace, Or(secs(1200)), secs(0)..=hours(12));
     let tracking_required = read.value("tracking_required", raw.tracking_required, Or(false), |required| Ok(*required));
     let tracking_pattern = read
         .text("tracking_pattern", raw.tracking_pattern, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
@@ -383,6 +405,7 @@ fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults)
         services: services?,
         collections: collections?,
         holidays: holidays?,
+        grace: grace?,
         tracking_required: tracking_required?,
         tracking_pattern: tracking_pattern?,
         tracking_url: tracking_url?,

@@ -89,6 +89,7 @@ pub struct Config {
     pub web: Web,
     pub control: Control,
     pub floor: Floor,
+    pub promise: Promise,
     /// In the order of the file; at least one, ids unique.
     pub stations: Vec<Station>,
     /// In the order of the file; ids and ports unique, each at a station that exists.
@@ -197,6 +198,19 @@ pub struct Floor {
     pub low_stock: u32,
 }
 
+/// Whether what was promised can be kept, and when a day ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Promise {
+    /// Units per hour, where too little was measured.
+    pub pace_floor: u32,
+    /// How far back the pace is measured.
+    pub pace_window: Duration,
+    /// With less time to spare an order is at risk.
+    pub at_risk_margin: Duration,
+    /// In the site's civil time.
+    pub day_closes: civil::Time,
+}
+
 /// A place where somebody works.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {
@@ -270,6 +284,8 @@ pub struct Carrier {
     pub collections: Vec<Collection>,
     /// Days without a collection.
     pub holidays: Vec<civil::Date>,
+    /// How long after a collection's time nobody wonders where the courier is.
+    pub grace: Duration,
     /// A parcel leaves only with the carrier's own number on it.
     pub tracking_required: bool,
     /// A mask: `#` a digit, `@` a letter, `?` any character, `*` any number of them.

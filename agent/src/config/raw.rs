@@ -47,6 +47,7 @@ pub struct File {
     pub web: Item<Table<Web>>,
     pub control: Item<Table<Control>>,
     pub floor: Item<Table<Floor>>,
+    pub promise: Item<Table<Promise>>,
     pub station: List<Table<Station>>,
     pub scanner: List<Table<Scanner>>,
     pub printer: List<Table<Printer>>,
@@ -120,6 +121,15 @@ pub struct Floor {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Promise {
+    pub pace_floor: Item<i64>,
+    pub pace_window: Item<String>,
+    pub at_risk_margin: Item<String>,
+    pub day_closes: Item<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Station {
     pub id: Item<String>,
     pub mode: Item<String>,
@@ -164,6 +174,7 @@ pub struct Carrier {
     pub services: List<String>,
     pub collections: List<Table<Collection>>,
     pub holidays: List<String>,
+    pub grace: Item<String>,
     pub tracking_required: Item<bool>,
     pub tracking_pattern: Item<String>,
     pub tracking_url: Item<String>,

@@ -174,7 +174,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [sight]
                |  ^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -185,7 +185,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [schedule]
                |  ^^^^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -196,7 +196,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
               |
             1 | retain = true
               | ^^^^^^
-              = the tables are: site, storage, broker, sync, web, control, floor, station, scanner, printer, carrier, log
+              = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
         "#,
         ),
         (

@@ -1,11 +1,14 @@
 //! An event's `data`: the same text in the log and on the wire.
 
+mod promise;
 mod wire;
 mod words;
 
-use super::order::{self, WireKnown, WireTerms};
+use super::order::{self, WireKnown, WirePromise, WireTerms};
 use super::returns::WireReturn;
 use crate::domain::event::{Event, Kind, Method};
+use crate::domain::promise::Turn;
+use promise::{ActionTaken, ClockCorrected, Kept, StorageSalvaged, WireCourierLate, WireDay, WireOutlook};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -295,6 +298,29 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::ScannerBack { scanner } => {
             serde_json::to_string(&Scanner { scanner: Cow::Borrowed(scanner), reason: None })
         }
+        Event::PromiseTurned { outlook, .. } => serde_json::to_string(&WireOutlook::from(&**outlook)),
+        Event::PromiseKept { order, collection, promise, late } => serde_json::to_string(&Kept {
+            order: order.into(),
+            collection: collection.as_ref().map(Into::into),
+            promise: WirePromise::from_domain(promise),
+            late: *late,
+        }),
+        Event::CourierLate(late) => serde_json::to_string(&WireCourierLate::from(&**late)),
+        Event::DayClosed(day) => serde_json::to_string(&WireDay::from(&**day)),
+        Event::ClockCorrected { boot, from, to, offset_ms } => serde_json::to_string(&ClockCorrected {
+            boot: boot.as_ref().into(),
+            from: *from,
+            to: *to,
+            offset_ms: *offset_ms,
+        }),
+        Event::StorageSalvaged { events, lost, cause } => {
+            serde_json::to_string(&StorageSalvaged { events: *events, lost: *lost, cause: cause.as_ref().into() })
+        }
+        Event::ActionTaken { action, target, outcome } => serde_json::to_string(&ActionTaken {
+            action: action.as_ref().into(),
+            target: target.as_deref().map(Into::into),
+            outcome: outcome.as_ref().into(),
+        }),
     }
 }
 
@@ -553,6 +579,29 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
         Kind::ScannerBack => {
             let Scanner { scanner, .. } = json(data)?;
             Event::ScannerBack { scanner: scanner.as_ref().into() }
+        }
+        Kind::PromiseAtRisk => json::<WireOutlook<'_>>(data)?.into_event(Turn::AtRisk)?,
+        Kind::PromiseWillMiss => json::<WireOutlook<'_>>(data)?.into_event(Turn::WillMiss)?,
+        Kind::PromiseRecovered => json::<WireOutlook<'_>>(data)?.into_event(Turn::Recovered)?,
+        Kind::PromiseMissed => json::<WireOutlook<'_>>(data)?.into_event(Turn::Missed)?,
+        Kind::PromiseKept => {
+            let Kept { order, collection, promise, late } = json(data)?;
+            let (collection, promise) = (collection.map(Into::into), promise.into_domain());
+            Event::PromiseKept { order: order.into(), collection, promise, late }
+        }
+        Kind::CourierLate => Event::CourierLate(Box::new(json::<WireCourierLate<'_>>(data)?.into())),
+        Kind::DayClosed => Event::DayClosed(Box::new(json::<WireDay<'_>>(data)?.into())),
+        Kind::ClockCorrected => {
+            let ClockCorrected { boot, from, to, offset_ms } = json(data)?;
+            Event::ClockCorrected { boot: boot.into(), from, to, offset_ms }
+        }
+        Kind::StorageSalvaged => {
+            let StorageSalvaged { events, lost, cause } = json(data)?;
+            Event::StorageSalvaged { events, lost, cause: cause.into() }
+        }
+        Kind::ActionTaken => {
+            let ActionTaken { action, target, outcome } = json(data)?;
+            Event::ActionTaken { action: action.into(), target: target.map(Into::into), outcome: outcome.into() }
         }
     })
 }

@@ -7,6 +7,7 @@ pub mod command;
 pub mod envelope;
 pub mod event;
 mod order;
+pub mod promise;
 pub mod receipt;
 mod returns;
 pub mod state;

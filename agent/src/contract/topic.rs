@@ -24,6 +24,11 @@ impl Topics {
     }
 
     #[must_use]
+    pub fn state_promise(&self) -> String {
+        format!("{}/state/promise", self.base)
+    }
+
+    #[must_use]
     pub fn receipts(&self) -> String {
         format!("{}/receipts", self.base)
     }

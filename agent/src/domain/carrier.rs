@@ -15,6 +15,8 @@ pub struct Carrier {
     pub collections: Vec<Schedule>,
     /// Days without any collection, local.
     pub holidays: Vec<Date>,
+    /// How long after a collection's time nobody wonders where the courier is.
+    pub grace: Duration,
     /// A parcel leaves only with the carrier's own number on it.
     pub tracking_required: bool,
     /// What the carrier's numbers look like.
@@ -81,6 +83,25 @@ impl Carrier {
         })
     }
 
+    /// Every collection after `now` within two weeks, the next first.
+    #[must_use]
+    pub fn upcoming(&self, now: Timestamp, zone: &TimeZone) -> Vec<Collection> {
+        let today = now.to_zoned(zone.clone()).date();
+        let days = (0..=DAYS_AHEAD_MAX).filter_map(|ahead| today.checked_add(ahead.days()).ok());
+        let all = days.flat_map(|day| self.collections_on(day, zone));
+        let mut upcoming: Vec<Collection> = all.filter(|collection| now < collection.at).collect();
+        upcoming.sort_by_key(|collection| collection.at);
+        upcoming
+    }
+
+    /// Every collection after `from` and no later than `until`, in order.
+    #[must_use]
+    pub fn between(&self, from: Timestamp, until: Timestamp, zone: &TimeZone) -> Vec<Collection> {
+        let mut upcoming = self.upcoming(from, zone);
+        upcoming.retain(|collection| collection.at <= until);
+        upcoming
+    }
+
     fn collections_on(&self, date: Date, zone: &TimeZone) -> impl Iterator<Item = Collection> {
         let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or_default();
         let holiday = self.holidays.contains(&date);
@@ -112,6 +133,7 @@ mod tests {
                 Schedule { days: saturday, at: Time::constant(2, 30, 0, 0), cut_off: Duration::from_secs(900) },
             ],
             holidays: vec![Date::constant(2026, 12, 25)],
+            grace: Duration::from_secs(1_200),
             tracking_required: false,
             tracking_pattern: None,
             tracking_url: None,

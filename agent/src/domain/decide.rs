@@ -16,7 +16,7 @@ mod tally;
 mod unit;
 
 use super::code::{Again, Meaning, Scan, Verb};
-use super::dispatch::{Desk, Serials};
+use super::dispatch::{Desk, Gone, Serials};
 use super::event::{Event, Item, Method};
 use super::manifest::Manifest;
 use super::name::{CarrierId, ScannerId, Sku, StationId, ToteId};
@@ -39,6 +39,7 @@ pub struct Facts<'a> {
     pub rules: &'a Rules,
     pub now: Timestamp,
     pub clock_trusted: bool,
+    pub gone: &'a Gone,
     /// The site's running time.
     pub uptime_s: u64,
     pub station: &'a Station,
@@ -259,7 +260,7 @@ fn leave(facts: &Facts<'_>) -> Decision {
 
 impl<'a> Facts<'a> {
     fn desk(&self) -> Desk<'a> {
-        Desk { rules: self.rules, now: self.now, clock_trusted: self.clock_trusted }
+        Desk { rules: self.rules, now: self.now, clock_trusted: self.clock_trusted, gone: self.gone }
     }
 
     fn serials(&self) -> Serials<'a> {

@@ -1,10 +1,16 @@
 //! Asking for couriers: which collection a parcel must make, and what its booking is known by.
 
+use super::carrier::Collection;
 use super::event::Event;
+use super::name::CarrierId;
 use super::order::{Delivery, Order, Parcel};
 use super::rules::Rules;
 use super::sscc::Sscc;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// For each carrier the time of the last collection that is over, though its time may still come: the courier came early.
+pub type Gone = BTreeMap<CarrierId, Timestamp>;
 
 /// What dispatching depends on.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +18,26 @@ pub struct Desk<'a> {
     pub rules: &'a Rules,
     pub now: Timestamp,
     pub clock_trusted: bool,
+    pub gone: &'a Gone,
 }
 
 impl Desk<'_> {
+    /// The collection that a parcel of `order` closed now must make: the first after `after`, or after now, that is not
+    /// over; none while the clock can't be trusted.
+    #[must_use]
+    pub fn collection_for(&self, order: &Order, after: Option<Timestamp>) -> Option<Collection> {
+        let carrier = self.rules.carrier_of(order).filter(|_| self.clock_trusted)?;
+        let gone = self.gone_until(order);
+        let from = [after, gone].into_iter().flatten().fold(self.now, Timestamp::max);
+        carrier.next_collection(from, &self.rules.zone)
+    }
+
+    /// Until when nobody comes any more for the order's carrier.
+    #[must_use]
+    pub fn gone_until(&self, order: &Order) -> Option<Timestamp> {
+        self.rules.carrier_id_of(order).and_then(|carrier| self.gone.get(carrier)).copied()
+    }
+
     /// Asks for a courier for parcel `n`, at the next collection after `after`, or after now; none for an order that
     /// its customer fetches, and for a parcel that is not closed or has been asked for.
     #[must_use]
@@ -24,8 +47,7 @@ impl Desk<'_> {
         };
         let parcel = order.parcel(n).filter(|parcel| parcel.dispatch.is_none())?;
         let sscc = parcel.sscc?;
-        let from = after.map_or(self.now, |after| after.max(self.now));
-        let collection = self.rules.collection_for(order, from, self.clock_trusted);
+        let collection = self.collection_for(order, after);
         let revision = parcel.dispatch_revision + 1;
         let at = collection.as_ref().map_or("-", |collection| &collection.id);
         Some(Event::DispatchRequested {

@@ -7,11 +7,14 @@ use super::name::{
     ToteId,
 };
 use super::notice::Notice;
-use super::order::{Done, Order, Terms};
+use super::order::{Done, Order, Promise, Terms};
+use super::promise::{Outlook, Turn};
 use super::returns::{Return, ReturnRef, Returned};
 use super::signal::{Reason, Signal};
 use super::sscc::Sscc;
 use super::stock::Stock;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use std::sync::Arc;
 
 /// One recorded fact.
@@ -320,6 +323,95 @@ pub enum Event {
     ScannerBack {
         scanner: ScannerId,
     },
+    /// How an order stands with what was promised has turned.
+    PromiseTurned {
+        turn: Turn,
+        outlook: Box<Outlook>,
+    },
+    /// It left with the collection that it had to make; `late`: that one was later than promised at checkout.
+    PromiseKept {
+        order: OrderRef,
+        collection: Option<Collection>,
+        promise: Promise,
+        late: bool,
+    },
+    /// A collection's time and grace are over, and nobody has handed over.
+    CourierLate(Box<CourierLate>),
+    DayClosed(Box<DayClosed>),
+    /// The board has learned the time: what it stored in this boot from one sequence to another is to be shifted.
+    ClockCorrected {
+        boot: Box<str>,
+        from: u64,
+        to: u64,
+        offset_ms: i64,
+    },
+    /// The database was damaged: what could be read goes on in a new epoch.
+    StorageSalvaged {
+        events: u64,
+        lost: u64,
+        cause: Box<str>,
+    },
+    /// A technician did something with the agent.
+    ActionTaken {
+        action: Box<str>,
+        target: Option<Box<str>>,
+        outcome: Box<str>,
+    },
+}
+
+/// A courier that did not come, or came and nobody scanned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CourierLate {
+    pub carrier: CarrierId,
+    pub name: Box<str>,
+    pub collection: Collection,
+    pub grace_s: u64,
+    /// What is loaded already.
+    pub manifest: Option<ManifestId>,
+    pub loaded: u32,
+    /// Parcels that are closed, and on no manifest.
+    pub waiting: u32,
+}
+
+/// What a day was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayClosed {
+    /// Local.
+    pub date: Date,
+    /// From the last close, or the first event, to this one.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub manifests: Vec<ManifestSummary>,
+    pub counts: DayCounts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestSummary {
+    pub id: ManifestId,
+    pub carrier: CarrierId,
+    pub collection: Option<Collection>,
+    pub parcels: u32,
+    pub closed: bool,
+}
+
+/// How often what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayCounts {
+    pub orders_accepted: u64,
+    pub orders_completed: u64,
+    pub orders_cancelled: u64,
+    /// Still to be done at the end.
+    pub orders_open: u64,
+    pub items_picked: u64,
+    pub items_packed: u64,
+    pub items_short: u64,
+    pub parcels_sealed: u64,
+    pub parcels_handed_over: u64,
+    pub parcels_collected: u64,
+    pub returns_received: u64,
+    pub returns_completed: u64,
+    pub promises_kept: u64,
+    pub promises_missed: u64,
 }
 
 /// The order that an event is about.
@@ -466,11 +558,21 @@ pub enum Kind {
     StockCounted,
     OperatorIn,
     OperatorOut,
+    PromiseAtRisk,
+    PromiseWillMiss,
+    PromiseRecovered,
+    PromiseMissed,
+    PromiseKept,
+    CourierLate,
+    DayClosed,
+    ClockCorrected,
+    StorageSalvaged,
+    ActionTaken,
 }
 
 impl Kind {
     /// Every kind with its name in the contract: `{group}.{type}`.
-    pub const WORDS: [(&str, Self); 46] = [
+    pub const WORDS: [(&str, Self); 56] = [
         ("order.accepted", Self::OrderAccepted),
         ("order.updated", Self::OrderUpdated),
         ("order.cancelled", Self::OrderCancelled),
@@ -517,6 +619,16 @@ impl Kind {
         ("stock.counted", Self::StockCounted),
         ("site.operator_in", Self::OperatorIn),
         ("site.operator_out", Self::OperatorOut),
+        ("promise.at_risk", Self::PromiseAtRisk),
+        ("promise.will_miss", Self::PromiseWillMiss),
+        ("promise.recovered", Self::PromiseRecovered),
+        ("promise.missed", Self::PromiseMissed),
+        ("promise.kept", Self::PromiseKept),
+        ("site.courier_late", Self::CourierLate),
+        ("site.day_closed", Self::DayClosed),
+        ("site.clock_corrected", Self::ClockCorrected),
+        ("site.storage_salvaged", Self::StorageSalvaged),
+        ("site.action_taken", Self::ActionTaken),
     ];
 
     #[must_use]
@@ -588,6 +700,16 @@ impl Event {
             Self::StockCounted { .. } => Kind::StockCounted,
             Self::OperatorIn { .. } => Kind::OperatorIn,
             Self::OperatorOut { .. } => Kind::OperatorOut,
+            Self::PromiseTurned { turn: Turn::AtRisk, .. } => Kind::PromiseAtRisk,
+            Self::PromiseTurned { turn: Turn::WillMiss, .. } => Kind::PromiseWillMiss,
+            Self::PromiseTurned { turn: Turn::Recovered, .. } => Kind::PromiseRecovered,
+            Self::PromiseTurned { turn: Turn::Missed, .. } => Kind::PromiseMissed,
+            Self::PromiseKept { .. } => Kind::PromiseKept,
+            Self::CourierLate(_) => Kind::CourierLate,
+            Self::DayClosed(_) => Kind::DayClosed,
+            Self::ClockCorrected { .. } => Kind::ClockCorrected,
+            Self::StorageSalvaged { .. } => Kind::StorageSalvaged,
+            Self::ActionTaken { .. } => Kind::ActionTaken,
         }
     }
 
@@ -624,7 +746,9 @@ impl Event {
             | Self::LabelVoided { order, .. }
             | Self::ParcelReady { order, .. }
             | Self::LeftBehind { order, .. }
-            | Self::DispatchMissed { order, .. } => Some(&order.id),
+            | Self::DispatchMissed { order, .. }
+            | Self::PromiseKept { order, .. } => Some(&order.id),
+            Self::PromiseTurned { outlook, .. } => Some(&outlook.order.id),
             Self::NotificationRequested(notice) => Some(&notice.order.id),
             Self::StockAdjusted { .. }
             | Self::StockLow { .. }
@@ -639,7 +763,12 @@ impl Event {
             | Self::ReturnCompleted { .. }
             | Self::StockCounted { .. }
             | Self::OperatorIn { .. }
-            | Self::OperatorOut { .. } => None,
+            | Self::OperatorOut { .. }
+            | Self::CourierLate(_)
+            | Self::DayClosed(_)
+            | Self::ClockCorrected { .. }
+            | Self::StorageSalvaged { .. }
+            | Self::ActionTaken { .. } => None,
         }
     }
 }

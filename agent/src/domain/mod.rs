@@ -15,6 +15,7 @@ pub mod name;
 pub mod notice;
 pub mod order;
 pub mod pattern;
+pub mod promise;
 pub mod replay;
 pub mod returns;
 pub mod rules;

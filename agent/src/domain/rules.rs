@@ -4,6 +4,7 @@ use super::carrier::{Carrier, Collection};
 use super::name::{CarrierId, SiteId, StationId};
 use super::notice::Milestone;
 use super::order::{Delivery, Order};
+use super::promise::Pledge;
 use super::station::{Mode, Step};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +34,8 @@ pub struct Rules {
     /// The stations that print labels.
     pub printers: BTreeSet<StationId>,
     pub notices: Notices,
+    /// What is promised, and how it is told whether it can be kept.
+    pub pledge: Pledge,
 }
 
 /// What customers are told of.
@@ -64,6 +67,26 @@ pub enum Flow {
 }
 
 impl Rules {
+    /// A site without carriers, for tests.
+    #[cfg(test)]
+    pub fn of_nothing() -> Self {
+        Self {
+            site: "sthlm-03".into(),
+            zone: TimeZone::UTC,
+            company_prefix: "7350053".into(),
+            carriers: Vec::new(),
+            low_stock: 0,
+            flow: Flow::SingleStep,
+            operators_required: false,
+            idle_sign_out: Duration::from_secs(1_200),
+            bins: false,
+            batch_size: 8,
+            printers: BTreeSet::new(),
+            notices: Notices::default(),
+            pledge: Pledge::default(),
+        }
+    }
+
     /// What a scan of an item does in `mode`.
     #[must_use]
     pub fn step(&self, mode: Mode) -> Step {
@@ -109,14 +132,5 @@ impl Rules {
     pub fn carrier_of(&self, order: &Order) -> Option<&Carrier> {
         let carrier = self.carrier_id_of(order)?;
         self.carriers.iter().find(|known| known.id == *carrier)
-    }
-
-    /// The collection that a parcel of `order` sealed at `now` must make; none while the clock can't be trusted.
-    #[must_use]
-    pub fn collection_for(&self, order: &Order, now: Timestamp, clock_trusted: bool) -> Option<Collection> {
-        if !clock_trusted {
-            return None;
-        }
-        self.carrier_of(order)?.next_collection(now, &self.zone)
     }
 }

@@ -6,7 +6,9 @@ use crate::contract::receipt::Receipt;
 use crate::domain::code::Scan;
 use crate::domain::decide::Print;
 use crate::domain::event::{Event, Method};
-use crate::domain::name::{OrderNumber, ScannerId, StationId};
+use crate::domain::name::{OrderId, OrderNumber, ScannerId, StationId};
+use crate::domain::promise::Finding;
+use crate::domain::promise::pace::Slot;
 use crate::domain::signal::Answer;
 use std::fmt;
 
@@ -33,6 +35,14 @@ pub enum Job {
     Unanswered { scanner: ScannerId },
     /// Sign out whoever has scanned nothing for too long.
     SignOutIdle { moment: Moment },
+    /// Judge orders whose promise has turned; on what is true then.
+    Judge { findings: Vec<Finding>, moment: Moment },
+    /// Record something that the schedule found due, and set marks of the slate; once for each name.
+    Duty { name: String, event: Option<Event>, marks: Vec<(&'static str, i64)>, moment: Moment },
+    /// Keep what was packed in some slots; units are counted up to this place.
+    Pace { slots: Vec<(i64, Slot)>, counted: Place, moment: Moment },
+    /// Ask the customer of an order, completed at this place, how it was.
+    Invite { order: OrderId, place: Place, moment: Moment },
     /// Give out so many numbers for labels that are printed beforehand; the first of them.
     ReserveSerials { count: u32, reply: Reply<Result<u64, NotSaved>> },
     /// Forget what is received and old; `true`: there is more.
@@ -108,6 +118,10 @@ impl Job {
             | Self::Record { .. }
             | Self::Receipt { .. }
             | Self::SignOutIdle { .. }
+            | Self::Judge { .. }
+            | Self::Duty { .. }
+            | Self::Pace { .. }
+            | Self::Invite { .. }
             | Self::ReserveSerials { .. }
             | Self::Retain { .. } => false,
         }
@@ -124,6 +138,10 @@ impl fmt::Debug for Job {
             Self::Receipt { .. } => "Receipt",
             Self::Unanswered { .. } => "Unanswered",
             Self::SignOutIdle { .. } => "SignOutIdle",
+            Self::Judge { .. } => "Judge",
+            Self::Duty { .. } => "Duty",
+            Self::Pace { .. } => "Pace",
+            Self::Invite { .. } => "Invite",
             Self::ReserveSerials { .. } => "ReserveSerials",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",

@@ -5,6 +5,7 @@
 //! one: what still fails is answered as not saved. The log is the outbox: nothing is copied, nothing forgotten before
 //! the platform's receipt.
 
+pub mod agenda;
 mod job;
 pub mod log;
 pub mod reader;
@@ -19,6 +20,7 @@ pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome
 pub use log::{Epoch, Place, Stored};
 pub use reader::Reader;
 pub use schema::VERSION as SCHEMA_VERSION;
+pub use slate::{DAY_CLOSED, DAY_CLOSED_AT};
 
 use crate::clock::Moment;
 use crate::domain::name::{ScannerId, StationId};

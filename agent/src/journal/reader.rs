@@ -48,6 +48,10 @@ impl Reader {
         Ok(Self { conn: schema::open_reader(path)? })
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
     /// Up to `limit` events after `after`, in order.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Aggregates as rows: the only file that knows how they look on disk, events apart.
 
+mod promise;
 mod station;
 
 use crate::contract;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 use std::ops::Not;
 use std::sync::Arc;
 
+pub use promise::{read_standing, standing};
 use station::FoundRow;
 pub use station::{read_station, station};
 

@@ -6,10 +6,11 @@
 use super::{Error, row, slate};
 use crate::domain::code::Scan;
 use crate::domain::decide::LastScan;
-use crate::domain::dispatch::Desk;
+use crate::domain::dispatch::{Desk, Gone};
 use crate::domain::manifest::Manifest;
 use crate::domain::name::{CarrierId, OrderId, ProductCode, ScannerId, Sku, StationId, ToteId};
 use crate::domain::order::{Delivery, Order, ParcelState, State};
+use crate::domain::promise::Standing;
 use crate::domain::returns::{Return, ReturnState};
 use crate::domain::sscc::Sscc;
 use crate::domain::station::Station;
@@ -159,6 +160,49 @@ impl Shelf {
         let mut statement = conn.prepare_cached("SELECT key FROM orders WHERE id = ?1")?;
         let key: Option<i64> = statement.query_row([&**id], |row| row.get(0)).optional()?;
         key.map_or(Ok(None), |key| self.order(conn, key))
+    }
+
+    /// The key of an order that was looked up.
+    pub fn key_of(&self, id: &OrderId) -> Option<i64> {
+        self.keys.get(id).copied()
+    }
+
+    /// How an order stands with its promise.
+    pub fn standing(conn: &Connection, key: i64) -> Result<Option<Standing>, Error> {
+        let mut statement = conn.prepare_cached("SELECT course, body FROM promises WHERE order_key = ?1")?;
+        let found =
+            statement.query_row([key], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, String>(1)?))).optional()?;
+        Ok(found.map(|(course, body)| row::read_standing(course, &body)).transpose()?)
+    }
+
+    pub fn save_standing(conn: &Connection, key: i64, standing: Option<&Standing>) -> Result<(), Error> {
+        let Some(standing) = standing else {
+            conn.prepare_cached("DELETE FROM promises WHERE order_key = ?1")?.execute([key])?;
+            return Ok(());
+        };
+        let (course, body) = row::standing(standing)?;
+        conn.prepare_cached(
+            "INSERT INTO promises (order_key, course, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (order_key) DO UPDATE SET course = excluded.course, body = excluded.body",
+        )?
+        .execute(params![key, course, body])?;
+        Ok(())
+    }
+
+    /// For each carrier the time of the latest collection whose manifest is closed.
+    pub fn gone(conn: &Connection) -> Result<Gone, Error> {
+        let mut statement = conn.prepare_cached("SELECT id, carrier, closed, body FROM manifests WHERE closed = 1")?;
+        let mut rows = statement.query([])?;
+        let mut gone = Gone::new();
+        while let Some(row) = rows.next()? {
+            let (id, carrier): (String, String) = (row.get(0)?, row.get(1)?);
+            let manifest = row::read_manifest(&id, &carrier, true, &row.get::<_, String>(3)?)?;
+            if let Some(collection) = manifest.collection {
+                let known = gone.entry(manifest.carrier).or_insert(collection.at);
+                *known = (*known).max(collection.at);
+            }
+        }
+        Ok(gone)
     }
 
     /// The order that `text` is the id or the number of; of several with one number the newest.
@@ -336,7 +380,7 @@ impl Shelf {
             station.last = None;
             self.save_station(conn, &station)?;
         }
-        conn.execute("UPDATE manifests SET closed = 1", [])?;
+        conn.execute("UPDATE manifests SET closed = 2 WHERE closed = 0", [])?;
         conn.execute("UPDATE stock SET reserved = 0", [])?;
         self.stock.clear();
         Ok(keys.len() as u64)

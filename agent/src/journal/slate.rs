@@ -12,6 +12,13 @@ pub const RECEIVED: &str = "received";
 pub const SSCC: &str = "sscc";
 /// The number that the next return gets which nobody announced.
 pub const RETURNS: &str = "returns";
+/// Up to which place units have been counted for the pace.
+pub const COUNTED: &str = "counted";
+/// The place of the last completion whose customer was asked how it was.
+pub const INVITED: &str = "invited";
+/// When the last day was closed: microseconds, and the place of its summary's last event.
+pub const DAY_CLOSED_AT: &str = "day_closed_at";
+pub const DAY_CLOSED: &str = "day_closed";
 /// How often the agent has started on this file.
 pub const STARTS: &str = "starts";
 /// The key that command barcodes are checked with.

@@ -6,6 +6,7 @@ use super::shelf::Shelf;
 use super::{Config, Error, Head, SITE_KEY_BYTES, schema, slate};
 use crate::clock::Moment;
 use crate::domain::decide::LastScan;
+use crate::domain::dispatch::Gone;
 use crate::domain::event::{Event, Kind, StartCause};
 use crate::domain::name::{OrderId, ScannerId, StationId};
 use crate::domain::station::Station;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 mod commands;
 mod cursors;
+mod duties;
 mod retention;
 mod scans;
 
@@ -24,6 +26,8 @@ pub struct State {
     conn: Connection,
     config: Config,
     shelf: Shelf,
+    /// The couriers that came early.
+    gone: Gone,
     epoch: Epoch,
     head: Place,
     /// The newest event of the running transaction: how a commit of unknown fate is recognised.
@@ -98,6 +102,7 @@ impl State {
         let received = slate::get(&conn, slate::RECEIVED)?.unwrap_or_default();
         let mut state = Self {
             shelf: Shelf::load(&conn, cause == StartCause::Recovered)?,
+            gone: Shelf::gone(&conn)?,
             conn,
             epoch,
             head: head_at_start,
@@ -265,6 +270,7 @@ impl State {
             self.conn = schema::open_writer(&self.config.path)?;
         }
         self.shelf = Shelf::load(&self.conn, false)?;
+        self.gone = Shelf::gone(&self.conn)?;
         self.head = log::head(&self.conn)?;
         self.epoch = log::epoch(&self.conn)?.unwrap_or(self.epoch);
         self.remember(self.before.clone());

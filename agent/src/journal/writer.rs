@@ -244,6 +244,22 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.sign_out_idle(moment)?;
             Outcome::Nothing
         }
+        Job::Judge { findings, moment } => {
+            state.judge(findings, moment)?;
+            Outcome::Nothing
+        }
+        Job::Duty { name, event, marks, moment } => {
+            state.duty(name, event.as_ref(), marks, moment)?;
+            Outcome::Nothing
+        }
+        Job::Pace { slots, counted, moment } => {
+            state.keep_pace(slots, *counted, moment)?;
+            Outcome::Nothing
+        }
+        Job::Invite { order, place, moment } => {
+            state.invite(order, *place, moment)?;
+            Outcome::Nothing
+        }
         Job::ReserveSerials { count, .. } => Outcome::Serial(state.reserve_serials(*count)?),
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
         Job::Barrier { .. } | Job::Stop => Outcome::Nothing,
@@ -269,7 +285,18 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
         (Job::Barrier { reply }, _) => reply(()),
-        (Job::Record { .. } | Job::Sent { .. } | Job::Unanswered { .. } | Job::SignOutIdle { .. } | Job::Stop, _) => {}
+        (
+            Job::Record { .. }
+            | Job::Sent { .. }
+            | Job::Unanswered { .. }
+            | Job::SignOutIdle { .. }
+            | Job::Judge { .. }
+            | Job::Duty { .. }
+            | Job::Pace { .. }
+            | Job::Invite { .. }
+            | Job::Stop,
+            _,
+        ) => {}
     }
 }
 

@@ -42,6 +42,7 @@ impl Running {
                 batch_size: 8,
                 printers: Default::default(),
                 notices: Default::default(),
+                pledge: Default::default(),
             },
             stations: [].into(),
             bounce: [].into(),

@@ -13,6 +13,8 @@ pub enum Flight {
     Event(u64),
     /// The agent's state, at the beginning or end of a connection.
     State,
+    /// What can be promised.
+    Promise,
     /// The reply to a command.
     Reply,
 }

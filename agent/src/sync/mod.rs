@@ -12,12 +12,14 @@ pub mod status;
 
 use crate::clock::Clock;
 use crate::contract::topic::Topics;
+use crate::domain::promise::offer::Offer;
 use crate::journal::{Epoch, Journal, Place, Reader};
 use client::Ended;
 use jiff::Timestamp;
 use plan::{Limits, Plan};
 use status::{Link, Receipts, SyncStatus};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -67,7 +69,12 @@ pub struct Syncing {
 ///
 /// # Errors
 /// The journal can't be read, or no thread could be started.
-pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, crate::journal::Error> {
+pub fn spawn(
+    config: Config,
+    journal: Journal,
+    offer: watch::Receiver<Option<Arc<Offer>>>,
+    clock: Clock,
+) -> Result<Syncing, crate::journal::Error> {
     let (stop, stopped) = watch::channel(false);
     let receipts = if config.receipts_expected { Receipts::None } else { Receipts::NotExpected };
     let (sender, status) = watch::channel(SyncStatus {
@@ -97,6 +104,7 @@ pub fn spawn(config: Config, journal: Journal, clock: Clock) -> Result<Syncing, 
         told: (head.sent, Duration::ZERO),
         config,
         journal,
+        offer,
         clock,
         reader,
         epochs,
@@ -136,6 +144,8 @@ struct Shared {
     config: Config,
     topics: Topics,
     journal: Journal,
+    /// What can be promised, as far as anybody has computed it.
+    offer: watch::Receiver<Option<Arc<Offer>>>,
     clock: Clock,
     reader: Reader,
     epochs: Vec<Epoch>,

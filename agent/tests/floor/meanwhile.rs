@@ -137,5 +137,5 @@ fn a_parcel_that_is_found_while_its_order_is_on_hold_is_asked_for_at_its_release
          release 10042
          7000 p0@door → accepted",
     );
-    assert_eq!(floor.last("dispatch.requested")["key"], "o-10042/1/dhl@2026-11-22T16:30/2");
+    assert_eq!(floor.last("dispatch.requested")["key"], "o-10042/1/dhl@2026-11-23T16:30/2");
 }

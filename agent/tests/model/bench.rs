@@ -1,7 +1,7 @@
 //! The bench: orders opened, alone or in a round of totes, units counted, parcels closed and labelled.
 
 use super::scans::{Code, finished, other_mode, refused, unknown, wrong};
-use super::world::{Asked, BATCH, Last, Order, Pending, Place, State, Step, Work, World};
+use super::world::{BATCH, Last, Order, Pending, Place, State, Step, Work, World};
 
 impl World {
     pub fn bench(&mut self, at: &'static str, code: &Code) -> String {
@@ -313,8 +313,8 @@ impl World {
         let order = self.order(number);
         let n = order.parcels.len() - 1;
         order.state = State::Packed;
-        order.ask(n, Asked::Today);
-        order.settle();
+        self.ask(number, n);
+        self.order(number).settle();
     }
 
     fn close_parcel(&mut self, number: u32, label: Option<u64>) {
@@ -325,7 +325,7 @@ impl World {
             Some(label) => self.bind(number, n, label),
             None => drop(self.mint(number, n)),
         }
-        self.order(number).ask(n, Asked::Today);
+        self.ask(number, n);
     }
 
     fn seal_by_verb(&mut self, at: &str) -> String {

@@ -326,11 +326,7 @@ impl World {
         if step == Step::Pack || order.state == State::Picked {
             order.state = State::Picking;
         }
-        for n in 0..order.parcels.len() {
-            if order.parcels[n].place.waits() {
-                order.ask(n, super::world::Asked::Today);
-            }
-        }
+        self.ask_for_waiting(number);
         self.move_stock(sku, -delta);
         if step == Step::Pack {
             // The units have to be picked before they can be packed.

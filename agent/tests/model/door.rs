@@ -1,7 +1,7 @@
 //! The loading door: manifests, couriers, and customers who fetch their orders.
 
 use super::scans::{Code, finished, other_mode, refused, unknown, wrong};
-use super::world::{Asked, Last, Manifest, Order, Parcel, Pending, Place, State, Work, World};
+use super::world::{Last, Manifest, Order, Parcel, Pending, Place, State, Work, World};
 
 impl World {
     pub fn door(&mut self, at: &'static str, code: &Code) -> String {
@@ -69,7 +69,8 @@ impl World {
             Some(id) if self.manifests[id].carrier != carrier => return wrong("other_carrier"),
             Some(id) => id,
             None => {
-                self.manifests.push(Manifest { carrier, closed: false });
+                let collection = self.over.get(carrier).copied().unwrap_or_default();
+                self.manifests.push(Manifest { carrier, collection, closed: false });
                 self.manifests.len() - 1
             }
         };
@@ -131,9 +132,10 @@ impl World {
 
     /// Closed, meant for this collection, and not on the manifest.
     fn left(&self, id: usize) -> Vec<(u32, usize)> {
-        let carrier = Some(self.manifests[id].carrier);
+        let Manifest { carrier, collection, .. } = self.manifests[id];
+        let carrier = Some(carrier);
         let meant = |order: &&Order| order.carrier == carrier && !order.held && !order.is_closed();
-        let waits = |parcel: &Parcel| parcel.place.waits() && parcel.asked != Some(Asked::Later);
+        let waits = |parcel: &Parcel| parcel.place.waits() && parcel.asked.is_none_or(|asked| asked == collection);
         let orders = self.orders.iter().filter(|(_, order)| meant(order));
         let parcels = orders.flat_map(|(number, order)| {
             let of_order = order.parcels.iter().enumerate().filter(|(_, parcel)| waits(parcel));
@@ -185,10 +187,16 @@ impl World {
 
     /// The courier of this manifest has gone, or never came: what it was asked for and stays goes with the next.
     fn gone(&mut self, at: &str, id: usize) {
-        for (number, n) in self.left(id) {
-            let parcel = &mut self.order(number).parcels[n];
-            if parcel.asked.is_some() {
-                parcel.asked = Some(Asked::Later);
+        let left = self.left(id);
+        let Manifest { carrier, collection, .. } = self.manifests[id];
+        // Only dhl has collections.
+        if carrier == "dhl" {
+            let over = self.over.entry(carrier).or_default();
+            *over = (*over).max(collection + 1);
+        }
+        for (number, n) in left {
+            if self.order(number).parcels[n].asked.take().is_some() {
+                self.ask(number, n);
             }
         }
         self.manifests[id].closed = true;
@@ -227,8 +235,24 @@ impl World {
             _ => {}
         }
         order.settle();
-        order.ask(n, Asked::Today);
+        self.ask(number, n);
         Some("accepted".into())
+    }
+
+    /// Asks for a courier for a parcel that has none: for the first collection that is not over.
+    pub fn ask(&mut self, number: u32, n: usize) {
+        let order = &self.orders[&number];
+        let Some(carrier) = order.carrier.filter(|_| !order.held && order.parcels[n].asked.is_none()) else { return };
+        let next = self.over.get(carrier).copied().unwrap_or_default();
+        self.order(number).parcels[n].asked = Some(next);
+    }
+
+    pub fn ask_for_waiting(&mut self, number: u32) {
+        for n in 0..self.orders[&number].parcels.len() {
+            if self.orders[&number].parcels[n].place.waits() {
+                self.ask(number, n);
+            }
+        }
     }
 
     /// The customer is here.

@@ -1,6 +1,6 @@
 //! What the platform commands, and what becomes of a site that dies.
 
-use super::world::{Asked, Line, OnShort, Order, Parcel, Place, Received, Return, State, World};
+use super::world::{Line, OnShort, Order, Parcel, Place, Received, Return, State, World};
 
 /// What `order.put` says.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl World {
         let order = self.order(number);
         (order.parcels[n].asked, order.parcels[n].revision) = (None, 0);
         order.parcels[n].wants_label();
-        order.ask(n, Asked::Today);
+        self.ask(number, n);
     }
 
     /// `parcel.label`: one before it is void.
@@ -106,12 +106,8 @@ impl World {
             (_, "hold") if !order.held => order.held = true,
             (_, "release") if order.held => {
                 order.held = false;
-                for n in 0..order.parcels.len() {
-                    if order.parcels[n].place.waits() {
-                        order.ask(n, Asked::Today);
-                    }
-                }
-                order.end_picking();
+                self.ask_for_waiting(number);
+                self.order(number).end_picking();
             }
             (_, "expedite") if !order.expedited => order.expedited = true,
             _ => return "duplicate (done)".into(),

@@ -15,6 +15,8 @@ pub struct World {
     pub labels: BTreeMap<u64, (u32, usize)>,
     pub next_label: u64,
     pub manifests: Vec<Manifest>,
+    /// How many of each carrier's collections are over.
+    pub over: BTreeMap<&'static str, Asked>,
     /// The order that each tote was last taken for.
     pub totes: BTreeMap<String, u32>,
     pub returns: BTreeMap<String, Return>,
@@ -94,13 +96,8 @@ pub enum Place {
     Withdrawn,
 }
 
-/// Which collection a courier was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Today,
-    /// Today's has gone without it.
-    Later,
-}
+/// Which of its carrier's collections a courier was asked for, from 0; always 0 where a carrier has none.
+pub type Asked = u32;
 
 #[derive(Clone, Debug)]
 pub struct Parcel {
@@ -121,6 +118,8 @@ pub struct Parcel {
 #[derive(Clone, Debug)]
 pub struct Manifest {
     pub carrier: &'static str,
+    /// Of the carrier's collections.
+    pub collection: Asked,
     pub closed: bool,
 }
 
@@ -353,14 +352,6 @@ impl Order {
     }
 
     /// Asks for couriers where nobody was asked.
-    pub fn ask(&mut self, n: usize, when: Asked) {
-        let carried = self.carrier.is_some() && !self.held;
-        let parcel = &mut self.parcels[n];
-        if carried && parcel.asked.is_none() {
-            parcel.asked = Some(when);
-        }
-    }
-
     /// After a parcel left, or all was packed.
     pub fn settle(&mut self) {
         if self.state == State::Packed && self.parcels.iter().any(|parcel| parcel.place.is_gone()) {

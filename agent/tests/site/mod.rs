@@ -64,6 +64,7 @@ pub fn config(path: &Path) -> journal::Config {
     let every_day =
         Schedule { days: [true; 7], at: jiff::civil::Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) };
     let dhl = Carrier {
+        grace: Duration::from_secs(1_200),
         id: "dhl".into(),
         name: "DHL".into(),
         collections: vec![every_day],
@@ -88,6 +89,7 @@ pub fn config(path: &Path) -> journal::Config {
             batch_size: 8,
             printers: Default::default(),
             notices: Default::default(),
+            pledge: Default::default(),
         },
         stations: [("bench".into(), Mode::Pack), ("bench-2".into(), Mode::Pack), ("door".into(), Mode::Load)].into(),
         bounce: [("bench".into(), bounce), ("bench-2".into(), bounce), ("door".into(), bounce)].into(),

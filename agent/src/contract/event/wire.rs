@@ -613,14 +613,23 @@ impl<'a> NoticeItem<'a> {
     }
 }
 
+impl<'a> From<&'a Revised> for WireRevised<'a> {
+    fn from(revised: &'a Revised) -> Self {
+        let promise = WirePromise::from_domain(&revised.promise);
+        Self { collection: revised.collection.as_ref().map(Into::into), promise }
+    }
+}
+
+impl From<WireRevised<'_>> for Revised {
+    fn from(wire: WireRevised<'_>) -> Self {
+        Self { collection: wire.collection.map(Into::into), promise: wire.promise.into_domain() }
+    }
+}
+
 impl<'a> From<&'a DelayNotice> for WireDelay<'a> {
     fn from(delay: &'a DelayNotice) -> Self {
-        let revised = |revised: &'a Revised| WireRevised {
-            collection: revised.collection.as_ref().map(Into::into),
-            promise: WirePromise::from_domain(&revised.promise),
-        };
         Self {
-            revised: delay.revised.as_ref().map(revised),
+            revised: delay.revised.as_ref().map(Into::into),
             first: delay.first,
             restored: delay.restored,
             choices: delay.choices.iter().map(|choice| choice.word().into()).collect(),
@@ -634,12 +643,8 @@ impl WireDelay<'_> {
             let known = Choice::WORDS.iter().find(|(known, _)| known == word);
             known.map(|(_, choice)| *choice).ok_or_else(|| format!("choice {word:?} is not known"))
         };
-        let revised = |wire: WireRevised<'_>| Revised {
-            collection: wire.collection.map(Into::into),
-            promise: wire.promise.into_domain(),
-        };
         Ok(DelayNotice {
-            revised: self.revised.map(revised),
+            revised: self.revised.map(Into::into),
             first: self.first,
             restored: self.restored,
             choices: self.choices.iter().map(choice).collect::<Result<_, _>>()?,

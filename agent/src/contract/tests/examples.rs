@@ -8,10 +8,12 @@ mod commands;
 mod first;
 mod later;
 mod notices;
+mod promises;
 
 use crate::contract::command::{self, Status};
 use crate::contract::envelope::Envelope;
 use crate::contract::event::{encode, subject};
+use crate::contract::promise::PromiseState;
 use crate::contract::receipt::Receipt;
 use crate::contract::state::{AgentState, Presence};
 use crate::contract::topic::Topics;
@@ -26,7 +28,7 @@ pub use first::{item, notice, order};
 
 /// An example of every kind of event; of some kinds several.
 pub fn events() -> Vec<(&'static str, Event)> {
-    [first::events(), later::events(), notices::events()].concat()
+    [first::events(), later::events(), notices::events(), promises::events()].concat()
 }
 
 /// The platform's receipt.
@@ -34,6 +36,8 @@ const RECEIPT: &str = r#"{"epoch":"01935d00-0000-7000-8000-000000000001","sequen
 
 /// The places that stand in the examples of notices, apart from those of the lists before them.
 const NOTICES_FROM: u64 = 1_001;
+/// And in those of promises and days.
+const PROMISES_FROM: u64 = 1_101;
 
 fn published(sequence: u64, event: &Event, station: Option<&str>, operator: Option<&str>) -> String {
     let data = encode(event).unwrap();
@@ -86,6 +90,12 @@ fn messages() -> BTreeMap<String, String> {
     }
     for ((name, event), sequence) in notices::events().iter().zip(NOTICES_FROM..) {
         messages.insert(format!("event.{name}"), published(sequence, event, Some("bench-1"), Some("op-7")));
+    }
+    for ((name, event), sequence) in promises::events().iter().zip(PROMISES_FROM..) {
+        messages.insert(format!("event.{name}"), published(sequence, event, None, None));
+    }
+    for (name, offer) in promises::offers() {
+        messages.insert(format!("state.promise.{name}"), PromiseState::from_domain(&offer).render());
     }
     for (name, command) in COMMANDS {
         messages.insert(format!("command.{name}"), command.to_owned());
@@ -158,6 +168,7 @@ fn each_message_has_its_topic() {
         (topics.events("pack"), "parceld/v1/sthlm-03/events/pack"),
         (topics.events(Kind::ItemInspected.group()), "parceld/v1/sthlm-03/events/return"),
         (topics.state_agent(), "parceld/v1/sthlm-03/state/agent"),
+        (topics.state_promise(), "parceld/v1/sthlm-03/state/promise"),
         (topics.receipts(), "parceld/v1/sthlm-03/receipts"),
         (topics.commands(), "parceld/v1/sthlm-03/commands"),
         (topics.replies(), "parceld/v1/sthlm-03/replies"),

@@ -2,11 +2,11 @@
 
 use super::{Change, Rejection, Slot, authorize, cancel, expedite, hold, label};
 use crate::domain::code::{Cause, Condition, Values};
-use crate::domain::dispatch::{Desk, Serials};
+use crate::domain::dispatch::{Desk, Gone, Serials};
 use crate::domain::event::{Event, Item, Known, KnownParcel, Method, OrderRef};
 use crate::domain::order::{Done, Illegal, Order, State, Terms};
 use crate::domain::returns::{Return, ReturnLine, ReturnState, Returned};
-use crate::domain::rules::{Flow, Rules};
+use crate::domain::rules::Rules;
 use crate::domain::sscc::Sscc;
 use crate::domain::text::terms;
 use proptest::prelude::*;
@@ -20,24 +20,12 @@ mod returns;
 mod stop;
 
 fn rules() -> Rules {
-    Rules {
-        site: "sthlm-03".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        company_prefix: "7350053".into(),
-        carriers: Vec::new(),
-        low_stock: 0,
-        flow: Flow::SingleStep,
-        operators_required: false,
-        idle_sign_out: std::time::Duration::from_secs(1_200),
-        bins: false,
-        batch_size: 8,
-        printers: Default::default(),
-        notices: Default::default(),
-    }
+    Rules::of_nothing()
 }
 
 fn desk(rules: &Rules) -> Desk<'_> {
-    Desk { rules, now: "2026-11-22T08:00:00Z".parse().unwrap(), clock_trusted: true }
+    static GONE: Gone = Gone::new();
+    Desk { rules, now: "2026-11-22T08:00:00Z".parse().unwrap(), clock_trusted: true, gone: &GONE }
 }
 
 fn put(slot: &Slot, terms: Terms, known: Option<Known>) -> Result<Change, Rejection> {

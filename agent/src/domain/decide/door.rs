@@ -78,7 +78,7 @@ fn load(facts: &Facts<'_>, order: &Order, parcel: &Parcel, void: bool) -> Decisi
         }
         Some(manifest) => manifest.clone(),
         None => {
-            let collection = facts.rules.collection_for(order, facts.now, facts.clock_trusted);
+            let collection = facts.desk().collection_for(order, None);
             Manifest::open(carrier, collection, facts.manifests + 1)
         }
     };

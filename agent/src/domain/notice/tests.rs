@@ -5,12 +5,11 @@ use crate::domain::carrier::Carrier;
 use crate::domain::event::Event;
 use crate::domain::order::{Done, Parcel, ParcelState};
 use crate::domain::returns::ReturnLine;
-use crate::domain::rules::{Flow, Notices};
 use crate::domain::text::terms;
-use std::time::Duration;
 
 fn rules() -> Rules {
     let carrier = |id: &str, url: Option<&str>| Carrier {
+        grace: Default::default(),
         id: id.into(),
         name: id.into(),
         collections: Vec::new(),
@@ -19,20 +18,8 @@ fn rules() -> Rules {
         tracking_pattern: None,
         tracking_url: url.map(Into::into),
     };
-    Rules {
-        site: "s".into(),
-        zone: jiff::tz::TimeZone::UTC,
-        company_prefix: "7350053".into(),
-        carriers: vec![carrier("dhl", None), carrier("tracked", Some("https://track.example.com/{tracking}"))],
-        low_stock: 0,
-        flow: Flow::SingleStep,
-        operators_required: false,
-        idle_sign_out: Duration::from_secs(1_200),
-        bins: false,
-        batch_size: 8,
-        printers: Default::default(),
-        notices: Notices::default(),
-    }
+    let carriers = vec![carrier("dhl", None), carrier("tracked", Some("https://track.example.com/{tracking}"))];
+    Rules { site: "s".into(), carriers, ..Rules::of_nothing() }
 }
 
 fn now() -> Timestamp {

@@ -21,6 +21,10 @@ impl Order {
     /// # Errors
     /// The order's state does not allow it.
     pub fn apply(&mut self, event: &Event) -> Result<(), Illegal> {
+        // What is said about an order moves it no further.
+        if matches!(event, Event::PromiseTurned { .. } | Event::PromiseKept { .. }) {
+            return Ok(());
+        }
         if event.order().is_none_or(|order| *order != self.terms.id) {
             return Ok(());
         }

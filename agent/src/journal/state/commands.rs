@@ -123,7 +123,7 @@ impl State {
             Body::OrderPut { terms, known } => {
                 let slot = self.slot(&terms.id)?;
                 let rules = &self.config.rules;
-                let desk = Desk { rules, now: moment.wall, clock_trusted: moment.trusted };
+                let desk = Desk { rules, now: moment.wall, clock_trusted: moment.trusted, gone: &self.gone };
                 let mut serials = Serials::from(&rules.company_prefix, self.shelf.sscc_serial);
                 let change = deciding::put(&slot, *terms, known, desk, &mut serials);
                 let used = if change.is_ok() { serials.used } else { 0 };
@@ -136,7 +136,7 @@ impl State {
             }
             Body::OrderRelease { order, revision } => {
                 let slot = self.slot(&order)?;
-                let desk = Desk { rules: &self.config.rules, now: moment.wall, clock_trusted: moment.trusted };
+                let desk = self.desk(moment);
                 self.change(deciding::release(&slot, revision, desk), slot.order(), moment)
             }
             Body::OrderExpedite { order, revision } => {

@@ -31,7 +31,7 @@ impl State {
         let orders = self.retain_orders(limit_s)?;
         let returns = "DELETE FROM returns WHERE id IN (SELECT id FROM returns WHERE closed_s < ?1 LIMIT ?2)";
         self.conn.prepare_cached(returns)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
-        for (table, key) in [("commands", "id"), ("tombstones", "id"), ("quarantine", "key")] {
+        for (table, key) in [("commands", "id"), ("tombstones", "id"), ("quarantine", "key"), ("duties", "name")] {
             let query =
                 format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
             self.conn.prepare_cached(&query)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
@@ -53,6 +53,7 @@ impl State {
             self.conn.prepare_cached("DELETE FROM labels WHERE order_key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM totes WHERE order_key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM parcels WHERE order_key = ?1")?.execute([key])?;
+            self.conn.prepare_cached("DELETE FROM promises WHERE order_key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM progress WHERE key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM orders WHERE key = ?1")?.execute([key])?;
         }

@@ -104,6 +104,7 @@ impl State {
         }
         if let Some(manifest) = &decision.manifest {
             Shelf::save_manifest(&self.conn, manifest)?;
+            self.close_collection(manifest);
         }
         if let Some(known) = &decision.returned {
             Shelf::save_returned(&self.conn, known, uptime_s)?;
@@ -174,6 +175,7 @@ impl State {
             rules: &self.config.rules,
             now: moment.wall,
             clock_trusted: moment.trusted,
+            gone: &self.gone,
             uptime_s,
             station,
             last,
@@ -286,7 +288,8 @@ impl State {
             Step::Pack => &[OrderState::Picked, OrderState::Packing],
             Step::Both => &[OrderState::Accepted, OrderState::Picking, OrderState::Picked, OrderState::Packing],
         };
-        let desk = Desk { rules: &self.config.rules, now: moment.wall, clock_trusted: moment.trusted };
+        let desk =
+            Desk { rules: &self.config.rules, now: moment.wall, clock_trusted: moment.trusted, gone: &self.gone };
         self.shelf.most_urgent(&self.conn, desk, states, station.put_down.as_ref())
     }
 
@@ -390,8 +393,7 @@ impl State {
     }
 
     fn manifests(&self, order: &Order, moment: &Moment) -> Result<u32, Error> {
-        let rules = &self.config.rules;
-        match (rules.collection_for(order, moment.wall, moment.trusted), rules.carrier_id_of(order)) {
+        match (self.desk(moment).collection_for(order, None), self.config.rules.carrier_id_of(order)) {
             (Some(collection), _) => Shelf::manifests(&self.conn, &collection.id),
             (None, Some(carrier)) => Shelf::manifests(&self.conn, carrier),
             (None, None) => Ok(0),

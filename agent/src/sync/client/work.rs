@@ -3,8 +3,10 @@
 use super::{Ended, Inbox, Seen, state};
 use crate::contract::CONTENT_TYPE;
 use crate::contract::envelope::Envelope;
+use crate::contract::promise::PromiseState;
 use crate::contract::receipt::Receipt;
 use crate::contract::state::Presence;
+use crate::domain::promise::offer::Offer;
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
 use crate::sync::Shared;
 use crate::sync::ledger::{Flight, Ledger};
@@ -13,6 +15,7 @@ use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -47,6 +50,8 @@ pub struct Work<'a> {
     session: u64,
     ledger: Ledger,
     stage: Stage,
+    /// What was said last of what can be promised.
+    promised: Option<Arc<Offer>>,
     /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
     /// connection, and only so many before we acknowledge one.
     unsaved: Vec<Publish>,
@@ -81,6 +86,7 @@ impl<'a> Work<'a> {
             ledger: Ledger::default(),
             done: VecDeque::new(),
             stage: Stage::Connecting,
+            promised: None,
             unsaved: Vec::new(),
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
@@ -91,6 +97,7 @@ impl<'a> Work<'a> {
         let mut head = self.shared.journal.head();
         let mut storage = self.shared.journal.storage();
         let mut stop = self.shared.stop.clone();
+        let mut offer = self.shared.offer.clone();
         loop {
             if let Err(ended) = self.step(inbox) {
                 return ended;
@@ -115,6 +122,7 @@ impl<'a> Work<'a> {
                         return Ended::Journal(crate::journal::Error::Gone);
                     }
                 }
+                Ok(()) = offer.changed(), if self.stage == Stage::Sending => {}
                 Ok(()) = storage.changed(), if !self.unsaved.is_empty() => {}
                 () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
             }
@@ -146,6 +154,7 @@ impl<'a> Work<'a> {
             self.publish_state(Presence::Online)?;
         }
         if self.stage == Stage::Sending {
+            self.publish_promise()?;
             if self.shared.plan.tick(now) {
                 tracing::warn!("receipts stand still: sending goes back to the last one");
             }
@@ -202,6 +211,20 @@ impl<'a> Work<'a> {
         self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
     }
 
+    /// Says what can be promised where it is news for this connection.
+    fn publish_promise(&mut self) -> Result<(), Ended> {
+        let offer = self.shared.offer.borrow().clone();
+        let Some(offer) = offer.filter(|offer| self.promised.as_ref().is_none_or(|said| !Arc::ptr_eq(said, offer)))
+        else {
+            return Ok(());
+        };
+        let payload = PromiseState::from_domain(&offer).render();
+        self.promised = Some(offer);
+        let properties =
+            PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
+        self.publish(self.shared.topics.state_promise(), true, payload, properties, Flight::Promise)
+    }
+
     fn publish(
         &mut self,
         topic: String,
@@ -246,7 +269,7 @@ impl<'a> Work<'a> {
             match flight {
                 Flight::Event(place) => self.shared.plan.acknowledged(place, now),
                 Flight::State if self.stage == Stage::Arriving => self.arrived(),
-                Flight::State | Flight::Reply => {}
+                Flight::State | Flight::Promise | Flight::Reply => {}
             }
         }
         Ok(())

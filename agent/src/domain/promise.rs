@@ -1,0 +1,628 @@
+//! The promise: the collection that an order must make, and whether it will.
+//!
+//! `on_track → at_risk → will_miss → missed → on_track` for the next collection, or `kept`. Until the cut-off an
+//! estimate says how the order stands, with room between getting worse and getting better, so that it does not flap;
+//! the cut-off makes it certain. Missed it is only when the collection has ended without it. Only a trusted clock may
+//! be asked.
+
+pub mod offer;
+pub mod pace;
+mod review;
+
+use super::carrier::Collection;
+use super::dispatch::{self, Desk};
+use super::event::{Event, OrderRef};
+use super::name::CarrierId;
+use super::notice::{Delay, Revised, delayed};
+use super::order::{Delivery, Order, ParcelState, Promise, State};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use std::time::Duration;
+
+pub use review::{Finding, Work, review};
+
+/// What the configuration says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pledge {
+    /// Units per hour where too little was measured.
+    pub pace_floor: u32,
+    /// So far back the pace is looked at.
+    pub pace_window: Duration,
+    /// With less time than this to spare an order is at risk.
+    pub at_risk_margin: Duration,
+    /// When the day is closed, local.
+    pub day_closes: jiff::civil::Time,
+}
+
+impl Default for Pledge {
+    fn default() -> Self {
+        Self {
+            pace_floor: 60,
+            pace_window: Duration::from_secs(14 * 24 * 3_600),
+            at_risk_margin: Duration::from_secs(15 * 60),
+            day_closes: jiff::civil::time(23, 30, 0, 0),
+        }
+    }
+}
+
+/// How an order stands with what it must make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub target: Target,
+    pub course: Course,
+    /// What troubles it, or troubled it last.
+    pub trouble: Option<Trouble>,
+    /// What the checkout promised can't be kept any more.
+    pub broken: bool,
+    /// What the customer was told last about a delay.
+    pub told: Option<Told>,
+    /// What of the order's terms the target was taken from.
+    pub basis: Basis,
+}
+
+/// What an order's target follows from: it stays while this stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// None for an order that is fetched.
+    pub carrier: Option<CarrierId>,
+    pub ship_by: Option<Timestamp>,
+    pub deliver_from: Option<Timestamp>,
+}
+
+impl Basis {
+    #[must_use]
+    pub fn of(order: &Order) -> Self {
+        let carrier = match &order.terms.delivery {
+            Delivery::Carrier { carrier, .. } => Some(carrier.clone()),
+            Delivery::Pickup => None,
+        };
+        let Promise { ship_by, deliver_from, .. } = order.terms.promise;
+        Self { carrier, ship_by, deliver_from }
+    }
+}
+
+/// The collection of an order, or when it must lie ready for its customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub collection: Option<Collection>,
+    pub at: Timestamp,
+    /// By then its parcels must be sealed.
+    pub cut_off: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    OnTrack,
+    AtRisk,
+    WillMiss,
+    /// Kept, or missed with nothing after it.
+    Over,
+}
+
+impl Course {
+    /// Every course, with the word for it in the database and in interfaces.
+    pub const WORDS: [(&str, Self); 4] =
+        [("on_track", Self::OnTrack), ("at_risk", Self::AtRisk), ("will_miss", Self::WillMiss), ("over", Self::Over)];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
+/// A delay that the customer was told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What was promised instead, as far as anybody knew.
+    pub promise: Option<Promise>,
+    pub revision: u32,
+    /// Later it was told that all is well again.
+    pub restored: bool,
+}
+
+/// Why an order is late, or may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Too much is to be packed before it.
+    Backlog,
+    /// The site packs more slowly than usual.
+    SlowPace,
+    OnHold,
+    /// It was not packed when the last parcel had to be.
+    CutOff,
+    /// When it came, the collections that keep its promise were over.
+    AcceptedLate,
+    /// A parcel was found after its courier had gone.
+    LeftBehind,
+    NoCourier,
+    /// The courier went while it was not packed.
+    NotPacked,
+    /// The courier went while it was packed, and not on the manifest.
+    NotLoaded,
+    /// The day ended, and nobody said that it had left.
+    DayClosed,
+}
+
+impl Trouble {
+    /// Every trouble, with the word for it in interfaces.
+    pub const WORDS: [(&str, Self); 10] = [
+        ("backlog", Self::Backlog),
+        ("slow_pace", Self::SlowPace),
+        ("on_hold", Self::OnHold),
+        ("cut_off", Self::CutOff),
+        ("accepted_late", Self::AcceptedLate),
+        ("left_behind", Self::LeftBehind),
+        ("no_courier", Self::NoCourier),
+        ("not_packed", Self::NotPacked),
+        ("not_loaded", Self::NotLoaded),
+        ("day_closed", Self::DayClosed),
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, trouble)| *trouble)
+    }
+}
+
+/// What ended a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    HandedOver,
+    NoCourier,
+    DayClosed,
+}
+
+/// What the queue says of an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// When its last unit is packed; none if nobody can tell.
+    pub finish: Option<Timestamp>,
+    /// Orders and units that come before it.
+    pub orders_ahead: u32,
+    pub units_ahead: u32,
+    /// Units per hour, now.
+    pub pace: u32,
+    /// The site is slower than usual.
+    pub slow: bool,
+}
+
+/// A turn in an order's promise, as the platform hears of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    pub order: OrderRef,
+    /// The collection that it is about; none for an order that is fetched, and one that found none in time.
+    pub collection: Option<Collection>,
+    /// As shown at checkout.
+    pub promise: Promise,
+    pub trouble: Trouble,
+    pub finish: Option<Timestamp>,
+    /// While it can still change: the order's own units, and what the queue says.
+    pub queue: Option<Queue>,
+    /// What is expected now; none if nobody knows.
+    pub revised: Option<Revised>,
+    /// What the checkout promised breaks with it.
+    pub broken: bool,
+}
+
+/// What lies before an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    pub units_left: u32,
+    pub orders_ahead: u32,
+    pub units_ahead: u32,
+    pub pace: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    AtRisk,
+    WillMiss,
+    Recovered,
+    Missed,
+}
+
+/// One order to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub order: &'a Order,
+    pub standing: Option<&'a Standing>,
+    pub forecast: Forecast,
+    /// What ended the collection that it was to make.
+    pub ending: Option<Ending>,
+}
+
+/// What follows for the order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// None: nothing was promised, or nothing can be any more.
+    pub standing: Option<Standing>,
+    pub events: Vec<Event>,
+}
+
+/// Judges one order. The same order and standing judged again, with nothing changed, leads to no event.
+#[must_use]
+pub fn judge(desk: Desk<'_>, case: &Case<'_>) -> Verdict {
+    let order = case.order;
+    if matches!(order.progress.state, State::Cancelled | State::AwaitsPlatform) {
+        return Verdict::default();
+    }
+    let mut bench = Bench { desk, case, events: Vec::new() };
+    let standing = bench.standing().map(|standing| bench.judge(standing));
+    Verdict { standing, events: bench.events }
+}
+
+/// The target of an order: what it has, or what it would get now.
+#[must_use]
+pub fn target(desk: Desk<'_>, case: &Case<'_>) -> Option<Target> {
+    let known = case.standing.filter(|known| known.basis == Basis::of(case.order));
+    known.map(|known| known.target.clone()).or_else(|| first_target(desk, case))
+}
+
+fn first_target(desk: Desk<'_>, case: &Case<'_>) -> Option<Target> {
+    let order = case.order;
+    let Delivery::Carrier { .. } = order.terms.delivery else {
+        let at = order.terms.promise.ship_by.or(order.terms.promise.deliver_from)?;
+        return Some(Target { collection: None, at, cut_off: at });
+    };
+    let (packed, gone) = (is_packed(order), desk.gone_until(order));
+    let open = |collection: &Collection| {
+        let closes = if packed { collection.at } else { collection.cut_off };
+        desk.now < closes && gone.is_none_or(|gone| gone < collection.at)
+    };
+    let upcoming = desk.rules.carrier_of(order)?.upcoming(desk.now, &desk.rules.zone);
+    let mut upcoming = upcoming.into_iter().filter(open).peekable();
+    let first = upcoming.peek().cloned();
+    let in_time = |collection: &Collection| order.terms.promise.ship_by.is_none_or(|by| collection.at <= by);
+    let kept = match order.terms.promise.ship_by {
+        Some(_) => upcoming.take_while(in_time).last(),
+        None => None,
+    };
+    kept.or(first).map(Target::from)
+}
+
+impl From<Collection> for Target {
+    fn from(collection: Collection) -> Self {
+        Self { at: collection.at, cut_off: collection.cut_off, collection: Some(collection) }
+    }
+}
+
+/// Every unit that can be had is in a parcel, and every parcel closed.
+fn is_packed(order: &Order) -> bool {
+    matches!(order.progress.state, State::Packed | State::PartlyDispatched | State::Completed)
+}
+
+/// It has left, or lies where its customer can have it.
+fn is_fulfilled(order: &Order) -> bool {
+    let ready = |state: ParcelState| state == ParcelState::Ready || state.is_gone();
+    order.progress.state == State::Completed
+        || order.terms.delivery == Delivery::Pickup
+            && is_packed(order)
+            && !order.progress.parcels.is_empty()
+            && order.progress.parcels.iter().all(|parcel| ready(parcel.state))
+}
+
+/// Every parcel is on a manifest, or gone.
+fn is_on_its_way_out(order: &Order) -> bool {
+    is_packed(order) && order.progress.parcels.iter().all(|parcel| !parcel.state.waits())
+}
+
+/// One case on the bench.
+struct Bench<'a> {
+    desk: Desk<'a>,
+    case: &'a Case<'a>,
+    events: Vec<Event>,
+}
+
+impl Bench<'_> {
+    /// The standing to judge: the known one, or a first one where there is something to keep.
+    fn standing(&mut self) -> Option<Standing> {
+        let order = self.case.order;
+        let (known, basis) = (self.case.standing, Basis::of(order));
+        if let Some(known) = known.filter(|known| known.basis == basis) {
+            return Some(known.clone());
+        }
+        let Some(target) = first_target(self.desk, self.case) else {
+            return known.filter(|known| is_fulfilled(order) && known.course == Course::Over).cloned();
+        };
+        if let Some(known) = known
+            && (known.target == target || known.course == Course::Over)
+        {
+            return Some(Standing { basis, ..known.clone() });
+        }
+        let told = known.and_then(|known| known.told.clone());
+        let standing = Standing { target, course: Course::OnTrack, trouble: None, broken: false, told, basis };
+        let late = order.terms.promise.ship_by.is_some_and(|by| by < standing.target.at);
+        if !late || standing.target.collection.is_none() || is_fulfilled(order) {
+            return Some(standing);
+        }
+        Some(self.too_late(standing))
+    }
+
+    /// No collection keeps the promise any more: it is missed before it began.
+    fn too_late(&mut self, standing: Standing) -> Standing {
+        let collection = standing.target.collection.clone();
+        let promise = self.shifted(self.due_day(), standing.target.at);
+        let revised = Some(Revised { collection, promise });
+        let mut standing = Standing { trouble: Some(Trouble::AcceptedLate), broken: true, ..standing };
+        self.turn(Turn::Missed, &standing, None, revised.clone(), true);
+        self.tell(&mut standing, revised, false);
+        standing
+    }
+
+    fn judge(&mut self, standing: Standing) -> Standing {
+        let order = self.case.order;
+        if is_fulfilled(order) {
+            return self.kept(standing);
+        }
+        if standing.course == Course::Over {
+            let is_back = standing.target.collection.is_some();
+            return if is_back { self.missed(standing, Trouble::LeftBehind) } else { standing };
+        }
+        if let Some(ending) = self.case.ending {
+            let trouble = match ending {
+                Ending::NoCourier => Trouble::NoCourier,
+                _ if order.progress.held => Trouble::OnHold,
+                _ if !is_packed(order) => Trouble::NotPacked,
+                Ending::HandedOver => Trouble::NotLoaded,
+                Ending::DayClosed => Trouble::DayClosed,
+            };
+            return self.missed(standing, trouble);
+        }
+        let (course, trouble) = self.course(&standing);
+        if course == standing.course {
+            return standing;
+        }
+        self.turned(standing, course, trouble)
+    }
+
+    /// How the order stands now, and why.
+    fn course(&self, standing: &Standing) -> (Course, Trouble) {
+        let order = self.case.order;
+        let Target { cut_off, .. } = standing.target;
+        let usual = standing.trouble.unwrap_or(Trouble::Backlog);
+        if cut_off <= self.desk.now {
+            return match (is_packed(order), standing.course) {
+                (true, Course::WillMiss) if is_on_its_way_out(order) => (Course::OnTrack, usual),
+                (true, Course::WillMiss) => (Course::WillMiss, usual),
+                (true, _) => (Course::OnTrack, usual),
+                (false, _) if order.progress.held => (Course::WillMiss, Trouble::OnHold),
+                (false, _) => (Course::WillMiss, Trouble::CutOff),
+            };
+        }
+        if is_packed(order) {
+            return (Course::OnTrack, usual);
+        }
+        let margin = signed(self.desk.rules.pledge.at_risk_margin);
+        let forecast = &self.case.forecast;
+        let trouble = match (order.progress.held, forecast.slow) {
+            (true, _) => Trouble::OnHold,
+            (false, true) => Trouble::SlowPace,
+            (false, false) => Trouble::Backlog,
+        };
+        // One that nobody may work on can be finished when it is released, for all that anybody knows.
+        let finish = if order.progress.held { Some(self.desk.now) } else { forecast.finish };
+        let spare = finish.map_or(SignedDuration::MIN, |finish| cut_off.duration_since(finish));
+        let course = match standing.course {
+            _ if spare < -margin => Course::WillMiss,
+            Course::OnTrack if spare < margin => Course::AtRisk,
+            // Better only with room to spare, or it would flap.
+            Course::AtRisk | Course::WillMiss if margin + margin / 2 <= spare => return (Course::OnTrack, usual),
+            unchanged => unchanged,
+        };
+        (course, trouble)
+    }
+
+    fn turned(&mut self, standing: Standing, course: Course, trouble: Trouble) -> Standing {
+        let mut standing = Standing { course, trouble: Some(trouble), ..standing };
+        match course {
+            Course::OnTrack => {
+                let revised = Some(self.revised_to(&standing.target, &standing.target));
+                let broken = revised.as_ref().is_some_and(|revised| self.breaks(&standing.target, revised));
+                self.turn(Turn::Recovered, &standing, standing.target.collection.clone(), revised.clone(), broken);
+                if standing.told.as_ref().is_some_and(|told| !told.restored) && !standing.broken {
+                    self.tell(&mut standing, revised, true);
+                }
+            }
+            Course::AtRisk | Course::WillMiss => {
+                let revised = self
+                    .next(&standing.target, self.case.forecast.finish)
+                    .map(|next| self.revised_to(&standing.target, &next));
+                let broken = self.would_break(&standing.target, revised.as_ref());
+                let turn = if course == Course::AtRisk { Turn::AtRisk } else { Turn::WillMiss };
+                self.turn(turn, &standing, standing.target.collection.clone(), revised.clone(), broken);
+                if course == Course::WillMiss && broken {
+                    self.tell(&mut standing, revised, false);
+                }
+            }
+            Course::Over => {}
+        }
+        standing
+    }
+
+    /// The collection has ended without it: the next one is the one to make.
+    fn missed(&mut self, standing: Standing, trouble: Trouble) -> Standing {
+        let order = self.case.order;
+        let finish = self.case.forecast.finish.filter(|_| !is_packed(order));
+        let next = self.next(&standing.target, finish);
+        let revised = next.as_ref().map(|next| self.revised_to(&standing.target, next));
+        let broken = self.would_break(&standing.target, revised.as_ref());
+        let mut after = Standing { trouble: Some(trouble), broken: standing.broken || broken, ..standing };
+        self.turn(Turn::Missed, &after, after.target.collection.clone(), revised.clone(), broken);
+        self.ask_again(&after.target);
+        if broken {
+            self.tell(&mut after, revised, false);
+        }
+        match next {
+            Some(target) => Standing { target, course: Course::OnTrack, ..after },
+            None => Standing { course: Course::Over, ..after },
+        }
+    }
+
+    fn kept(&mut self, standing: Standing) -> Standing {
+        if standing.course == Course::Over {
+            return standing;
+        }
+        let order = self.case.order;
+        let promise = order.terms.promise.clone();
+        let late = standing.broken || promise.ship_by.is_some_and(|by| by < self.desk.now);
+        let collection = standing.target.collection.clone();
+        self.events.push(Event::PromiseKept { order: order.reference(), collection, promise, late });
+        Standing { course: Course::Over, ..standing }
+    }
+
+    /// Couriers that were asked for the collection that is over are asked for the next one.
+    fn ask_again(&mut self, over: &Target) {
+        let Some(collection) = &over.collection else { return };
+        let mut order = self.case.order.clone();
+        let here = |state: ParcelState| state.waits() || state == ParcelState::Loaded;
+        let asked: Vec<_> = order
+            .progress
+            .parcels
+            .iter()
+            .filter(|parcel| {
+                here(parcel.state) && parcel.dispatch.is_some() && parcel.collection.as_ref() == Some(&collection.id)
+            })
+            .cloned()
+            .collect();
+        for parcel in asked {
+            let missed = dispatch::missed(&order, &parcel, Trouble::DayClosed.word());
+            if missed.iter().any(|missed| order.apply(missed).is_err()) {
+                continue;
+            }
+            self.events.extend(missed);
+            let again = self.desk.request(&order, parcel.n, Some(over.at)).filter(|_| !order.progress.held);
+            if again.iter().all(|again| order.apply(again).is_ok()) {
+                self.events.extend(again);
+            }
+        }
+    }
+
+    /// The first collection after `over` that an order packed by `finish` can make.
+    fn next(&self, over: &Target, finish: Option<Timestamp>) -> Option<Target> {
+        over.collection.as_ref()?;
+        let order = self.case.order;
+        let ready = finish.unwrap_or(self.desk.now).max(self.desk.now);
+        let (packed, gone) = (is_packed(order), self.desk.gone_until(order));
+        let upcoming = self.desk.rules.carrier_of(order)?.upcoming(self.desk.now, &self.desk.rules.zone);
+        let mut after = upcoming.into_iter().filter(|next| over.at < next.at && gone.is_none_or(|gone| gone < next.at));
+        after.find(|next| ready < if packed { next.at } else { next.cut_off }).map(Target::from)
+    }
+
+    fn revised_to(&self, from: &Target, to: &Target) -> Revised {
+        Revised { collection: to.collection.clone(), promise: self.shifted(from.at, to.at) }
+    }
+
+    /// What was promised, later by as many days as the collection is; it ships with that collection.
+    fn shifted(&self, from: Timestamp, to: Timestamp) -> Promise {
+        let promise = &self.case.order.terms.promise;
+        let zone = &self.desk.rules.zone;
+        let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+        let days = (day(to) - day(from)).get_days().max(0);
+        let shift = |at: Timestamp| {
+            let later = at.to_zoned(zone.clone()).checked_add(i64::from(days).days());
+            later.map_or(at, |later| later.timestamp())
+        };
+        Promise {
+            ship_by: promise.ship_by.map(|by| by.max(to)),
+            deliver_from: promise.deliver_from.map(shift),
+            deliver_by: promise.deliver_by.map(shift),
+        }
+    }
+
+    /// The day on which it should have left.
+    fn due_day(&self) -> Timestamp {
+        let promise = &self.case.order.terms.promise;
+        promise.ship_by.unwrap_or(self.desk.now)
+    }
+
+    fn would_break(&self, target: &Target, revised: Option<&Revised>) -> bool {
+        let promise = &self.case.order.terms.promise;
+        match revised {
+            Some(revised) => self.breaks(target, revised),
+            None => promise.ship_by.is_some() || promise.deliver_by.is_some(),
+        }
+    }
+
+    /// Whether what the checkout promised is broken by `revised`.
+    fn breaks(&self, target: &Target, revised: &Revised) -> bool {
+        let promise = &self.case.order.terms.promise;
+        let leaves = revised.collection.as_ref().map_or(target.at, |collection| collection.at);
+        let ships_late = promise.ship_by.is_some_and(|by| by < leaves);
+        let arrives_late = promise
+            .deliver_by
+            .is_some_and(|by| by <= leaves || revised.promise.deliver_by.is_some_and(|revised| by < revised));
+        ships_late || arrives_late
+    }
+
+    fn turn(
+        &mut self,
+        turn: Turn,
+        standing: &Standing,
+        collection: Option<Collection>,
+        revised: Option<Revised>,
+        broken: bool,
+    ) {
+        let (order, forecast) = (self.case.order, &self.case.forecast);
+        let open = matches!(turn, Turn::AtRisk | Turn::WillMiss) && !is_packed(order);
+        let queue = open.then(|| Queue {
+            units_left: units_left(order),
+            orders_ahead: forecast.orders_ahead,
+            units_ahead: forecast.units_ahead,
+            pace: forecast.pace,
+        });
+        let outlook = Outlook {
+            order: order.reference(),
+            collection,
+            promise: order.terms.promise.clone(),
+            trouble: standing.trouble.unwrap_or(Trouble::Backlog),
+            finish: forecast.finish.filter(|_| open),
+            queue,
+            revised,
+            broken,
+        };
+        self.events.push(Event::PromiseTurned { turn, outlook: Box::new(outlook) });
+    }
+
+    /// Tells the customer, unless it is no news.
+    fn tell(&mut self, standing: &mut Standing, revised: Option<Revised>, restored: bool) {
+        let promise = revised.as_ref().map(|revised| revised.promise.clone());
+        let told = standing.told.as_ref();
+        let is_news = told.is_none_or(|told| restored || told.restored || is_later(&promise, &told.promise));
+        if !is_news {
+            return;
+        }
+        let revision = told.map_or(1, |told| told.revision + 1);
+        let trouble = standing.trouble.unwrap_or(Trouble::Backlog);
+        let delay = Delay { revised, cause: trouble.word().into(), first: told.is_none(), restored, revision };
+        if let Some(notice) = delayed(self.desk.rules, self.case.order, delay, self.desk.now) {
+            self.events.push(Event::NotificationRequested(Box::new(notice)));
+        }
+        standing.told = Some(Told { promise, revision, restored });
+    }
+}
+
+/// Whether `now` promises something later than `before` did, or nothing where something was promised.
+fn is_later(now: &Option<Promise>, before: &Option<Promise>) -> bool {
+    match (now, before) {
+        (Some(now), Some(before)) => before.ship_by < now.ship_by || before.deliver_by < now.deliver_by,
+        (None, Some(_)) => true,
+        (_, None) => false,
+    }
+}
+
+/// Units of it that are still to be packed.
+#[must_use]
+pub fn units_left(order: &Order) -> u32 {
+    (0..order.terms.lines.len()).map(|line| order.unpacked(line)).sum()
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What the site can still promise: until when an order that comes now leaves today.
+
+use super::Target;
+use super::pace::Capacity;
+use crate::domain::carrier::{Carrier, Collection};
+use crate::domain::dispatch::Desk;
+use crate::domain::name::CarrierId;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Collections that are told of, for each carrier.
+const COLLECTIONS_TOLD: usize = 3;
+
+/// The open work, most urgent first.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    pub orders: u32,
+    pub units: u32,
+    /// Units by the cut-off that they must be packed by; the last for those without.
+    by_cut_off: BTreeMap<Timestamp, u32>,
+}
+
+impl Load {
+    pub fn add(&mut self, units: u32, target: Option<&Target>) {
+        self.orders += 1;
+        self.units += units;
+        *self.by_cut_off.entry(target.map_or(Timestamp::MAX, |target| target.cut_off)).or_default() += units;
+    }
+
+    /// Units that come before an order for this cut-off.
+    fn before(&self, cut_off: Timestamp) -> u32 {
+        self.by_cut_off.range(..=cut_off).map(|(_, units)| units).sum()
+    }
+
+    /// Units of one order, as orders are here; at least one.
+    fn usual_order(&self) -> u32 {
+        if self.orders == 0 { 1 } else { self.units.div_ceil(self.orders).max(1) }
+    }
+}
+
+/// Whether orders can be promised for today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Open,
+    /// There is a collection, and no time to pack for it.
+    Full,
+    /// No collection is left today.
+    Closed,
+    /// The clock can't be trusted: nobody can tell.
+    Unknown,
+}
+
+impl Door {
+    /// Every state, with the word for it in interfaces.
+    pub const WORDS: [(&str, Self); 4] =
+        [("open", Self::Open), ("full", Self::Full), ("closed", Self::Closed), ("unknown", Self::Unknown)];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
+/// What the checkout may say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub door: Door,
+    pub computed_at: Timestamp,
+    /// The latest moment at which an order that is accepted leaves today.
+    pub same_day_until: Option<Timestamp>,
+    pub carriers: Vec<CarrierOffer>,
+    pub open_orders: u32,
+    pub open_units: u32,
+    pub per_hour: u32,
+    /// Whether the pace was measured at this time of day, and over how many minutes.
+    pub measured: bool,
+    pub measured_min: u32,
+    /// Units that can be packed for today's last collection beyond those that wait for it.
+    pub capacity_left: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarrierOffer {
+    pub carrier: CarrierId,
+    pub name: Arc<str>,
+    pub same_day_until: Option<Timestamp>,
+    /// The next ones that can still be made.
+    pub collections: Vec<Collection>,
+}
+
+impl Offer {
+    /// While the clock can't be trusted.
+    #[must_use]
+    pub fn unknown(now: Timestamp) -> Self {
+        Self {
+            door: Door::Unknown,
+            computed_at: now,
+            same_day_until: None,
+            carriers: Vec::new(),
+            open_orders: 0,
+            open_units: 0,
+            per_hour: 0,
+            measured: false,
+            measured_min: 0,
+            capacity_left: 0,
+        }
+    }
+
+    /// Whether both say the same to a checkout.
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
+        Self { computed_at: other.computed_at, ..self.clone() } == *other
+    }
+}
+
+/// What can be promised beside the open work.
+#[must_use]
+pub fn offer(desk: Desk<'_>, capacity: &Capacity, load: &Load) -> Offer {
+    let (rules, now) = (desk.rules, desk.now);
+    let margin = SignedDuration::try_from(rules.pledge.at_risk_margin).unwrap_or(SignedDuration::ZERO);
+    let today = rules.day(now);
+    let mut last_today: Option<Timestamp> = None;
+    let mut of = |carrier: &Carrier| {
+        let over = desk.gone.get(&carrier.id).copied();
+        let open = |next: &Collection| now < next.cut_off && over.is_none_or(|over| over < next.at);
+        let collections: Vec<_> = carrier.upcoming(now, &rules.zone).into_iter().filter(open).collect();
+        let last = collections.iter().rfind(|next| rules.day(next.at) == today);
+        let same_day_until = last.and_then(|last| {
+            last_today = last_today.max(Some(last.cut_off));
+            let packed_by = last.cut_off.checked_sub(margin).ok()?;
+            let waiting = load.before(last.cut_off);
+            let usual = load.usual_order();
+            if capacity.until(packed_by) < waiting + usual {
+                return None;
+            }
+            capacity.latest_start(usual, packed_by).filter(|until| now <= *until)
+        });
+        let collections = collections.into_iter().take(COLLECTIONS_TOLD).collect();
+        CarrierOffer { carrier: carrier.id.clone(), name: (&*carrier.name).into(), same_day_until, collections }
+    };
+    let carriers: Vec<CarrierOffer> = rules.carriers.iter().map(&mut of).collect();
+    let same_day_until = carriers.iter().filter_map(|carrier| carrier.same_day_until).max();
+    let door = match (same_day_until, last_today) {
+        (Some(_), _) => Door::Open,
+        (None, Some(_)) => Door::Full,
+        (None, None) => Door::Closed,
+    };
+    let capacity_left = last_today.map_or(0, |cut_off| capacity.until(cut_off).saturating_sub(load.before(cut_off)));
+    Offer {
+        door,
+        computed_at: now,
+        same_day_until,
+        carriers,
+        open_orders: load.orders,
+        open_units: load.units,
+        per_hour: capacity.per_hour,
+        measured: capacity.measured,
+        measured_min: capacity.measured_min,
+        capacity_left,
+    }
+}
