@@ -2,6 +2,7 @@
 
 use super::dispatch::{self, Desk, Serials};
 use super::event::{Event, Known, OrderRef};
+use super::notice::{self, Milestone, Notice};
 use super::order::{Order, Parcel, ParcelState, State, Terms};
 use super::returns::{Return, ReturnState};
 use std::sync::Arc;
@@ -102,8 +103,10 @@ pub fn put(
                 return Err(Rejection::Packed);
             }
             moves.events.push(Event::OrderAccepted { terms: Arc::clone(&terms) });
-            if known.is_some() {
-                moves.update(terms, known);
+            // What is known of it has been told by whoever knows it.
+            match known {
+                Some(_) => moves.update(terms, known, desk),
+                None => moves.tell(notice::step(desk.rules, &moves.order, Milestone::OrderAccepted, None, desk.now)),
             }
             Ok(moves.change())
         }
@@ -142,7 +145,7 @@ fn merge(
     for n in &voided {
         moves.push_all(order.parcel(*n).and_then(|parcel| dispatch::withdraw(order, parcel, "rerouted")));
     }
-    moves.update(terms, known);
+    moves.update(terms, known, desk);
     let goes_on = moves.order.progress.state.is_at_work();
     for n in voided.into_iter().filter(|_| goes_on) {
         if let Some(sscc) = order.parcel(n).and_then(|parcel| parcel.sscc) {
@@ -160,7 +163,7 @@ fn merge(
 ///
 /// # Errors
 /// What forbids it.
-pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<Change, Rejection> {
+pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool, desk: Desk<'_>) -> Result<Change, Rejection> {
     let order = match slot {
         Slot::Tombstone { revision: have } if revision <= *have => return Err(Rejection::Duplicate { have: *have }),
         Slot::Empty | Slot::Tombstone { .. } => return Ok(Change { events: Vec::new(), order: None }),
@@ -174,15 +177,14 @@ pub fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<C
         _ => {}
     }
     let mut moves = Moves::of(order);
-    for event in cancelling(order, cause, notify) {
-        moves.push(event);
-    }
+    moves.push_all(cancelling(order, cause, notify, desk));
     Ok(moves.change())
 }
 
-/// The events by which an order is given up: couriers are sent away, and the rest is withdrawn.
+/// The events by which an order is given up: couriers are sent away, the rest is withdrawn, and the customer is told if
+/// the platform wants it.
 #[must_use]
-pub fn cancelling(order: &Order, cause: &str, notify: bool) -> Vec<Event> {
+pub fn cancelling(order: &Order, cause: &str, notify: bool, desk: Desk<'_>) -> Vec<Event> {
     let here = |parcel: &&Parcel| parcel.state.waits() || parcel.state == ParcelState::Loaded;
     let parcels = order.progress.parcels.iter().filter(here);
     let mut events: Vec<Event> = parcels.filter_map(|parcel| dispatch::withdraw(order, parcel, cause)).collect();
@@ -193,6 +195,8 @@ pub fn cancelling(order: &Order, cause: &str, notify: bool) -> Vec<Event> {
         partial: order.progress.parcels.iter().any(|parcel| parcel.state.is_gone()),
         picked: order.goods_here().into_iter().map(|(line, units)| (order.item(line), units)).collect(),
     });
+    let told = notice::cancelled(desk.rules, order, cause, desk.now).filter(|_| notify);
+    events.extend(told.map(|notice| Event::NotificationRequested(Box::new(notice))));
     events
 }
 
@@ -211,7 +215,8 @@ pub fn hold(slot: &Slot, revision: u32, cause: &str) -> Result<Change, Rejection
     Ok(moves.change())
 }
 
-/// `order.release`: it goes on where it was, and couriers are asked for what was packed before.
+/// `order.release`: it goes on where it was, and couriers are asked for what was packed before. Without units that it
+/// was held for, its customer is told so.
 ///
 /// # Errors
 /// What forbids it.
@@ -226,6 +231,7 @@ pub fn release(slot: &Slot, revision: u32, desk: Desk<'_>) -> Result<Change, Rej
         moves.push_all(desk.request(&moves.order, parcel.n, None));
     }
     moves.end_picking();
+    moves.tell(notice::short(desk.rules, &moves.order, None, desk.now));
     Ok(moves.change())
 }
 
@@ -259,11 +265,12 @@ fn at_work(slot: &Slot, revision: u32) -> Result<&Order, Rejection> {
     }
 }
 
-/// `parcel.label`: the carrier's number for a parcel; a label before it is void.
+/// `parcel.label`: the carrier's number for a parcel; a label before it is void. A parcel that its carrier has can still
+/// get its number, or another one, and its customer is told.
 ///
 /// # Errors
 /// What forbids it.
-pub fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32) -> Result<Change, Rejection> {
+pub fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32, desk: Desk<'_>) -> Result<Change, Rejection> {
     let order = match slot {
         Slot::Order(order) => order,
         Slot::Empty | Slot::Tombstone { .. } => return Err(Rejection::Unknown),
@@ -272,8 +279,10 @@ pub fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32) -> Resu
         return Err(Rejection::AwaitsPlatform);
     }
     let parcel = order.parcel(n).ok_or(Rejection::NoParcel { n })?;
+    let with_carrier = parcel.state == ParcelState::HandedOver && tracking.is_some();
     let sscc = match parcel.state {
-        state if state.is_gone() => return Err(Rejection::HandedOver),
+        state if state.is_gone() && !with_carrier => return Err(Rejection::HandedOver),
+        _ if with_carrier => parcel.sscc.ok_or(Rejection::NoParcel { n })?,
         _ if order.progress.state == State::Cancelled => return Err(Rejection::Cancelled),
         _ => parcel.sscc.ok_or(Rejection::NoParcel { n })?,
     };
@@ -285,6 +294,9 @@ pub fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32) -> Resu
     let mut moves = Moves::of(order);
     let (order, tracking) = (order.reference(), tracking.map(Into::into));
     moves.push(Event::LabelReceived { order, parcel: n, sscc, tracking, revision });
+    if with_carrier {
+        moves.tell(notice::step(desk.rules, &moves.order, Milestone::HandedOver, Some(n), desk.now));
+    }
     Ok(moves.change())
 }
 
@@ -327,12 +339,16 @@ impl Moves {
         events.into_iter().for_each(|event| self.push(event));
     }
 
+    fn tell(&mut self, notice: Option<Notice>) {
+        self.push_all(notice.map(|notice| Event::NotificationRequested(Box::new(notice))));
+    }
+
     /// Takes newer terms. An order of which the platform knows every parcel to be gone is completed with it, and one of
     /// which nothing can be had any more is cancelled.
-    fn update(&mut self, terms: Arc<Terms>, known: Option<Known>) {
+    fn update(&mut self, terms: Arc<Terms>, known: Option<Known>, desk: Desk<'_>) {
         self.push(Event::OrderUpdated { terms, known });
         if self.order.units().1 == 0 {
-            self.push_all(cancelling(&self.order.clone(), "short", true));
+            self.push_all(cancelling(&self.order.clone(), "short", true, desk));
         } else if self.order.progress.state == State::PartlyDispatched && self.order.is_gone() {
             let parcels = self.order.progress.parcels.len() as u32;
             self.push(Event::OrderCompleted { order: self.order.reference(), parcels });

@@ -20,6 +20,7 @@ use super::dispatch::{Desk, Gone, Serials};
 use super::event::{Event, Item, Method};
 use super::manifest::Manifest;
 use super::name::{CarrierId, ScannerId, Sku, StationId, ToteId};
+use super::notice::Notice;
 use super::order::{Order, State};
 use super::returns::Return;
 use super::rules::Rules;
@@ -72,6 +73,8 @@ pub struct Facts<'a> {
     pub sealed: Option<Order>,
     /// The return that is open here, or else the one that was scanned, or is announced for the order that was scanned.
     pub returned: Option<Return>,
+    /// The order of the return that was scanned.
+    pub returned_of: Option<Order>,
     /// The number of the next return that nobody announced.
     pub return_serial: u64,
     /// The manifest open here, or else the one that the scanned parcel would go on.
@@ -317,6 +320,10 @@ impl Trail {
         events.into_iter().for_each(|event| self.push(event));
     }
 
+    fn tell(&mut self, notice: Option<Notice>) {
+        self.push_all(notice.map(|notice| Event::NotificationRequested(Box::new(notice))));
+    }
+
     /// Ends an order whose every parcel is with its carrier or customer.
     fn complete_if_gone(&mut self) {
         if self.order.progress.state == State::PartlyDispatched && self.order.is_gone() {
@@ -347,6 +354,14 @@ impl Decision {
             sscc_used: 0,
             return_used: false,
             prints: Vec::new(),
+        }
+    }
+
+    /// What a trail led to; an order that nothing happened to is left alone.
+    fn take(&mut self, trail: Trail) {
+        if !trail.events.is_empty() {
+            self.events.extend(trail.events);
+            self.orders.push(trail.order);
         }
     }
 

@@ -183,15 +183,19 @@ pub fn cancelled(rules: &Rules, order: &Order, cause: &str, now: Timestamp) -> O
         return None;
     }
     let notice = draft(rules, order, Milestone::Cancelled, None, now)?;
-    Some(Notice { items: left_here(order), reason: Some(cause.into()), ..notice })
+    let items = named(order, |line| order.terms.lines[line].quantity.saturating_sub(gone(order, line)));
+    Some(Notice { items, reason: Some(cause.into()), ..notice })
 }
 
 /// The cause of a cancellation after which the order goes on elsewhere.
 const REROUTED: &str = "rerouted";
 
-/// What the customer sent back is here; `order` is what it belongs to, and says whom to tell.
+/// What the customer sent back is here; `order` is what it belongs to, and says whom to tell. Of an order that never left
+/// nothing comes back unannounced.
 #[must_use]
 pub fn return_received(rules: &Rules, order: &Order, known: &Return, now: Timestamp) -> Option<Notice> {
+    let any_gone = order.progress.parcels.iter().any(|parcel| parcel.state.is_gone());
+    (known.authorized || any_gone).then_some(())?;
     let notice = draft(rules, order, Milestone::ReturnReceived, None, now)?;
     let revision = order.told(Milestone::ReturnReceived, None).map_or(0, |(_, before)| before.revision) + 1;
     let returned =
@@ -290,9 +294,12 @@ fn contents(order: &Order, parcel: Option<u32>) -> Vec<(Arc<str>, u32)> {
 
 /// The units that the order wants and that have not left.
 fn left_here(order: &Order) -> Vec<(Arc<str>, u32)> {
+    named(order, |line| order.wanted(line).saturating_sub(gone(order, line)))
+}
+
+fn gone(order: &Order, line: usize) -> u32 {
     let gone = order.progress.parcels.iter().filter(|parcel| parcel.state.is_gone());
-    let gone = |line: usize| gone.clone().map(|parcel| parcel.units_of(line)).sum::<u32>();
-    named(order, |line| order.wanted(line).saturating_sub(gone(line)))
+    gone.map(|parcel| parcel.units_of(line)).sum()
 }
 
 fn named(order: &Order, units: impl Fn(usize) -> u32) -> Vec<(Arc<str>, u32)> {

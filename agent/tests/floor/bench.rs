@@ -304,25 +304,6 @@ fn the_courier_is_asked_for_with_a_key_and_the_collection() {
 }
 
 #[test]
-fn the_customer_is_told_at_packed_and_at_hand_over() {
-    let floor = check(
-        "10042: 1xA via dhl",
-        "0    10042 → opened 0/1
-         1000 A → completed 1/1
-         2000 p0@door → accepted
-         3000 HANDOVER@door → completed 1/1 [dispatch.handed_over notification.requested order.completed]",
-    );
-    let notices = floor.all("notification.requested");
-    let packed = "sthlm-03/o-10042/-/packed/1";
-    assert_eq!((&notices[0]["key"], &notices[0]["replaces"]), (&packed.into(), &Value::Null));
-    assert_eq!(
-        (&notices[1]["key"], &notices[1]["replaces"]),
-        (&"sthlm-03/o-10042/1/handed_over/1".into(), &packed.into())
-    );
-    assert_eq!(notices[1]["items"][0]["name"], "Product A");
-}
-
-#[test]
 fn without_a_trusted_clock_the_courier_is_asked_for_without_a_collection() {
     let mut floor = Floor::new(|_| {});
     floor.put("10042: 1xA via dhl");

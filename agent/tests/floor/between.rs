@@ -52,7 +52,7 @@ fn a_line_that_nothing_is_missing_of_is_not_short() {
          2000 SHORT@pick   → opened
          3000 A@pick       → over (line_complete)
          4000 B@pick       → opened ?cause
-         5000 R-OTHER@pick → completed 1/1 [pick.item_short pick.completed]",
+         5000 R-OTHER@pick → completed 1/1 [pick.item_short notification.requested pick.completed]",
     );
 }
 

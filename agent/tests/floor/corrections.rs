@@ -97,7 +97,7 @@ fn short_closes_the_rest_of_the_line_and_the_order_ships_the_rest() {
          4000 A           → opened ?cause [-]
          5000 B           → wrong (unfit) ?cause
          6000 R-NO-COURIER → wrong (unfit) ?cause
-         7000 R-NOT-THERE → accepted 1/2 [pick.item_short stock.low]
+         7000 R-NOT-THERE → accepted 1/2 [pick.item_short stock.low notification.requested]
          8000 A           → over (line_complete)
          9000 B           → completed 2/2 [unit FINISHED]",
     );
@@ -116,7 +116,7 @@ fn short_with_a_quantity_says_how_many_are_there() {
          2000 A     → opened ?cause
          3000 Q-2   → opened 2/2 ?cause
          restart
-         4000 R-NOT-THERE → accepted 0/1 [pick.item_short stock.low]",
+         4000 R-NOT-THERE → accepted 0/1 [pick.item_short stock.low notification.requested]",
     );
     assert_eq!(floor.stock("A"), (2, 0));
 }
@@ -130,7 +130,7 @@ fn short_because_of_damage_takes_the_damaged_units_off() {
          1000 A         → accepted 1/4
          2000 SHORT     → opened
          3000 A         → opened
-         4000 R-DAMAGED → accepted 1/2 [pick.item_short]",
+         4000 R-DAMAGED → accepted 1/2 [pick.item_short notification.requested]",
     );
     assert_eq!(floor.stock("A"), (7, 0));
 }
@@ -143,7 +143,7 @@ fn short_for_another_reason_leaves_the_stock_alone() {
          0    10042   → opened 0/4
          1000 SHORT   → opened
          2000 LINE:1  → opened ?cause
-         3000 R-OTHER → accepted 0/1 [pick.item_short]",
+         3000 R-OTHER → accepted 0/1 [pick.item_short notification.requested]",
     );
     assert_eq!(floor.stock("A"), (10, 0));
 }
@@ -159,7 +159,7 @@ fn on_short_decides_whether_the_order_ships_waits_or_ends() {
          1000  B           → accepted 1/2
          2000  SHORT       → opened
          3000  A           → opened
-         4000  R-NOT-THERE → completed 1/1 [pick.item_short FINISHED]
+         4000  R-NOT-THERE → completed 1/1 [pick.item_short notification.requested FINISHED]
          5000  2           → opened 0/2
          6000  B           → accepted 1/2
          7000  SHORT       → opened
@@ -173,12 +173,12 @@ fn on_short_decides_whether_the_order_ships_waits_or_ends() {
          14000 B           → accepted 1/2
          15000 SHORT       → opened
          16000 A           → opened
-         17000 R-OTHER     → accepted [pick.item_short order.cancelled]
+         17000 R-OTHER     → accepted [pick.item_short order.cancelled notification.requested]
          18000 3           → refused (cancelled)
          19000 4           → opened 0/1
          20000 SHORT       → opened
          21000 A           → opened
-         22000 R-OTHER     → accepted [pick.item_short order.cancelled]",
+         22000 R-OTHER     → accepted [pick.item_short order.cancelled notification.requested]",
     );
 }
 
@@ -191,8 +191,9 @@ fn undo_of_short_gives_the_units_back() {
          1000 B           → accepted 1/3
          2000 SHORT       → opened
          3000 A           → opened
-         4000 R-NOT-THERE → completed 1/1 [pick.item_short stock.low FINISHED]
-         5000 UNDO        → accepted 1/3 [dispatch.withdrawn pack.parcel_reopened pick.item_short]
+         4000 R-NOT-THERE → completed 1/1 [pick.item_short stock.low notification.requested FINISHED]
+         5000 UNDO        → accepted 1/3 [dispatch.withdrawn pack.parcel_reopened pick.item_short \
+             notification.requested]
          6000 A           → accepted 2/3 [unit]",
     );
     assert_eq!(floor.stock("A"), (9, 1));
@@ -413,7 +414,7 @@ fn a_short_that_ends_an_order_reserves_nothing_more_of_it() {
         "0    10042   → opened 0/4
          1000 SHORT   → opened
          2000 A       → opened
-         3000 R-OTHER → accepted [pick.item_short order.cancelled]",
+         3000 R-OTHER → accepted [pick.item_short order.cancelled notification.requested]",
     );
     assert_eq!((floor.stock("A"), floor.stock("B")), ((0, 0), (0, 0)));
 }

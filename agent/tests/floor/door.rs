@@ -213,7 +213,7 @@ fn a_pick_up_order_waits_in_its_place_until_its_customer_comes() {
     );
     let notices: Vec<_> =
         floor.all("notification.requested").iter().map(|n| n["milestone"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(notices, ["packed", "ready_for_pickup", "collected"]);
+    assert_eq!(notices, ["order_accepted", "packed", "ready_for_pickup", "collected"]);
     assert_eq!(floor.last("notification.requested")["replaces"], "sthlm-03/o-10042/-/ready_for_pickup/1");
 }
 

@@ -20,6 +20,7 @@ mod corrections;
 mod door;
 mod labels;
 mod meanwhile;
+mod notices;
 mod people;
 mod play;
 mod returns;

@@ -12,7 +12,7 @@ fn a_return_is_received_inspected_and_completed() {
          0    A@desk         → opened ?condition
          500  CANCEL@desk    → accepted
          800  CANCEL@desk    → accepted
-         1000 r-1@desk       → opened 0/3 ?item [return.received]
+         1000 r-1@desk       → opened 0/3 ?item [return.received notification.requested]
          2000 A@desk         → opened ?condition [-]
          3000 B@desk         → wrong (unfit) ?condition
          4000 DONE@desk      → wrong (unfit) ?condition
@@ -44,7 +44,7 @@ fn what_nobody_announced_is_taken_all_the_same() {
          1000 A              → completed 1/1
          2000 p0@door        → accepted
          3000 HANDOVER@door  → completed 1/1
-         4000 p0@desk        → opened 0/0 ?item [return.received]
+         4000 p0@desk        → opened 0/0 ?item [return.received notification.requested]
          5000 A@desk         → opened ?condition
          6000 C-INSPECT@desk → accepted 1/0
          7000 DONE@desk      → completed 1/0 [return.completed]
@@ -68,7 +68,7 @@ fn the_order_or_its_parcel_finds_the_return_that_was_announced_for_it() {
     check(
         "10042: 1xA via dhl",
         "return r-1 of 10042: 1xA
-         0    10042@desk → opened 0/1 [return.received]
+         0    10042@desk → opened 0/1 [return.received notification.requested]
          1000 DONE@desk  → completed 0/1
          2000 10042@desk → opened 0/0 [return.received]",
     );
@@ -142,10 +142,10 @@ fn an_order_finds_its_own_return_whatever_is_open_here() {
          10043: 1xA via dhl",
         "return r-1 of 10042: 1xA
          return r-2 of 10043: 2xA
-         0    10042@desk → opened 0/1 [return.received]
+         0    10042@desk → opened 0/1 [return.received notification.requested]
          1000 A@desk     → opened ?condition
          2000 C-RESTOCK@desk → accepted 1/1
-         3000 10043@desk → opened 0/2 [return.received]
+         3000 10043@desk → opened 0/2 [return.received notification.requested]
          4000 UNDO@desk  → accepted 0/1 [return.item_inspected]
          5000 10042@desk → opened 0/1 [-]",
     );

@@ -80,7 +80,7 @@ fn what_can_t_be_found_at_packing_is_short() {
          6000  B           → accepted 2/3
          7000  SHORT       → opened ?item
          8000  A           → opened ?cause
-         9000  R-NOT-THERE → completed 2/2 [pick.item_unpicked pick.item_short FINISHED]",
+         9000  R-NOT-THERE → completed 2/2 [pick.item_unpicked pick.item_short notification.requested FINISHED]",
     );
     assert_eq!(floor.stock("A"), (8, 0), "a unit lost between shelf and bench is on neither");
     assert_eq!(floor.last("pick.item_short")["delta"], 0);

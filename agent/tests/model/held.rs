@@ -1,6 +1,7 @@
 //! Holds the site against the model, and its log against what must be true of any log.
 
 use super::play::{Floor, PREFIX};
+use super::told;
 use super::world::{Order, Place, SKUS, State, World};
 use parceld::domain::event::Event;
 use parceld::domain::order::{Order as Real, Parcel as RealParcel};
@@ -95,6 +96,7 @@ pub fn assert_log(floor: &Floor) -> Result<(), String> {
     couriers(&events, &orders)?;
     labels(&events, &orders)?;
     hand_overs(&events)?;
+    told::notices(&events, &orders)?;
     orders.iter().try_for_each(units)
 }
 

@@ -108,12 +108,13 @@ impl Life {
                 };
                 self.platform(&format!("{verb} {number}"), &expected)
             }
-            Step::Label { which, n, revision } => {
+            Step::Label { which, n, revision, number: numbered } => {
                 let Some(number) = self.some_order(which, false) else {
                     return Ok(());
                 };
-                let expected = self.world.label_anew(number, *n, *revision);
-                self.platform(&format!("label {number}/{} rev={revision}", n + 1), &expected)
+                let expected = self.world.label_anew(number, *n, *revision, *numbered);
+                let tracking = if *numbered { format!(" tracking=T{number}-{n}-{revision}") } else { String::new() };
+                self.platform(&format!("label {number}/{} rev={revision}{tracking}", n + 1), &expected)
             }
             Step::Announce { id, of, units } => {
                 let number = of.as_ref().and_then(|which| self.some_order(which, false));

@@ -23,6 +23,7 @@ mod platform;
 mod scans;
 mod staff;
 mod steps;
+mod told;
 mod world;
 
 use proptest::prelude::*;

@@ -65,24 +65,29 @@ impl World {
         self.ask(number, n);
     }
 
-    /// `parcel.label`: one before it is void.
-    pub fn label_anew(&mut self, number: u32, n: usize, revision: u32) -> String {
+    /// `parcel.label`: one before it is void. What its carrier has can only get a number.
+    pub fn label_anew(&mut self, number: u32, n: usize, revision: u32, numbered: bool) -> String {
         let order = self.order(number);
         let cancelled = order.state == State::Cancelled;
         let Some(parcel) = order.parcels.get_mut(n) else {
             return "rejected (no_parcel)".into();
         };
         match parcel.place {
-            place if place.is_gone() => return "rejected (handed_over)".into(),
+            place if place.is_gone() && !(numbered && place == Place::HandedOver) => {
+                return "rejected (handed_over)".into();
+            }
             Place::Withdrawn => return "rejected (cancelled)".into(),
             Place::Open => return "rejected (no_parcel)".into(),
             _ if revision < parcel.revision => return "rejected (stale)".into(),
             _ if revision == parcel.revision => return "duplicate (duplicate)".into(),
+            Place::HandedOver => {}
             _ if cancelled => return "rejected (cancelled)".into(),
             _ => {}
         }
         parcel.revision = revision;
-        parcel.wants_label();
+        if parcel.place != Place::HandedOver {
+            parcel.wants_label();
+        }
         accepted()
     }
 

@@ -60,6 +60,8 @@ pub enum Step {
         which: Index,
         n: usize,
         revision: u32,
+        /// With the carrier's number.
+        number: bool,
     },
     Announce {
         id: &'static str,
@@ -120,7 +122,8 @@ fn step(staff: &'static [&'static str]) -> impl Strategy<Value = Step> {
         6 => put(Just(None)),
         6 => (select(&["cancel", "hold", "hold", "release", "release", "release", "expedite"][..]), which())
             .prop_map(|(verb, which)| Step::Command { verb, which }),
-        2 => (which(), 0..2usize, 1..4u32).prop_map(|(which, n, revision)| Step::Label { which, n, revision }),
+        2 => (which(), 0..2usize, 1..4u32, any::<bool>())
+            .prop_map(|(which, n, revision, number)| Step::Label { which, n, revision, number }),
         2 => (select(&["r-1", "r-2"][..]), prop::option::of(which()), 1..3u32)
             .prop_map(|(id, of, units)| Step::Announce { id, of, units }),
         1 => (select(&['A', 'B', 'C'][..]), 0..9i64).prop_map(|(sku, units)| Step::Stock { sku, units }),

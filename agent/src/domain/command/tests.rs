@@ -1,6 +1,6 @@
 //! Commands as rows: what is stored, what is told, and what becomes of it.
 
-use super::{Change, Rejection, Slot, authorize, cancel, expedite, hold, label};
+use super::{Change, Rejection, Slot, authorize, expedite, hold};
 use crate::domain::code::{Cause, Condition, Values};
 use crate::domain::dispatch::{Desk, Gone, Serials};
 use crate::domain::event::{Event, Item, Known, KnownParcel, Method, OrderRef};
@@ -31,6 +31,14 @@ fn desk(rules: &Rules) -> Desk<'_> {
 fn put(slot: &Slot, terms: Terms, known: Option<Known>) -> Result<Change, Rejection> {
     let rules = rules();
     super::put(slot, terms, known, desk(&rules), &mut Serials::from(&rules.company_prefix, 100))
+}
+
+fn cancel(slot: &Slot, revision: u32, cause: &str, notify: bool) -> Result<Change, Rejection> {
+    super::cancel(slot, revision, cause, notify, desk(&rules()))
+}
+
+fn label(slot: &Slot, n: u32, tracking: Option<&str>, revision: u32) -> Result<Change, Rejection> {
+    super::label(slot, n, tracking, revision, desk(&rules()))
 }
 
 fn release(slot: &Slot, revision: u32) -> Result<Change, Rejection> {

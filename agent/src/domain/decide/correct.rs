@@ -7,6 +7,7 @@ use crate::domain::code::{Cause, Meaning, Scan, Values};
 use crate::domain::command::cancelling;
 use crate::domain::event::{Adjustment, Event, Method};
 use crate::domain::name::{LineId, OrderId, Sku};
+use crate::domain::notice;
 use crate::domain::order::{OnShort, Order, PutBack, State};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Counted, Pending, Step, Work};
@@ -119,7 +120,7 @@ pub fn short(facts: &Facts<'_>, of: &(OrderId, LineId), found: Option<u32>, caus
     let other_lines =
         (0..order.terms.lines.len()).filter(|other| *other != line && order.terms.lines[*other].sku == sku);
     let wanted_besides: u32 = other_lines.map(|other| order.missing(other)).sum();
-    let mut decision = go_on_short(facts, trail, line);
+    let mut decision = go_on_short(facts, trail, line, cause);
     let closed = decision.answer.signal == Signal::Completed;
     let gone = decision.orders.iter().any(|order| order.progress.state == State::Cancelled);
     let besides = if gone { i64::from(wanted_besides) } else { 0 };
@@ -132,14 +133,14 @@ pub fn short(facts: &Facts<'_>, of: &(OrderId, LineId), found: Option<u32>, caus
 }
 
 /// The order says itself what becomes of it when something is short.
-fn go_on_short(facts: &Facts<'_>, mut trail: Trail, line: usize) -> Decision {
+fn go_on_short(facts: &Facts<'_>, mut trail: Trail, line: usize, cause: Cause) -> Decision {
     let order = trail.order.clone();
     let answer = Answer::new(Signal::Accepted).order(&order.terms.number).item(&order.terms.lines[line].name);
     let (_, wanted) = order.units();
     let cancel = order.terms.on_short == OnShort::Cancel || wanted == 0;
     match order.terms.on_short {
         _ if cancel => {
-            trail.push_all(cancelling(&order, "short", true));
+            trail.push_all(cancelling(&order, "short", true, facts.desk()));
             let mut decision = trail.decision(facts, answer);
             decision.station.give_up(&order.terms.id);
             decision
@@ -152,7 +153,10 @@ fn go_on_short(facts: &Facts<'_>, mut trail: Trail, line: usize) -> Decision {
             decision.station.last = last;
             decision
         }
-        OnShort::ShipRest | OnShort::Cancel => unit::close(facts, trail, answer),
+        OnShort::ShipRest | OnShort::Cancel => {
+            trail.tell(notice::short(facts.rules, &trail.order, Some(cause), facts.now));
+            unit::close(facts, trail, answer)
+        }
     }
 }
 
@@ -464,6 +468,7 @@ fn undo_short(
         delta: -delta,
         stock,
     });
+    trail.tell(notice::short(facts.rules, &trail.order, None, facts.now));
     let sku = order.terms.lines[line].sku.clone();
     let mut decision = match step {
         Step::Pack => {

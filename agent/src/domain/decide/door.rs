@@ -268,9 +268,7 @@ fn give(facts: &Facts<'_>, trail: &mut Trail, manifest: &Manifest, n: u32) {
         key: parcel.dispatch.clone(),
     };
     trail.push(event);
-    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::HandedOver, Some(n), facts.now) {
-        trail.push(Event::NotificationRequested(Box::new(notice)));
-    }
+    trail.tell(notice::step(facts.rules, &trail.order, Milestone::HandedOver, Some(n), facts.now));
 }
 
 /// What was to go with this collection and did not is asked for again, with the one after it.
@@ -319,14 +317,4 @@ fn reprint(facts: &Facts<'_>) -> Decision {
     let mut decision = Decision::nothing(facts, Answer::new(Signal::Accepted).item(&manifest.carrier));
     decision.prints.push(Print::Manifest { manifest: manifest.clone(), orders: facts.loaded.clone() });
     decision
-}
-
-impl Decision {
-    /// What a trail led to; an order that nothing happened to is left alone.
-    fn take(&mut self, trail: Trail) {
-        if !trail.events.is_empty() {
-            self.events.extend(trail.events);
-            self.orders.push(trail.order);
-        }
-    }
 }

@@ -64,9 +64,7 @@ pub fn finish(facts: &Facts<'_>, trail: &mut Trail, serials: &mut Serials<'_>, l
     let n = trail.order.progress.parcels.len() as u32;
     trail.push(Event::PackCompleted { order: trail.order.reference(), parcels: n });
     trail.push_all(facts.desk().request(&trail.order, n, None));
-    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::Packed, None, facts.now) {
-        trail.push(Event::NotificationRequested(Box::new(notice)));
-    }
+    trail.tell(notice::step(facts.rules, &trail.order, Milestone::Packed, None, facts.now));
     let prints = if sealed && label.is_none() { ask_for_label(facts, trail, n) } else { Vec::new() };
     trail.complete_if_gone();
     prints

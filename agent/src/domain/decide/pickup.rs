@@ -47,8 +47,8 @@ pub fn place(facts: &Facts<'_>, n: u32, place: &BinId) -> Option<Decision> {
         order.progress.parcels.iter().all(|parcel| parcel.state == ParcelState::Ready || parcel.state.is_gone())
     };
     let all = packed && ready(&trail.order) && !ready(order);
-    if all && let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now) {
-        trail.push(Event::NotificationRequested(Box::new(notice)));
+    if all {
+        trail.tell(notice::step(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now));
     }
     let signal = if all { Signal::Completed } else { Signal::Accepted };
     let answer = Answer::new(signal).order(&order.terms.number).item(place);
@@ -103,9 +103,7 @@ pub fn collect(facts: &Facts<'_>, order: &Order) -> Decision {
     let parcels = order.progress.parcels.len() as u32;
     let mut trail = Trail::of(order);
     trail.push(Event::OrderCollected { order: order.reference(), parcels });
-    if let Some(notice) = notice::step(facts.rules, &trail.order, Milestone::Collected, None, facts.now) {
-        trail.push(Event::NotificationRequested(Box::new(notice)));
-    }
+    trail.tell(notice::step(facts.rules, &trail.order, Milestone::Collected, None, facts.now));
     trail.complete_if_gone();
     let answer = Answer::new(Signal::Completed).order(&order.terms.number).progress(parcels, parcels);
     let mut decision = trail.decision(facts, answer);

@@ -1,10 +1,11 @@
 //! Goods that come back: from customers, and from orders that no longer want them. Nothing is ever refused that lies on
 //! the table.
 
-use super::{Decision, Facts, Subject, bench, correct};
+use super::{Decision, Facts, Subject, Trail, bench, correct};
 use crate::domain::code::{Condition, Meaning, Scan, Verb};
 use crate::domain::event::Event;
 use crate::domain::name::ReturnId;
+use crate::domain::notice;
 use crate::domain::order::Order;
 use crate::domain::returns::{FOUND_MAX, Return, ReturnState, Returned};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
@@ -65,7 +66,7 @@ pub fn open(facts: &Facts<'_>) -> Option<Decision> {
         Some(known) if known.state == ReturnState::Completed => {
             Some(Decision::refused(facts, Signal::Already, Reason::Finished).item(&known.id))
         }
-        Some(known) => Some(receive(facts, known.clone())),
+        Some(known) => Some(receive(facts, known.clone(), order.or(facts.returned_of.as_ref()))),
         None => Some(receive_unannounced(facts, order)),
     }
 }
@@ -81,30 +82,39 @@ fn open_put_back(facts: &Facts<'_>, order: &Order) -> Decision {
     decision
 }
 
-fn receive(facts: &Facts<'_>, mut known: Return) -> Decision {
+fn receive(facts: &Facts<'_>, mut known: Return, order: Option<&Order>) -> Decision {
     let mut events = Vec::new();
-    if known.state == ReturnState::Authorized {
+    let is_new = known.state == ReturnState::Authorized;
+    if is_new {
         push(&mut known, &mut events, |known| Event::ReturnReceived { about: known.reference() });
     }
-    opened(facts, known, events)
+    opened(facts, known, events, order.filter(|_| is_new))
 }
 
 fn receive_unannounced(facts: &Facts<'_>, order: Option<&Order>) -> Decision {
     let id = ReturnId::from(format!("{}-r{}", facts.rules.site, facts.return_serial).as_str());
     let fresh = Return::unannounced(id, order.map(Order::reference));
     let events = vec![Event::ReturnReceived { about: fresh.reference() }];
-    let mut decision = opened(facts, fresh, events);
+    let mut decision = opened(facts, fresh, events, order);
     decision.return_used = true;
     decision
 }
 
-fn opened(facts: &Facts<'_>, known: Return, events: Vec<Event>) -> Decision {
+/// The return is open here. `order`: what it belongs to, where its customer is to be told that it has come.
+fn opened(facts: &Facts<'_>, known: Return, events: Vec<Event>, order: Option<&Order>) -> Decision {
     let (found, announced) = known.units();
     let names = known.outstanding().into_iter().map(|(line, _)| Box::from(&*line.name)).collect::<Vec<Box<str>>>();
     let answer = Answer::new(Signal::Opened).item(&known.id).progress(found, announced).ask(Ask::Item);
     let mut decision = Decision::nothing(facts, answer.expected(names));
     decision.answer.order = known.order.as_ref().map(|order| order.number.clone());
     decision.events = events;
+    if let Some(order) = order
+        && let Some(notice) = notice::return_received(facts.rules, order, &known, facts.now)
+    {
+        let mut trail = Trail::of(order);
+        trail.tell(Some(notice));
+        decision.take(trail);
+    }
     decision.station.work = Work::Return(known.id.clone());
     decision.returned = Some(known);
     decision

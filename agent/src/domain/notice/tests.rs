@@ -84,7 +84,8 @@ fn happens(rules: &Rules, order: &mut Order, words: &str) -> Option<Notice> {
         "cancelled" => cancelled(rules, order, words[1], now()),
         "returned" => {
             let lines = vec![ReturnLine { sku: "A".into(), name: "A".into(), quantity: 1, codes: Vec::new() }];
-            let known = Return { lines, ..Return::unannounced(words[1].into(), Some(order.reference())) };
+            let authorized = !words[1].starts_with('u');
+            let known = Return { lines, authorized, ..Return::unannounced(words[1].into(), Some(order.reference())) };
             return_received(rules, order, &known, now())
         }
         "feedback" => feedback(rules, order, now()),
@@ -289,6 +290,7 @@ fn a_cancellation_and_each_return_stand_for_themselves() {
         "accepted           → -/order_accepted/1
          cancelled rerouted → nothing
          cancelled fraud    → -/cancelled/1
+         returned u-1       → nothing
          returned r-1       → -/return_received/1
          returned r-2       → -/return_received/2",
     );

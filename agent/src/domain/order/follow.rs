@@ -173,9 +173,11 @@ impl Order {
                 parcel.sscc = Some(*sscc);
                 parcel.tracking = tracking.clone().or_else(|| parcel.tracking.take());
             }
-            (state, Event::LabelReceived { parcel, tracking, revision, .. }) if state.is_at_work() => {
+            (state, Event::LabelReceived { parcel, tracking, revision, .. }) => {
                 let parcel = self.parcel_mut(*parcel)?;
-                (parcel.label_revision < *revision && can_change(parcel)).then_some(())?;
+                let with_carrier = parcel.state == ParcelState::HandedOver && tracking.is_some();
+                let here = state.is_at_work() && can_change(parcel);
+                (parcel.label_revision < *revision && (here || with_carrier)).then_some(())?;
                 parcel.tracking.clone_from(tracking);
                 parcel.label_revision = *revision;
                 parcel.wants_new_label();

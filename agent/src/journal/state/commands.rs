@@ -145,8 +145,11 @@ impl State {
             }
             Body::ParcelLabel { order, parcel, tracking, revision, zpl } => {
                 let slot = self.slot(&order)?;
-                let change = deciding::label(&slot, parcel, tracking.as_deref(), revision);
-                if let (Ok(_), Some(zpl), Some(known)) = (&change, zpl, slot.order()) {
+                let desk = self.desk(moment);
+                let change = deciding::label(&slot, parcel, tracking.as_deref(), revision, desk);
+                // Nobody can put a label on what its carrier has.
+                let here = slot.order().filter(|order| order.parcel(parcel).is_some_and(|p| !p.state.is_gone()));
+                if let (Ok(_), Some(zpl), Some(known)) = (&change, zpl, here) {
                     let station = self.label_wanted_at(&order, parcel);
                     let what = PrintWhat::Carriers { order: known.terms.number.clone(), parcel, zpl };
                     self.prints.push(PrintJob { station, what });
@@ -156,7 +159,8 @@ impl State {
             Body::ReturnPut { terms } => self.announce(*terms, moment),
             Body::OrderCancel { order, revision, cause, notify } => {
                 let slot = self.slot(&order)?;
-                let change = deciding::cancel(&slot, revision, &cause, notify);
+                let desk = self.desk(moment);
+                let change = deciding::cancel(&slot, revision, &cause, notify, desk);
                 if matches!(&change, Ok(Change { order: None, .. })) {
                     Shelf::bury(&self.conn, &order, revision, self.uptime_s(moment))?;
                 }

@@ -141,6 +141,10 @@ impl State {
         let held = self.returned(station, scan)?;
         let subject = self.subject(scan, open.as_ref(), &round, held.as_ref())?;
         let returned = self.announced_for(station, &subject)?.or(held);
+        let returned_of = match &subject {
+            Subject::Return(known) => self.optional_order(known.order.as_ref().map(|order| &order.id))?,
+            _ => None,
+        };
         let elsewhere = self.elsewhere(station, &subject, undone.as_ref(), returned.as_ref());
         let labels = asks(Verb::Reprint) || matches!(subject, Subject::Label(_));
         let sealed = match &station.sealed {
@@ -193,6 +197,7 @@ impl State {
             undone,
             sealed,
             returned,
+            returned_of,
             return_serial,
             manifest,
             manifests,

@@ -6,10 +6,10 @@ use super::*;
 fn puts_a_new_order() {
     let buried = Slot::Tombstone { revision: 3 };
     for (slot, text, expected) in [
-        (Slot::Empty, "1: 2xA via dhl", "order.accepted → accepted | A 0/2"),
+        (Slot::Empty, "1: 2xA via dhl", "order.accepted notification.requested → accepted | A 0/2"),
         (buried.clone(), "1 r3: 2xA via dhl", "cancelled Cancelled"),
         (buried.clone(), "1 r2: 2xA via dhl", "cancelled Cancelled"),
-        (buried, "1 r4: 2xA via dhl", "order.accepted → accepted | A 0/2"),
+        (buried, "1 r4: 2xA via dhl", "order.accepted notification.requested → accepted | A 0/2"),
     ] {
         assert_eq!(told(put(&slot, terms(text), None)), expected, "{text}");
     }
@@ -112,17 +112,18 @@ fn an_order_that_lacks_nothing_after_a_change_has_been_picked() {
 #[test]
 fn an_order_of_which_nothing_can_be_had_is_cancelled() {
     let slot = Slot::Order(order("1: 1xA 1xB via dhl", "pick B, short A"));
-    let expected = "order.updated order.cancelled → cancelled | A 0/1-1 | back 1xB";
+    let expected = "order.updated order.cancelled notification.requested → cancelled | A 0/1-1 | back 1xB";
     let change = put(&slot, terms("1 r2: 1xA via dhl"), None);
     assert_eq!(told(change.clone()), expected);
-    let Some(Event::OrderCancelled { cause, notify, .. }) = change.unwrap().events.pop() else {
+    let Some(Event::OrderCancelled { cause, notify, .. }) = change.unwrap().events.get(1).cloned() else {
         panic!("not cancelled");
     };
     assert_eq!((&*cause, notify), ("short", true));
     let with_a_parcel_of_nothing = put(&Slot::Empty, terms("1: 1xA 1xB via dhl"), Some(known("B 1 / 4xZ", false)));
     let mut order = with_a_parcel_of_nothing.unwrap().order.unwrap();
     work_on(&mut order, "short A").unwrap();
-    let expected = "order.updated order.cancelled → cancelled | A 0/1-1 | withdrawn[] | back 1xB";
+    let expected =
+        "order.updated order.cancelled notification.requested → cancelled | A 0/1-1 | withdrawn[] | back 1xB";
     assert_eq!(told(put(&Slot::Order(order), terms("1 r2: 1xA via ups"), None)), expected);
 }
 

@@ -14,26 +14,30 @@ fn a_cancelled_order_is_not_put_again() {
 fn cancels_what_is_still_here() {
     for (work, revision, expected) in [
         ("", 1, "stale Stale { have: 2 }"),
-        ("", 2, "order.cancelled → cancelled | A 0/2 B 0/1"),
-        ("unit A", 3, "order.cancelled → cancelled | A 1/2 B 0/1 | withdrawn[1xA] | back 1xA"),
-        ("pick A, hold", 2, "order.cancelled → cancelled | A 0+1/2 B 0/1 | back 1xA"),
+        ("", 2, "order.cancelled notification.requested → cancelled | A 0/2 B 0/1"),
+        ("unit A", 3, "order.cancelled notification.requested → cancelled | A 1/2 B 0/1 | withdrawn[1xA] | back 1xA"),
+        ("pick A, hold", 2, "order.cancelled notification.requested → cancelled | A 0+1/2 B 0/1 | back 1xA"),
         (
             "unit A, seal, unit B",
             2,
-            "dispatch.withdrawn order.cancelled → cancelled | A 1/2 B 1/1 | withdrawn[1xA] | withdrawn[1xB] | back 1xA | back 1xB",
+            "dispatch.withdrawn order.cancelled notification.requested → cancelled | A 1/2 B 1/1 | withdrawn[1xA] | withdrawn[1xB] | back 1xA | back 1xB",
         ),
         (
             "unit A, unit A, unit B, finish, load 1",
             2,
-            "dispatch.withdrawn order.cancelled → cancelled | A 2/2 B 1/1 | loaded[2xA 1xB] | back 2xA | back 1xB",
+            "dispatch.withdrawn order.cancelled notification.requested → cancelled | A 2/2 B 1/1 | loaded[2xA 1xB] | back 2xA | back 1xB",
         ),
         (
             "unit A, seal, gone 1, unit A, seal",
             2,
-            "dispatch.withdrawn order.cancelled → cancelled | A 2/2 B 0/1 | handed_over[1xA] | withdrawn[1xA] | back 1xA",
+            "dispatch.withdrawn order.cancelled notification.requested → cancelled | A 2/2 B 0/1 | handed_over[1xA] | withdrawn[1xA] | back 1xA",
         ),
         ("unit A, unit A, unit B, finish, gone 1", 2, "handed_over HandedOver"),
-        ("unit A, aside", 2, "order.cancelled → cancelled | A 1/2 B 0/1 | withdrawn[1xA] | back 1xA"),
+        (
+            "unit A, aside",
+            2,
+            "order.cancelled notification.requested → cancelled | A 1/2 B 0/1 | withdrawn[1xA] | back 1xA",
+        ),
     ] {
         let slot = Slot::Order(order("1 r2: 2xA 1xB via dhl", work));
         assert_eq!(told(cancel(&slot, revision, "customer", true)), expected, "{work}");
