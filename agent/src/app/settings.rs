@@ -5,8 +5,9 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::name::{CarrierId, ScannerId, SiteId, StationId};
+use crate::domain::notice::Milestone;
 use crate::domain::promise::Pledge;
-use crate::domain::rules::{Flow, Rules};
+use crate::domain::rules::{Flow, Notices, Rules};
 use crate::domain::station::Mode;
 
 use crate::journal::PrintJob;
@@ -56,7 +57,7 @@ pub fn rules(config: &Config) -> Rules {
         bins: config.floor.bins,
         batch_size: usize::from(config.floor.batch_size),
         printers: config.printers.iter().map(|printer| printer.station.as_str().into()).collect(),
-        notices: crate::domain::rules::Notices::default(),
+        notices: notices(&config.notices),
         pledge: pledge(config),
     }
 }
@@ -64,6 +65,14 @@ pub fn rules(config: &Config) -> Rules {
 fn pledge(config: &Config) -> Pledge {
     let config::Promise { pace_floor, pace_window, at_risk_margin, day_closes } = config.promise;
     Pledge { pace_floor, pace_window, at_risk_margin, day_closes }
+}
+
+fn notices(notices: &config::Notices) -> Notices {
+    let asked = |milestone: &Milestone| notices.milestones.contains(milestone);
+    Notices {
+        asked: notices.expire_after.iter().filter(|(milestone, _)| asked(milestone)).map(|(m, d)| (*m, *d)).collect(),
+        feedback_after: asked(&Milestone::FeedbackInvited).then_some(notices.feedback_after),
+    }
 }
 
 fn carrier(carrier: &config::Carrier) -> Carrier {

@@ -1,6 +1,6 @@
 //! From the file's tables to the configuration: defaults, ranges, and what keys say about each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
@@ -20,9 +20,11 @@ use super::raw::{self, Item, List, Table};
 use super::values::{self, Complaint};
 use super::{
     Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Language, Level, Log, Mode,
-    Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual,
-    shape,
+    Notices, Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web,
+    manual, shape,
 };
+use crate::domain::notice::Milestone;
+use crate::domain::rules::FEEDBACK_AFTER;
 
 const STATIONS_MAX: usize = 64;
 const SCANNERS_MAX: usize = 64;
@@ -75,6 +77,7 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
     let control = control(file.control.unwrap_or_else(absent), faults);
     let floor = floor(file.floor.unwrap_or_else(absent), faults);
     let promise = promise(file.promise.unwrap_or_else(absent), faults);
+    let notices = notices(file.notices.unwrap_or_else(absent), faults);
     let stations = tables("station", file.station, STATIONS_MAX, faults, station);
     let voiced = voiced(&file.scanner);
     let scanners = tables("scanner", file.scanner, SCANNERS_MAX, faults, |table, faults| {
@@ -94,6 +97,7 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
         control: control?,
         floor: floor?,
         promise: promise?,
+        notices: notices?,
         stations: stations?,
         scanners: scanners?,
         printers: printers?,
@@ -228,6 +232,49 @@ fn promise(table: Spanned<Table<raw::Promise>>, faults: &mut Faults) -> Option<P
         at_risk_margin: at_risk_margin?,
         day_closes: day_closes?,
     })
+}
+
+fn notices(table: Spanned<Table<raw::Notices>>, faults: &mut Faults) -> Option<Notices> {
+    let (mut read, raw) = Reader::new("notices", table, faults);
+    let all = Milestone::WORDS;
+    let milestones = match raw.milestones {
+        Some(list) => read.texts("milestones", Some(list), all.len(), |text| values::named(text, &all)),
+        None => Some(all.map(|(_, milestone)| milestone).into()),
+    };
+    let (least, most) = EXPIRY;
+    let feedback_after = read.duration("feedback_after", raw.feedback_after, Or(FEEDBACK_AFTER), least..=most);
+    let expire_after = expire_after(raw.expire_after.unwrap_or_else(absent), read.faults);
+    Some(Notices {
+        milestones: milestones?.into_iter().collect(),
+        expire_after: expire_after?,
+        feedback_after: feedback_after?,
+    })
+}
+
+/// A platform needs time to tell a customer; news of a season ago is none.
+const EXPIRY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(90 * 86_400));
+
+fn expire_after(table: Spanned<Table<raw::ExpireAfter>>, faults: &mut Faults) -> Option<BTreeMap<Milestone, Duration>> {
+    let (mut read, raw) = Reader::new("notices.expire_after", table, faults);
+    let given = [
+        (Milestone::OrderAccepted, raw.order_accepted),
+        (Milestone::Packed, raw.packed),
+        (Milestone::ReadyForPickup, raw.ready_for_pickup),
+        (Milestone::HandedOver, raw.handed_over),
+        (Milestone::Collected, raw.collected),
+        (Milestone::ShortShipped, raw.short_shipped),
+        (Milestone::Delayed, raw.delayed),
+        (Milestone::Cancelled, raw.cancelled),
+        (Milestone::ReturnReceived, raw.return_received),
+        (Milestone::FeedbackInvited, raw.feedback_invited),
+    ];
+    // Not collected at once, so that every entry is looked at.
+    let all = given.map(|(milestone, item)| {
+        let default = Or(milestone.expires_after());
+        let after = read.duration(milestone.word(), item, default, EXPIRY.0..=EXPIRY.1);
+        after.map(|after| (milestone, after))
+    });
+    all.into_iter().collect()
 }
 
 fn station(table: Spanned<Table<raw::Station>>, faults: &mut Faults) -> Option<Station> {

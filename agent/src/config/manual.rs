@@ -12,6 +12,12 @@ pub fn example(table: &str, key: &str) -> Option<&'static str> {
         .find(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = ")))
 }
 
+/// The same for a key of the table that `key` is.
+pub fn example_inside(table: &str, key: &str, inner: &str) -> Option<&'static str> {
+    let keys = example(table, key)?.split(['{', '}', ',']).map(str::trim);
+    keys.into_iter().find(|pair| pair.strip_prefix(inner).is_some_and(|rest| rest.starts_with(" = ")))
+}
+
 /// The smallest file that works.
 pub fn smallest() -> String {
     REQUIRED_TABLES.map(required).join("\n\n")

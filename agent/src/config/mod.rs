@@ -5,6 +5,7 @@
 //! nobody checks its fields again. Every fault says where it stands, what is wrong and what to write instead; examples
 //! come from the manual, `config/parceld.toml`, which tests hold against the keys and defaults that this module knows.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -16,6 +17,8 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use parceld_drivers::printer::zpl::Media;
 use parceld_drivers::scanner::Driver;
+
+use crate::domain::notice::Milestone;
 
 mod check;
 mod error;
@@ -90,6 +93,7 @@ pub struct Config {
     pub control: Control,
     pub floor: Floor,
     pub promise: Promise,
+    pub notices: Notices,
     /// In the order of the file; at least one, ids unique.
     pub stations: Vec<Station>,
     /// In the order of the file; ids and ports unique, each at a station that exists.
@@ -209,6 +213,16 @@ pub struct Promise {
     pub at_risk_margin: Duration,
     /// In the site's civil time.
     pub day_closes: civil::Time,
+}
+
+/// What customers are told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notices {
+    pub milestones: BTreeSet<Milestone>,
+    /// Of every milestone: after how long nobody wants to hear of it any more.
+    pub expire_after: BTreeMap<Milestone, Duration>,
+    /// How long after its hand-over a customer is asked what they think of an order.
+    pub feedback_after: Duration,
 }
 
 /// A place where somebody works.

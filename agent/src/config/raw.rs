@@ -48,6 +48,7 @@ pub struct File {
     pub control: Item<Table<Control>>,
     pub floor: Item<Table<Floor>>,
     pub promise: Item<Table<Promise>>,
+    pub notices: Item<Table<Notices>>,
     pub station: List<Table<Station>>,
     pub scanner: List<Table<Scanner>>,
     pub printer: List<Table<Printer>>,
@@ -126,6 +127,29 @@ pub struct Promise {
     pub pace_window: Item<String>,
     pub at_risk_margin: Item<String>,
     pub day_closes: Item<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    pub milestones: List<String>,
+    pub expire_after: Item<Table<ExpireAfter>>,
+    pub feedback_after: Item<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpireAfter {
+    pub order_accepted: Item<String>,
+    pub packed: Item<String>,
+    pub ready_for_pickup: Item<String>,
+    pub handed_over: Item<String>,
+    pub collected: Item<String>,
+    pub short_shipped: Item<String>,
+    pub delayed: Item<String>,
+    pub cancelled: Item<String>,
+    pub return_received: Item<String>,
+    pub feedback_invited: Item<String>,
 }
 
 #[derive(Default, Deserialize)]

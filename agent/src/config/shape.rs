@@ -230,7 +230,8 @@ fn report_shape(message: &str, at: Range<usize>, taken: &Taken, faults: &mut Fau
 /// What to write for a key of `table`, by the manual.
 pub(super) fn example_advice(table: &str, key: &str) -> String {
     let example = match table.split_once('.') {
-        Some((outer, list)) => manual::example(&format!("[[{outer}]]"), list),
+        Some((outer, list)) => manual::example(&format!("[[{outer}]]"), list)
+            .or_else(|| manual::example_inside(&format!("[{outer}]"), list, key)),
         None => manual::example(&format!("[{table}]"), key).or_else(|| manual::example(&format!("[[{table}]]"), key)),
     };
     match example {

@@ -174,7 +174,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [sight]
                |  ^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, promise, notices, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -185,7 +185,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | [schedule]
                |  ^^^^^^^^
-               = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
+               = the tables are: site, storage, broker, sync, web, control, floor, promise, notices, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -196,7 +196,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
               |
             1 | retain = true
               | ^^^^^^
-              = the tables are: site, storage, broker, sync, web, control, floor, promise, station, scanner, printer, carrier, log
+              = the tables are: site, storage, broker, sync, web, control, floor, promise, notices, station, scanner, printer, carrier, log
         "#,
         ),
         (
@@ -629,6 +629,62 @@ fn a_scanner_is_of_a_family_and_a_model_of_it() {
         let said = said(&scanner(rest));
         assert!(said.contains(expected) && said.contains("= it can be "), "{said}");
     }
+}
+
+#[test]
+fn what_customers_are_told_is_named_and_lasts_a_while() {
+    check(&[
+        (
+            "",
+            "[notices]\nmilestones = [\"packed\", \"handedover\"]",
+            r#"
+            parceld.toml:12:25: `milestones` cannot be "handedover"
+               |
+            12 | milestones = ["packed", "handedover"]
+               |                         ^^^^^^^^^^^^
+               = did you mean "handed_over"? it can be "packed", "ready_for_pickup", "handed_over", "collected", "order_accepted", "delayed", "short_shipped", "cancelled", "return_received", "feedback_invited"
+        "#,
+        ),
+        (
+            "",
+            "[notices]\nexpire_after = { packed = \"soon\", collected = \"5s\" }\nfeedback_after = \"1y\"",
+            r#"
+            parceld.toml:12:27: `packed` must be a duration: a whole number, and then ms, s, m, h or d
+               |
+            12 | expire_after = { packed = "soon", collected = "5s" }
+               |                           ^^^^^^
+               = write it like this: packed = "24h"
+
+            parceld.toml:12:47: `collected` must be between 1m and 90d
+               |
+            12 | expire_after = { packed = "soon", collected = "5s" }
+               |                                               ^^^^
+               = write it like this: collected = "48h"
+
+            parceld.toml:13:18: `feedback_after` must be a duration: a whole number, and then ms, s, m, h or d
+               |
+            13 | feedback_after = "1y"
+               |                  ^^^^
+               = write it like this: feedback_after = "48h"
+        "#,
+        ),
+        (
+            "",
+            "[notices.expire_after]\nsent = \"1d\"",
+            r#"
+            parceld.toml:12:1: there is no key `sent` in notices.expire_after
+               |
+            12 | sent = "1d"
+               | ^^^^
+               = its keys are: order_accepted, packed, ready_for_pickup, handed_over, collected, short_shipped, delayed, cancelled, return_received, feedback_invited
+        "#,
+        ),
+    ]);
+    let none = accepted(&format!("{GOOD}[notices]\nmilestones = []\n"));
+    assert!(none.notices.milestones.is_empty());
+    let some = accepted(&format!("{GOOD}[notices.expire_after]\npacked = \"2h\"\n")).notices;
+    assert_eq!(some.expire_after[&Milestone::Packed], Duration::from_secs(7_200));
+    assert_eq!((some.milestones.len(), some.expire_after.len()), (Milestone::WORDS.len(), Milestone::WORDS.len()));
 }
 
 #[test]
@@ -1414,6 +1470,10 @@ fn the_manual_shows_every_key_and_no_other() {
         let header = MANUAL.lines().find(|line| line.trim_matches(['[', ']']) == table).unwrap();
         let known = known_keys(&format!("{header}\nunknown = 1"));
         assert_eq!(keys.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), known, "{header}");
+    }
+    let example = manual::example("[notices]", "expire_after").unwrap();
+    for key in known_keys("[notices.expire_after]\nunknown = 1") {
+        assert!(example.contains(&format!("{key} = ")), "{key}");
     }
     let example = manual::example("[[carrier]]", "collections").unwrap();
     for key in known_keys("[[carrier]]\ncollections = [{ unknown = 1 }]") {
