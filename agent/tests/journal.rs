@@ -431,6 +431,45 @@ fn the_same_command_gets_the_same_reply_and_acts_once() {
 }
 
 #[test]
+fn a_site_reports_what_is_open_once_for_each_command() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    for number in 1..5 {
+        site.put(number, "1xA");
+    }
+    assert_eq!(site.tell("order.hold", json!({"id": "o-3", "revision": 1})), "accepted");
+    assert_eq!(site.tell("order.cancel", json!({"id": "o-4", "revision": 1})), "accepted");
+    assert_eq!(site.tell("return.put", json!({"id": "r-1", "lines": []})), "accepted");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let label = ssccs(&site.events()).pop().unwrap();
+    site.scan("door", &label);
+    site.scan("bench", "2");
+    let ask = command("cmd-r", "site.report", json!({}));
+    let first = site.command(&ask).unwrap();
+    assert_eq!(status(&first), "accepted");
+    let reply: Value = serde_json::from_str(first.reply.as_deref().unwrap()).unwrap();
+    let (report, epoch) = (&reply["data"]["report"], site.epoch());
+    assert_eq!((&report["version"], &report["epoch"]), (&"0.1.0".into(), &epoch.id.to_string().into()));
+    assert_eq!(report["head"], epoch.sequence(site.head()));
+    assert_eq!((&report["sent"], &report["received"]), (&0.into(), &0.into()));
+    assert_eq!(report["orders"], json!({"packed": 1, "packing": 1, "held": 1}));
+    assert_eq!(report["manifests"], json!([{"manifest": "dhl@2026-11-22T16:30#1", "carrier": "dhl", "loaded": 1}]));
+    assert_eq!(report["returns"], json!({"authorized": 1}));
+    let stations = json!([
+        {"station": "bench", "mode": "pack", "work": "order", "open": 1},
+        {"station": "bench-2", "mode": "pack", "work": "idle", "open": 0},
+        {"station": "door", "mode": "load", "work": "manifest", "open": 1},
+    ]);
+    assert_eq!(report["stations"], stations);
+    site.put(5, "1xA");
+    assert_eq!(site.command(&ask).unwrap(), first, "the same command, the same reply");
+    site.stop_in_order();
+    assert_eq!(Site::start(&path).command(&ask).unwrap(), first);
+}
+
+#[test]
 fn commands_are_answered_in_the_contract_s_words() {
     let folder = Folder::new();
     let mut site = Site::start(&folder.file("j.db"));

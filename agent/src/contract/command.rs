@@ -3,6 +3,7 @@
 mod personal;
 
 use super::order::{WireKnown, WireTerms, product_code, word};
+use super::report::SiteReport;
 use super::returns::WireReturn;
 use crate::domain::event::Known;
 use crate::domain::name::{OrderId, ProductCode, Sku};
@@ -38,6 +39,7 @@ pub enum Body {
     OrderExpedite { order: OrderId, revision: u32 },
     ParcelLabel { order: OrderId, parcel: u32, tracking: Option<String>, revision: u32, zpl: Option<String> },
     ReturnPut { terms: Box<Return> },
+    SiteReport,
 }
 
 /// A product of the catalog.
@@ -237,6 +239,7 @@ pub fn parse(payload: &[u8]) -> Result<Command, Unreadable> {
         "parceld.order.expedite.v1" => of_order(data).map(|(order, revision)| Body::OrderExpedite { order, revision }),
         PARCEL_LABEL => parcel_label(data),
         "parceld.return.put.v1" => return_put(data),
+        "parceld.site.report.v1" => Ok(Body::SiteReport),
         _ => return Err(unreadable("unknown_command", format!("type {kind:?} is not known to this version"))),
     };
     let body = body.map_err(|why| {
@@ -252,7 +255,7 @@ pub fn is_private(kind: &str, payload: &[u8]) -> bool {
     kind == PARCEL_LABEL || personal::may_hold_a_label(payload)
 }
 
-/// The reply to a command, as published.
+/// The reply to a command, as published; `report` is what `site.report` asked for.
 #[must_use]
 pub fn reply(
     site: &str,
@@ -260,6 +263,7 @@ pub fn reply(
     kind: &str,
     status: Status,
     reason: Option<(&str, &str)>,
+    report: Option<&SiteReport>,
     at: Timestamp,
 ) -> String {
     #[derive(Serialize)]
@@ -281,6 +285,8 @@ pub fn reply(
         reason: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         detail: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        report: Option<&'a SiteReport>,
     }
     let data = ReplyData {
         command,
@@ -288,6 +294,7 @@ pub fn reply(
         status: status.word(),
         reason: reason.map(|(reason, _)| reason),
         detail: reason.map(|(_, detail)| detail),
+        report,
     };
     serde_json::json!(Reply {
         specversion: "1.0",

@@ -9,6 +9,7 @@ pub mod event;
 mod order;
 pub mod promise;
 pub mod receipt;
+pub mod report;
 mod returns;
 pub mod state;
 pub mod topic;

@@ -245,6 +245,8 @@ fn reads_and_refuses_the_other_commands() {
         ("unreadable", "return.put", json!({"id": "r-1", "lines": [goods(10_001)]})),
         ("", "return.put", json!({"id": "r-1", "lines": vec![goods(1); 500]})),
         ("unreadable", "return.put", json!({"id": "r-1", "lines": vec![goods(1); 501]})),
+        ("", "site.report", json!({})),
+        ("", "site.report", json!(null)),
         ("unknown_command", "order.teleport", json!({})),
     ] {
         check(reason, &command(&format!("parceld.{kind}.v1"), data));

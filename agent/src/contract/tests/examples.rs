@@ -107,9 +107,10 @@ fn messages() -> BTreeMap<String, String> {
         (Status::Expired, None),
     ] {
         let now = at("2026-11-22T14:03:11.482731Z");
-        let reply = command::reply("sthlm-03", "cmd-1", "parceld.order.put.v1", status, reason, now);
+        let reply = command::reply("sthlm-03", "cmd-1", "parceld.order.put.v1", status, reason, None, now);
         messages.insert(format!("reply.{}", status.word()), reply);
     }
+    messages.insert("reply.accepted-report".to_owned(), commands::report_reply());
     for (name, state) in [("online", Presence::Online), ("offline", Presence::Offline), ("lost", Presence::Lost)] {
         let state = AgentState { state, version: "0.1.0", epoch: EPOCH, head: 1_204, session: 9 };
         messages.insert(format!("state.agent.{name}"), state.render());

@@ -3,6 +3,7 @@
 use super::State;
 use crate::clock::Moment;
 use crate::contract::command::{self, Body, Command, Status, Unreadable};
+use crate::contract::report::SiteReport;
 use crate::domain::command::{self as deciding, Change, Rejection, Slot};
 use crate::domain::dispatch::{Desk, Serials};
 use crate::domain::event::{Adjustment, Event};
@@ -29,16 +30,17 @@ impl State {
             return Ok(CommandOutcome { reply: Some(reply), rewind: self.rewind_of(&command)? });
         }
         if moment.trusted && command.expires_at.is_some_and(|at| at < moment.wall) {
-            let outcome = self.answer(&command.id, &command.kind, Status::Expired, None, moment)?;
+            let outcome = self.answer(&command.id, &command.kind, Status::Expired, None, None, moment)?;
             return Ok(outcome);
         }
         let rewind = self.rewind_of(&command)?;
+        let report = matches!(command.body, Body::SiteReport).then(|| self.report()).transpose()?;
         let verdict = self.carry_out(command.body, moment)?;
         let outcome = match &verdict {
-            Ok(()) => self.answer(&command.id, &command.kind, Status::Accepted, None, moment)?,
+            Ok(()) => self.answer(&command.id, &command.kind, Status::Accepted, None, report.as_ref(), moment)?,
             Err(refusal) => {
                 let reason = Some((refusal.reason, refusal.detail.as_str()));
-                self.answer(&command.id, &command.kind, refusal.status, reason, moment)?
+                self.answer(&command.id, &command.kind, refusal.status, reason, None, moment)?
             }
         };
         Ok(CommandOutcome { rewind: rewind.filter(|_| verdict.is_ok()), ..outcome })
@@ -69,7 +71,7 @@ impl State {
         match &message.id {
             Some(id) => {
                 let reason = Some((message.reason, message.why.as_str()));
-                self.answer(id, &message.kind, Status::Rejected, reason, moment)
+                self.answer(id, &message.kind, Status::Rejected, reason, None, moment)
             }
             None => Ok(CommandOutcome { reply: None, rewind: None }),
         }
@@ -108,9 +110,10 @@ impl State {
         kind: &str,
         status: Status,
         reason: Option<(&str, &str)>,
+        report: Option<&SiteReport>,
         moment: &Moment,
     ) -> Result<CommandOutcome, Error> {
-        let reply = command::reply(&self.config.rules.site, id, kind, status, reason, moment.wall);
+        let reply = command::reply(&self.config.rules.site, id, kind, status, reason, report, moment.wall);
         self.conn
             .prepare_cached("INSERT INTO commands (id, uptime_s, reply) VALUES (?1, ?2, ?3)")?
             .execute(params![id, self.uptime_s(moment), reply])?;
@@ -173,6 +176,8 @@ impl State {
                 Ok(Ok(()))
             }
             Body::StockSet { items, as_of } => self.set_stock(&items, as_of, moment),
+            // Its reply is all that it asks for.
+            Body::SiteReport => Ok(Ok(())),
             Body::EventsResend { epoch, from } => Ok(self.resend_from(epoch, from)?.map(|_| ())),
         }
     }

@@ -1,7 +1,11 @@
 //! Commands, as a platform sends them.
 
+use super::first::{EPOCH, at};
+use crate::contract::command::{Status, reply};
+use crate::contract::report::{OpenManifest, SiteReport, StationReport};
+
 /// A command of every kind, as a platform sends it.
-pub const COMMANDS: [(&str, &str); 14] = [
+pub const COMMANDS: [(&str, &str); 15] = [
     (
         "order.put",
         r#"{"specversion":"1.0","id":"cmd-1","source":"/platform","type":"parceld.order.put.v1","time":"2026-11-22T13:00:00Z","datacontenttype":"application/json","data":{"id":"o-10042","number":"10042","revision":1,"lines":[{"line":"1","sku":"MUG-BLUE","name":"Mug, blue","quantity":2,"barcodes":["7350053850019"]},{"line":"2","sku":"TEA-100","name":"Tee, grün — 100 g","quantity":1,"barcodes":["TEA-100"]}],"delivery":"carrier","carrier":"dhl","service":"express","promise":{"ship_by":"2026-11-22T15:30:00Z","deliver_from":"2026-11-23T08:00:00Z","deliver_by":"2026-11-23T20:00:00Z"},"notify":{"customer":"c-77","channels":["email","sms"],"language":"sv"},"on_short":"ship_rest"}}"#,
@@ -58,4 +62,27 @@ pub const COMMANDS: [(&str, &str); 14] = [
         "return.put",
         r#"{"specversion":"1.0","id":"cmd-14","source":"/platform","type":"parceld.return.put.v1","data":{"id":"r-501","order":{"id":"o-10042","number":"10042","revision":1},"lines":[{"sku":"MUG-BLUE","name":"Mug, blue","quantity":1,"barcodes":["7350053850019"]}],"resolution":"refund"}}"#,
     ),
+    (
+        "site.report",
+        r#"{"specversion":"1.0","id":"cmd-15","source":"/platform","type":"parceld.site.report.v1","data":{}}"#,
+    ),
 ];
+
+/// The reply to `site.report`.
+pub fn report_reply() -> String {
+    let counts = |counts: &[(&str, u64)]| counts.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();
+    let station = |id: &str, mode, work, open| StationReport { station: id.into(), mode, work, open };
+    let report = SiteReport {
+        version: "0.1.0".into(),
+        epoch: EPOCH,
+        head: 1_204,
+        sent: 1_204,
+        received: 1_190,
+        orders: counts(&[("accepted", 3), ("held", 1), ("packing", 1)]),
+        manifests: vec![OpenManifest { manifest: "dhl@2026-11-22T16:30#1".into(), carrier: "dhl".into(), loaded: 2 }],
+        returns: counts(&[("authorized", 2)]),
+        stations: vec![station("bay", "load", "manifest", 2), station("bench-1", "pack", "order", 1)],
+    };
+    let now = at("2026-11-22T14:03:11.482731Z");
+    reply("sthlm-03", "cmd-15", "parceld.site.report.v1", Status::Accepted, None, Some(&report), now)
+}
