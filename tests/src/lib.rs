@@ -6,6 +6,7 @@
 //! - Nothing sleeps for a fixed time. What takes time is awaited by [`wait::until`], the only place that sleeps.
 //! - Everything listens on loopback, on ports outside the range from which the kernel serves clients.
 
+pub mod random;
 pub mod wait;
 
 pub mod disk;

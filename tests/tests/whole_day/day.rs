@@ -4,6 +4,7 @@ use crate::books::{Books, Line, Order, Parcel, State};
 use crate::staff::{self, Scan};
 use crate::tape::{Tape, Turn};
 use parceld_tests::goods::{catalog, order, return_of, stock};
+use parceld_tests::random::Random;
 use parceld_tests::site::{SITE, Site, barcodes};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -79,28 +80,9 @@ pub struct Day {
     random: Random,
 }
 
-/// Small and the same everywhere (xorshift64*).
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-
-    fn shuffled(&mut self, count: usize) -> Vec<usize> {
-        let mut all: Vec<usize> = (0..count).collect();
-        (1..count).rev().for_each(|last| all.swap(last, self.below(last + 1)));
-        all
-    }
-}
-
 impl Day {
     pub fn of(seed: u64) -> Day {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut units = vec![3; ORDERS];
         while units.iter().sum::<u32>() < ITEMS {
             units[random.below(ORDERS)] += 1;
