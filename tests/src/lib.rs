@@ -34,3 +34,5 @@ pub mod http;
 pub mod agent;
 pub mod picture;
 pub mod platform;
+
+pub mod fleet;

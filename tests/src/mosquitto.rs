@@ -12,8 +12,10 @@ use crate::{binaries, net};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Sessions, queues and retained messages survive an orderly [`Mosquitto::stop`]; a kill loses them all the same,
-    /// since mosquitto saves every half hour.
+    /// since mosquitto by itself saves every half hour.
     pub persistence: bool,
+    /// With persistence: saves after so many seconds too, so that a kill brings back what was then.
+    pub autosave_s: Option<u32>,
     /// Messages queued for a client that is away; what comes beyond is dropped silently. Its default is 1,000, and 0
     /// is no limit.
     pub max_queued_messages: Option<u32>,
@@ -99,6 +101,9 @@ fn config(port: u16, dir: &TempDir, options: Options) -> String {
     let mut config = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\n");
     if options.persistence {
         let _ = writeln!(config, "persistence true\npersistence_location {}/", dir.path().display());
+    }
+    if let Some(seconds) = options.autosave_s {
+        let _ = writeln!(config, "autosave_interval {seconds}");
     }
     if let Some(messages) = options.max_queued_messages {
         let _ = writeln!(config, "max_queued_messages {messages}");

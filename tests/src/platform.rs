@@ -58,6 +58,11 @@ impl Platform {
     }
 
     #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    #[must_use]
     pub fn database(&self) -> PathBuf {
         self.dir.join("platform.db")
     }

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 /// Ample for anything that works at all, also on a loaded machine: tests that pass never wait for it.
 pub const GENEROUS: Duration = Duration::from_secs(30);
 
@@ -29,6 +31,13 @@ pub fn until<T>(what: &str, deadline: Duration, mut ready: impl FnMut() -> Optio
 /// Gives others a few milliseconds, in a loop that asks again.
 pub fn a_moment() {
     thread::sleep(POLL_EVERY);
+}
+
+/// What a site that is simulated writes on its events.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a simulated site has a wall clock too")]
+pub fn wall_clock() -> Timestamp {
+    Timestamp::now()
 }
 
 /// Time since a start.
