@@ -36,3 +36,4 @@ pub mod picture;
 pub mod platform;
 
 pub mod fleet;
+pub mod sink;
