@@ -35,5 +35,7 @@ pub mod agent;
 pub mod picture;
 pub mod platform;
 
+pub mod day;
+
 pub mod fleet;
 pub mod sink;

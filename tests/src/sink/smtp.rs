@@ -22,11 +22,10 @@ impl Mail {
     pub fn header(&self, name: &str) -> Option<String> {
         let (headers, _) = self.text.split_once("\n\n")?;
         let unfolded = headers.replace("\n ", " ").replace("\n\t", " ");
-        let value = unfolded.lines().find_map(|line| {
+        unfolded.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-        });
-        value
+        })
     }
 
     /// As its sender wrote it, with its angle brackets; the same for each repeat of one letter.

@@ -1,9 +1,11 @@
 //! The day's books: what people did, as they would write it down. They know nothing of the agent.
 
-use parceld_tests::goods::gtin;
-use parceld_tests::site::{SITE, Site};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::goods::gtin;
+use crate::site::{SITE, Site};
 
 #[derive(Debug, Default)]
 pub struct Books {
@@ -50,20 +52,24 @@ pub enum State {
 }
 
 impl Line {
+    #[must_use]
     pub fn missing(&self) -> u32 {
         self.wanted - self.short - self.picked
     }
 
+    #[must_use]
     pub fn unpacked(&self) -> u32 {
         self.wanted - self.short - self.packed
     }
 }
 
 impl Order {
+    #[must_use]
     pub fn number(&self) -> String {
         self.id.to_uppercase()
     }
 
+    #[must_use]
     pub fn is_picked(&self) -> bool {
         self.lines.iter().all(|line| line.missing() == 0)
     }

@@ -1,10 +1,12 @@
 //! What each of the staff scans, and what they expect to hear.
 
-use crate::books::{Parcel, State};
-use crate::day::{COUNTED, Day, Fate, NOBODYS};
-use parceld_tests::goods::gtin;
-use parceld_tests::site::{PATIENCE, SITE, Site};
-use parceld_tests::wait;
+use serde_json::Value;
+
+use super::books::{Parcel, State};
+use super::{COUNTED, Day, Fate, NOBODYS};
+use crate::goods::gtin;
+use crate::picture;
+use crate::site::Site;
 
 /// Beeps in the first group of the answer.
 const GOOD: u8 = 0;
@@ -12,6 +14,7 @@ const DONE: u8 = 1;
 const LOOK: u8 = 2;
 const STOP: u8 = 3;
 
+/// A code, and the beeps in the first group of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub code: String,
@@ -31,6 +34,7 @@ fn tote(wave: usize, place: usize) -> String {
 }
 
 /// Each badge at its station.
+#[must_use]
 pub fn sign_in(day: &Day) -> Vec<Vec<Scan>> {
     let badge = |who: &str| vec![scan(day.badges[format!("OP:{who}")].as_str().expect("a badge"), GOOD)];
     ["ann", "bo", "cy", "di"].map(badge).into()
@@ -38,6 +42,7 @@ pub fn sign_in(day: &Day) -> Vec<Vec<Scan>> {
 
 /// A round with a tote for each order, from shelf to shelf: its first and its second half. What can't be had is found
 /// out at the end.
+#[must_use]
 pub fn pick(day: &mut Day, wave: usize, round: &[usize]) -> (Vec<Scan>, Vec<Scan>) {
     let mut first = Vec::new();
     for (place, order) in round.iter().enumerate() {
@@ -45,7 +50,7 @@ pub fn pick(day: &mut Day, wave: usize, round: &[usize]) -> (Vec<Scan>, Vec<Scan
         first.push(scan(day.books.orders[*order].number(), GOOD));
     }
     let mut units = Vec::new();
-    let mut shelves: Vec<char> = crate::day::PRODUCTS.chars().collect();
+    let mut shelves: Vec<char> = super::PRODUCTS.chars().collect();
     let from = day.random(shelves.len());
     shelves.rotate_left(from);
     for product in shelves {
@@ -108,6 +113,7 @@ fn is_wrong(day: &mut Day) -> bool {
 }
 
 /// What was picked last is packed. Beside the scans, the orders that have to be picked again.
+#[must_use]
 pub fn pack(day: &mut Day, picked: &[usize]) -> (Vec<Scan>, Vec<usize>) {
     let mut scans = Vec::new();
     let mut again = Vec::new();
@@ -161,6 +167,7 @@ fn find_damaged(day: &mut Day, order: usize) -> Vec<Scan> {
 }
 
 /// Goods of cancelled orders and of customers, a delivery, and a count.
+#[must_use]
 pub fn desk(day: &mut Day, wave: usize, cancelled: &[usize], returned: &[(String, char)]) -> Vec<Scan> {
     let mut scans = Vec::new();
     for order in cancelled {
@@ -196,21 +203,25 @@ pub fn desk(day: &mut Day, wave: usize, cancelled: &[usize], returned: &[(String
 }
 
 /// Parcels that go with another carrier get another label.
+#[must_use]
 pub fn relabel(day: &Day, void: &[String]) -> Vec<Scan> {
     void.iter().flat_map(|sscc| [scan(format!("]C100{sscc}"), STOP), scan(word(day, "REPRINT"), GOOD)]).collect()
 }
 
 /// The carrier's labels are on their parcels.
+#[must_use]
 pub fn confirm(day: &mut Day, site: &Site) -> Vec<Scan> {
     let mut scans = Vec::new();
+    let labels = labels_here(site);
     for (order, n) in waiting(day, "postnord", Parcel::Sealed) {
-        scans.push(scan(parcel_field(site, &day.books.orders[order].id, n, "tracking"), GOOD));
+        scans.push(scan(field_of(&labels, &day.books.orders[order].id, n, "tracking"), GOOD));
         day.books.orders[order].parcels[n - 1] = Parcel::Labelled;
     }
     scans
 }
 
 /// A courier takes everything that waits for the carrier. A void label is scanned first; a late courier was given up.
+#[must_use]
 pub fn load(day: &mut Day, site: &Site, carrier: &str, void: &[String], late: bool) -> Vec<Scan> {
     let mut scans: Vec<Scan> = void.iter().map(|sscc| scan(format!("]C100{sscc}"), STOP)).collect();
     let parcels: Vec<_> =
@@ -232,6 +243,7 @@ pub fn load(day: &mut Day, site: &Site, carrier: &str, void: &[String], late: bo
 }
 
 /// Everything is loaded, and nobody comes: it is taken out again.
+#[must_use]
 pub fn nobody_comes(day: &mut Day, site: &Site, carrier: &str) -> Vec<Scan> {
     let parcels = waiting(day, carrier, Parcel::Labelled);
     if parcels.is_empty() {
@@ -243,8 +255,9 @@ pub fn nobody_comes(day: &mut Day, site: &Site, carrier: &str) -> Vec<Scan> {
 }
 
 fn labels(day: &Day, site: &Site, parcels: &[(usize, usize)]) -> Vec<Scan> {
+    let labels = labels_here(site);
     let label = |(order, n): &(usize, usize)| {
-        scan(format!("]C100{}", parcel_field(site, &day.books.orders[*order].id, *n, "sscc")), GOOD)
+        scan(format!("]C100{}", field_of(&labels, &day.books.orders[*order].id, *n, "sscc")), GOOD)
     };
     parcels.iter().map(label).collect()
 }
@@ -256,11 +269,21 @@ fn waiting(day: &Day, carrier: &str, state: Parcel) -> Vec<(usize, usize)> {
     parcels.filter(|(_, _, parcel)| *parcel == state).map(|(order, n, _)| (order, n)).collect()
 }
 
-/// A field of a parcel, once the platform knows it.
+/// What stands on the label of a parcel: its `sscc`, or the carrier's `tracking` number.
+///
+/// # Panics
+/// Where it has none.
+#[must_use]
 pub fn parcel_field(site: &Site, order: &str, n: usize, field: &str) -> String {
-    wait::until(&format!("{field} of {order}/{n}"), PATIENCE, || {
-        let parcels = site.platform.order(SITE, order)?["parcels"].take();
-        let parcel = parcels.as_array()?.iter().find(|parcel| parcel["n"] == n)?;
-        parcel[field].as_str().map(str::to_owned)
-    })
+    field_of(&labels_here(site), order, n, field)
+}
+
+/// All labels of a site, as its own file has them: staff read them off the parcels.
+fn labels_here(site: &Site) -> Value {
+    picture::of_site(&site.agent.database())["orders"].take()
+}
+
+fn field_of(labels: &Value, order: &str, n: usize, field: &str) -> String {
+    let value = labels[order]["parcels"][n - 1][field].as_str();
+    value.unwrap_or_else(|| panic!("{order}/{n} has no {field}")).to_owned()
 }
