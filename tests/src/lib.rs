@@ -6,6 +6,7 @@
 //! - Nothing sleeps for a fixed time. What takes time is awaited by [`wait::until`], the only place that sleeps.
 //! - Everything listens on loopback, on ports outside the range from which the kernel serves clients.
 
+pub mod fake_clock;
 pub mod random;
 pub mod wait;
 
@@ -23,6 +24,7 @@ pub mod printer;
 pub mod pty;
 pub mod scanner;
 
+pub mod cable;
 pub mod embedded;
 pub mod mosquitto;
 pub mod mqtt_client;

@@ -17,6 +17,8 @@ pub struct Platform {
     port: u16,
     broker_port: u16,
     arguments: Vec<String>,
+    /// A program and its arguments, to which the platform's own are added.
+    runner: Vec<String>,
     dir: TempDir,
 }
 
@@ -30,21 +32,27 @@ impl Platform {
     /// The same with further arguments, for example `&["--labels"]`.
     #[must_use]
     pub fn with(broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(broker_port, arguments, |_| {})
+        Platform::through(Vec::new(), broker_port, arguments)
+    }
+
+    /// The same through another program, which must become it.
+    #[must_use]
+    pub fn through(runner: Vec<String>, broker_port: u16, arguments: &[&str]) -> Platform {
+        Platform::at(runner, broker_port, arguments, |_| {})
     }
 
     /// The same with all that another one knew, from a copy of its [`database`](Platform::database).
     #[must_use]
     pub fn knowing(database: &Path, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(broker_port, arguments, |own| {
+        Platform::at(Vec::new(), broker_port, arguments, |own| {
             fs::copy(database, own).expect("a database can be copied");
         })
     }
 
-    fn at(broker_port: u16, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Platform {
+    fn at(runner: Vec<String>, broker_port: u16, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Platform {
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let (port, dir) = (net::free_port(), TempDir::new("platform"));
-        let mut platform = Platform { process: None, port, broker_port, arguments, dir };
+        let mut platform = Platform { process: None, port, broker_port, arguments, runner, dir };
         prepare(&platform.database());
         platform.restart();
         platform
@@ -76,7 +84,15 @@ impl Platform {
     /// Starts it again with the same database, after an orderly stop where it runs.
     pub fn restart(&mut self) {
         self.stop();
-        let mut command = Command::new(binaries::workspace("parceld-platform"));
+        let program = binaries::workspace("parceld-platform");
+        let mut command = match self.runner.split_first() {
+            None => Command::new(program),
+            Some((runner, arguments)) => {
+                let mut command = Command::new(runner);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
         command.arg("--broker").arg(format!("mqtt://{}", net::loopback(self.broker_port)));
         command.arg("--database").arg(self.database());
         command.arg("--listen").arg(net::loopback(self.port).to_string());
