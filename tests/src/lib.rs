@@ -40,4 +40,5 @@ pub mod platform;
 pub mod day;
 
 pub mod fleet;
+pub mod postgres;
 pub mod sink;

@@ -78,6 +78,15 @@ impl Process {
         wait::until(&what, TERMINATE_WITHIN, || self.ended())
     }
 
+    /// SIGQUIT, and waits for the end. No effect on a process that has ended.
+    pub fn quit(&mut self) {
+        if self.ended().is_none() {
+            self.signal(Signal::QUIT);
+        }
+        let what = format!("{} to end after SIGQUIT", self.name);
+        wait::until(&what, TERMINATE_WITHIN, || self.ended());
+    }
+
     /// SIGSTOP: the process stands still, its connections stay open.
     pub fn pause(&self) {
         self.signal(Signal::STOP);

@@ -16,7 +16,7 @@ struct Tool {
     why: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool { program: "mosquitto", package: "mosquitto", why: "the end-to-end tests run against it" },
     Tool {
         program: "rsvg-convert",
@@ -24,6 +24,7 @@ const TOOLS: [Tool; 4] = [
         why: "a test makes pictures of the barcode sheets with it",
     },
     Tool { program: "zbarimg", package: "zbar-tools", why: "a test reads barcodes with a decoder that isn't ours" },
+    Tool { program: "pg_lsclusters", package: "postgresql", why: "the platform is tested on it too" },
     Tool { program: "strace", package: "strace", why: "a test watches the agent's fsyncs and answers with it" },
 ];
 
@@ -47,19 +48,22 @@ pub fn install_missing() -> anyhow::Result<()> {
     let mut install = administrator.command("apt-get");
     install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
     Step::new("packages", &mut install).run()?;
-    if packages.contains(&"mosquitto") {
-        stop_service(&administrator)?;
+    for service in ["mosquitto", "postgresql"] {
+        if packages.contains(&service) {
+            stop_service(&administrator, service)?;
+        }
     }
     Ok(())
 }
 
-/// Tests start brokers of their own, on ports of their own: the one that the package may have started isn't wanted.
-fn stop_service(administrator: &Administrator) -> anyhow::Result<()> {
+/// Tests start servers of their own, on ports of their own: the one that the package may have started isn't wanted.
+fn stop_service(administrator: &Administrator, service: &str) -> anyhow::Result<()> {
     if !Path::new("/run/systemd/system").is_dir() {
         return Ok(());
     }
     let mut stop = administrator.command("systemctl");
-    Step::new("mosquitto's own service", stop.args(["disable", "--now", "mosquitto.service"])).run()
+    let what = format!("{service}'s own service");
+    Step::new(&what, stop.args(["disable", "--now", &format!("{service}.service")])).run()
 }
 
 /// How something is run as root.
