@@ -5,7 +5,7 @@
 //! these.
 
 use crate::command::{Desk, Refusal};
-use rusqlite::{Connection, Row, params};
+use crate::store::{Db, Error, Row, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,22 +15,23 @@ use uuid::Uuid;
 /// The storage's, or that too much is unanswered already.
 pub fn tell(desk: &mut Desk<'_>, epoch: Uuid) -> Result<(), Refusal> {
     let (db, site) = desk.place();
-    let products = rows(db, "SELECT data FROM products WHERE site = ?1 ORDER BY sku", site, |row| json_of(row, 0))?;
+    let products = "SELECT data FROM products WHERE site = ?1 ORDER BY sku";
+    let products = db.rows(products, &params![site], |row| json_of(row, 0))?;
     desk.put_products(&products)?;
     let stock = "SELECT sku, on_hand FROM stock WHERE site = ?1 ORDER BY sku";
-    let stock = rows(db, stock, site, |row| {
+    let stock = db.rows(stock, &params![site], |row| {
         let (sku, on_hand): (String, i64) = (row.get(0)?, row.get(1)?);
         Ok(json!({ "sku": sku, "quantity": on_hand.max(0) }))
     })?;
     desk.set_stock(&stock, Some(&json!({ "epoch": epoch, "sequence": 1 })))?;
     let orders = "SELECT id, revision, state, parcels IS NOT NULL, terms, held, expedited, EXISTS (
             SELECT 1 FROM commands WHERE commands.site = orders.site AND order_id = orders.id AND kind = 'order.release')
-        FROM orders WHERE site = ?1 AND state <> 'completed'";
-    let orders = rows(db, orders, site, |row| {
+        FROM orders WHERE site = ?1 AND state <> 'completed' ORDER BY id";
+    let orders = db.rows(orders, &params![site], |row| {
         Ok(Open {
             id: row.get(0)?,
             revision: row.get(1)?,
-            cancelled: row.get_ref(2)?.as_str()? == "cancelled",
+            cancelled: row.text(2)? == "cancelled",
             packed: row.get(3)?,
             terms: json_of(row, 4)?,
             held: row.get(5)?,
@@ -41,8 +42,8 @@ pub fn tell(desk: &mut Desk<'_>, epoch: Uuid) -> Result<(), Refusal> {
     for order in orders {
         tell_order(desk, order)?;
     }
-    let returns = "SELECT terms FROM returns WHERE site = ?1 AND authorized AND state <> 'completed' ORDER BY id";
-    for terms in rows(db, returns, site, |row| json_of(row, 0))? {
+    let returns = "SELECT terms FROM returns WHERE site = ?1 AND authorized = 1 AND state <> 'completed' ORDER BY id";
+    for terms in db.rows(returns, &params![site], |row| json_of(row, 0))? {
         desk.send("return.put", None, &terms)?;
     }
     Ok(())
@@ -81,65 +82,54 @@ fn tell_order(desk: &mut Desk<'_>, order: Open) -> Result<(), Refusal> {
     if expedited {
         desk.send("order.expedite", named, &data)?;
     }
-    let mut labels = db.prepare_cached(
+    let labels = db.rows(
         "SELECT n, tracking, label_revision FROM parcels
          WHERE site = ?1 AND order_id = ?2 AND 0 < label_revision
              AND state NOT IN ('open', 'handed_over', 'collected', 'withdrawn') ORDER BY n",
+        &params![site, id],
+        |row| {
+            let (n, tracking, revision): (i64, Option<String>, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((revision, json!({ "order": id, "parcel": n, "tracking": tracking, "revision": revision })))
+        },
     )?;
-    let labels = labels.query_map(params![site, id], |row| {
-        let (n, tracking, revision): (i64, Option<String>, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((revision, json!({ "order": id, "parcel": n, "tracking": tracking, "revision": revision })))
-    })?;
-    for (revision, label) in labels.collect::<Result<Vec<_>, _>>()? {
+    for (revision, label) in labels {
         desk.send("parcel.label", Some((&id, revision)), &label)?;
     }
     Ok(())
 }
 
 /// The progress of one order: lines, closed parcels, and whether it was packed.
-fn known(db: &Connection, site: i64, order: &str, packed: bool) -> rusqlite::Result<Value> {
-    let mut lines = db.prepare_cached(
+fn known(db: &Db, site: i64, order: &str, packed: bool) -> Result<Value, Error> {
+    let lines = db.rows(
         "SELECT line, picked, packed, short FROM lines WHERE site = ?1 AND order_id = ?2 ORDER BY position",
+        &params![site, order],
+        |row| {
+            let (line, picked): (String, i64) = (row.get(0)?, row.get(1)?);
+            let (packed, short): (i64, i64) = (row.get(2)?, row.get(3)?);
+            Ok(json!({ "line": line, "picked": picked, "packed": packed, "short": short }))
+        },
     )?;
-    let lines = lines.query_map(params![site, order], |row| {
-        let (line, picked, packed, short): (String, i64, i64, i64) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(json!({ "line": line, "picked": picked, "packed": packed, "short": short }))
-    })?;
-    let lines: Vec<Value> = lines.collect::<Result<_, _>>()?;
-    let mut parcels = db.prepare_cached(
+    let mut parcels = db.rows(
         "SELECT n, sscc, state IN ('handed_over', 'collected'), contents FROM parcels
          WHERE site = ?1 AND order_id = ?2 AND state NOT IN ('open', 'withdrawn') ORDER BY n",
+        &params![site, order],
+        |row| {
+            let (n, sscc, handed_over): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let contents: Vec<Value> = match json_of(row, 3)? {
+                Value::Array(units) => {
+                    units.iter().map(|unit| json!({ "line": unit["line"], "quantity": unit["quantity"] })).collect()
+                }
+                _ => Vec::new(),
+            };
+            Ok(json!({ "parcel": n, "sscc": sscc, "handed_over": handed_over, "contents": contents }))
+        },
     )?;
-    let parcels = parcels.query_map(params![site, order], |row| {
-        let (n, sscc, handed_over): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let contents: Vec<Value> = match json_of(row, 3)? {
-            Value::Array(units) => {
-                units.iter().map(|unit| json!({ "line": unit["line"], "quantity": unit["quantity"] })).collect()
-            }
-            _ => Vec::new(),
-        };
-        Ok(json!({ "parcel": n, "sscc": sscc, "handed_over": handed_over, "contents": contents }))
-    })?;
-    let mut parcels: Vec<Value> = parcels.collect::<Result<_, _>>()?;
     // A site refuses an order whose parcels aren't numbered from 1: one that couldn't be read here must not cost that.
     let numbered = parcels.iter().zip(1..).take_while(|(parcel, n)| parcel["parcel"] == *n).count();
     parcels.truncate(numbered);
     Ok(json!({ "lines": lines, "parcels": parcels, "packed": packed }))
 }
 
-fn rows<T>(
-    db: &Connection,
-    sql: &str,
-    site: i64,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    db.prepare_cached(sql)?.query_map([site], read)?.collect()
-}
-
-fn json_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-    })
+fn json_of(row: &Row, column: usize) -> Result<Value, Error> {
+    Ok(serde_json::from_str(row.text(column)?)?)
 }

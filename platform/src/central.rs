@@ -1,20 +1,20 @@
 //! The platform without its threads and sockets: takes what arrived, says what is to be published.
 //!
-//! Everything that a call changes is one transaction: only after it returned may the messages be acknowledged. Memory
-//! (cursors, outbox) is changed along the way, so after a failure it is thrown away and read from the file.
+//! Everything that a call changes is stored in its transaction: only after it returned may the messages be acknowledged.
+//! Nothing of a site is known between transactions but when to look at it again, so that several instances can work on
+//! one database: each may die at any moment, and what it had not acknowledged comes to another.
 
-use crate::again;
 use crate::clock::Now;
 use crate::command::{Desk, Refusal, Request};
 use crate::faults;
-use crate::inbox::{Fate, Inbox, TakeError, Taken};
+use crate::inbox::{Finished, Inbox, TakeError};
 use crate::label;
-use crate::outbox::Outbox;
-use crate::receipts::{Receipt, Receipts};
+use crate::outbox::{self, Claimed};
+use crate::receipts::{self, Answer, Due, Receipts};
+use crate::store::{Db, Error, params};
 use crate::topic::{Topic, Topics};
-use crate::wire::{self, Agent, Presence, Reply, Unreadable};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::collections::VecDeque;
+use crate::wire::{self, Agent, Presence, PromiseState, ReceiptHeard, Reply, Unreadable};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -34,86 +34,114 @@ const JSON: &str = "application/json";
 const REPLIES_MAX: i64 = 1_000;
 /// Raw payloads that wait for a connection.
 const RAW_MAX: usize = 1_000;
+/// Another instance works at a site, and will have finished by then.
+const BUSY_MS: u64 = 20;
+/// Among instances the database is looked at this often for what another has left.
+const LOOK_MS: u64 = 1_000;
 
 #[derive(Debug)]
 pub struct Central {
-    db: Connection,
+    db: Db,
     topics: Topics,
-    memory: Memory,
+    /// What the platform's own clock is ahead of this program's.
+    ahead_ms: i64,
+    receipts: Receipts,
     raw: VecDeque<Outgoing>,
-    /// A transaction failed: memory may say what the file doesn't.
-    stale: bool,
+    /// When to look at sites for which something was put aside.
+    unsettled: BTreeMap<Arc<str>, u64>,
+    /// When the first command is due; as far as is known here.
+    commands_due_ms: Option<u64>,
+    /// When to look for what other instances have left; never if there are none.
+    look_due_ms: Option<u64>,
     /// Labels that sites ask for are made here.
     makes_labels: bool,
 }
 
-/// What the file also has, or what only matters until the next start.
-#[derive(Debug, Default)]
-struct Memory {
-    inbox: Inbox,
-    outbox: Outbox,
-    receipts: Receipts,
-}
-
 impl Central {
+    /// Alone with its database: whatever is unanswered is due.
+    ///
     /// # Errors
     /// The storage's.
-    pub fn new(db: Connection, topics: Topics, now: Now) -> rusqlite::Result<Self> {
-        let memory = Memory::load(&db, now)?;
-        Ok(Self { db, topics, memory, raw: VecDeque::new(), stale: false, makes_labels: false })
+    pub fn new(db: Db, topics: Topics, now: Now) -> Result<Self, Error> {
+        let mut central = Self {
+            db,
+            topics,
+            ahead_ms: 0,
+            receipts: Receipts::default(),
+            raw: VecDeque::new(),
+            unsettled: BTreeMap::new(),
+            commands_due_ms: None,
+            look_due_ms: None,
+            makes_labels: false,
+        };
+        central.look(now)?;
+        Ok(central)
+    }
+
+    /// One of several instances that share what sites send: nothing that another has published is due yet.
+    #[must_use]
+    pub fn sharing(mut self) -> Self {
+        self.receipts.share();
+        self.look_due_ms = Some(0);
+        self
     }
 
     /// From here on every label that a site asks for is made and sent.
-    #[must_use]
-    pub fn making_labels(self) -> Self {
-        Self { makes_labels: true, ..self }
-    }
-
-    /// Takes messages, all of them in one transaction. What can't be read is quarantined.
     ///
     /// # Errors
-    /// The storage's: none of them is stored.
-    pub fn take<'a>(&mut self, messages: impl Iterator<Item = (&'a str, &'a [u8])>, now: Now) -> rusqlite::Result<()> {
-        let makes_labels = self.makes_labels;
-        self.transact(now, |memory, topics, db| {
-            for (topic, payload) in messages {
-                match memory.message(topics, db, topic, payload, now) {
-                    Ok(()) => {}
-                    Err(TakeError::Storage(error)) => return Err(error),
-                    Err(TakeError::Unreadable(why)) => {
-                        faults::quarantine(db, topic, &why.to_string(), payload, now)?;
-                    }
-                }
+    /// The storage's.
+    pub fn making_labels(mut self) -> Result<Self, Error> {
+        let asked = "SELECT DISTINCT name FROM parcels JOIN sites ON sites.id = site WHERE label = 'requested'";
+        let asked: Vec<Arc<str>> = self.db.rows(asked, &[], |row| row.get(0))?;
+        self.unsettled.extend(asked.into_iter().map(|site| (site, 0)));
+        self.makes_labels = true;
+        Ok(self)
+    }
+
+    /// Takes messages. What can't be read is quarantined.
+    ///
+    /// # Errors
+    /// The storage's: none of them may be acknowledged.
+    pub fn take(&mut self, messages: &[(&str, &[u8])], now: Now) -> Result<(), Error> {
+        let (mut events, mut others) = (Vec::new(), Vec::new());
+        for (topic, payload) in messages {
+            let place = self.topics.read(topic);
+            match place {
+                // An empty retained message clears a topic: nobody says anything.
+                Some(_) if payload.is_empty() => {}
+                Some(Topic::Receipt { site }) => self.receipt_heard(site, payload),
+                Some(Topic::Event { .. }) => events.push((*topic, place, *payload)),
+                _ => others.push((*topic, place, *payload)),
             }
-            if makes_labels { memory.make_labels(db, now) } else { Ok(()) }
-        })
+        }
+        if !events.is_empty() {
+            self.take_events(&events, now)?;
+        }
+        if !others.is_empty() {
+            self.take_others(&others, now)?;
+        }
+        Ok(())
     }
 
     /// Takes what somebody asks for. Returns the ids of its commands.
     ///
     /// # Errors
     /// Why nothing of it has an effect.
-    pub fn ask(&mut self, site: &str, request: Request, now: Now) -> Result<Vec<Uuid>, Refusal> {
-        self.transact(now, |memory, _, db| {
-            let site = match memory.inbox.site(db, site) {
+    pub fn ask(&mut self, site: &str, request: &Request, now: Now) -> Result<Vec<Uuid>, Refusal> {
+        let now_ms = self.own_ms(now);
+        let (ids, finished) = self.db.transact(|db| {
+            let mut inbox = Inbox::new(db, now, now_ms);
+            let id = match inbox.wait_for(site) {
                 Ok(site) => site.id,
-                Err(TakeError::Storage(error)) => return Err(error),
-                Err(TakeError::Unreadable(why)) => return Ok(Err(Refusal::Invalid(why.to_string()))),
+                Err(TakeError::Storage(error)) => return Err(Refusal::Storage(error)),
+                Err(TakeError::Unreadable(why)) => return Err(Refusal::Invalid(why.to_string())),
             };
-            db.execute_batch("SAVEPOINT request")?;
-            let mut desk = Desk::new(db, site, memory.outbox.len(site), now);
-            match desk.take(request) {
-                Ok(ids) => {
-                    memory.enqueue(site, desk.written(), now);
-                    Ok(Ok(ids))
-                }
-                Err(Refusal::Storage(error)) => Err(error),
-                Err(refusal) => {
-                    db.execute_batch("ROLLBACK TO request")?;
-                    Ok(Err(refusal))
-                }
-            }
-        })?
+            let ids = Desk::new(db, id, now, now_ms).take(request.clone())?;
+            Ok((ids, inbox.finish()?))
+        })?;
+        self.finished(finished, now);
+        self.commands_due_ms = Some(now.ms);
+        Ok(ids)
     }
 
     /// Publishes `payload` as it is, once.
@@ -129,221 +157,351 @@ impl Central {
         Ok(())
     }
 
-    /// A connection began: whoever has missed a receipt hears it again.
-    pub fn connected(&mut self) {
-        let Memory { inbox, receipts, .. } = &mut self.memory;
-        for site in inbox.sites() {
-            if let Some(epoch) = site.current {
-                receipts.again(&site.name, epoch, site.applied(epoch).unwrap_or_default());
+    /// A connection began: whoever has missed a receipt hears it again, and where no other instance may have published
+    /// them, what agents have missed of commands.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn connected(&mut self, now: Now) -> Result<(), Error> {
+        let newest = "SELECT name, epoch FROM epochs JOIN sites ON sites.id = site WHERE began IS NOT NULL
+            ORDER BY name, began DESC";
+        let newest = self.db.rows(newest, &[], |row| Ok((row.get::<Arc<str>>(0)?, row.get::<Uuid>(1)?)))?;
+        let mut last = None;
+        for (site, epoch) in newest {
+            if last.as_ref() != Some(&site) {
+                self.receipts.again(&site, epoch, now.ms);
+                last = Some(site);
             }
         }
+        if self.look_due_ms.is_some() {
+            return Ok(());
+        }
+        let now_ms = self.own_ms(now);
+        self.db.transact(|db| {
+            let sites = db.rows("SELECT id, agent FROM sites ORDER BY name", &[], |row| {
+                Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?))
+            })?;
+            for (site, agent) in sites {
+                let agent = agent.and_then(|text| serde_json::from_str::<Agent>(&text).ok());
+                if agent.is_none_or(|agent| agent.state == Presence::Online) {
+                    outbox::repeat(db, site, now_ms)?;
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.commands_due_ms = Some(now.ms);
+        Ok(())
+    }
+
+    /// Takes what was put aside, and looks for what other instances have left.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn tend(&mut self, now: Now) -> Result<(), Error> {
+        if self.look_due_ms.is_some_and(|due_ms| due_ms <= now.ms) {
+            self.look(now)?;
+            self.look_due_ms = Some(now.ms + LOOK_MS);
+        }
+        let due = self.unsettled.iter().filter(|(_, due_ms)| **due_ms <= now.ms).map(|(site, _)| Arc::clone(site));
+        for site in due.collect::<Vec<_>>() {
+            let settle = |inbox: &mut Inbox<'_>| inbox.settle(&site);
+            if self.within(now, settle)? {
+                self.unsettled.remove(&site);
+            } else {
+                self.unsettled.insert(site, now.ms + BUSY_MS);
+            }
+        }
+        Ok(())
     }
 
     /// What is to be published now, up to `room`. It counts as published: what gets lost is repeated by its own rules.
     ///
     /// # Errors
     /// The storage's.
-    pub fn due(&mut self, now: Now, room: usize) -> rusqlite::Result<Vec<Outgoing>> {
-        if self.stale {
-            return Ok(Vec::new());
-        }
-        let Memory { outbox, receipts, .. } = &mut self.memory;
-        let mut out = Vec::new();
-        for receipt in receipts.due(now.ms).into_iter().take(room) {
-            let Receipt { site, epoch, sequence } = &receipt;
-            let payload = serde_json::json!({ "epoch": epoch, "sequence": sequence }).to_string();
-            out.push(Outgoing { topic: self.topics.receipts(site), retain: true, content: JSON, payload });
-            receipts.told(&receipt, now.ms);
-        }
+    pub fn due(&mut self, now: Now, room: usize) -> Result<Vec<Outgoing>, Error> {
+        let mut out = self.due_receipts(now, room)?;
         while out.len() < room
             && let Some(raw) = self.raw.pop_front()
         {
             out.push(raw);
         }
-        for (site, command) in outbox.due(now.ms, room - out.len()) {
-            let found = self
-                .db
-                .prepare_cached(
-                    "SELECT name, payload FROM commands JOIN sites ON sites.id = site WHERE commands.id = ?1",
-                )?
-                .query_row([command], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-                .optional()?;
-            if let Some((name, payload)) = found {
-                let topic = self.topics.commands(&name);
-                out.push(Outgoing { topic, retain: false, content: CLOUDEVENT, payload });
+        let room = room - out.len();
+        if 0 < room && self.commands_due_ms.is_some_and(|due_ms| due_ms <= now.ms) {
+            let now_ms = self.own_ms(now);
+            let (claimed, next_ms) =
+                self.db.transact(|db| Ok::<_, Error>((outbox::claim(db, now_ms, room)?, outbox::next_ms(db)?)))?;
+            self.commands_due_ms = next_ms.map(|next_ms| self.program_ms(next_ms));
+            for Claimed { site, payload } in claimed {
+                out.push(Outgoing { topic: self.topics.commands(&site), retain: false, content: CLOUDEVENT, payload });
             }
-            outbox.sent(site, command, now.ms);
         }
         Ok(out)
     }
 
-    /// The next moment at which something is to be published.
+    /// The next moment at which something is to be done, or published if there is a connection.
     #[must_use]
-    pub fn next_ms(&self) -> Option<u64> {
-        if self.stale {
-            return None;
-        }
+    pub fn next_ms(&self, connected: bool) -> Option<u64> {
         let raw = self.raw.front().map(|_| 0);
-        [self.memory.receipts.next_ms(), self.memory.outbox.next_ms(), raw].into_iter().flatten().min()
+        let publish = [self.receipts.next_ms(), self.commands_due_ms, raw].into_iter().flatten().filter(|_| connected);
+        publish.chain(self.unsettled.values().copied()).chain(self.look_due_ms).min()
+    }
+
+    /// Whether other instances change the database too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.look_due_ms.is_some()
     }
 
     /// Leaves a file that needs nothing beside it.
     ///
     /// # Errors
     /// The storage's.
-    pub fn close(self) -> rusqlite::Result<()> {
-        self.db.close().map_err(|(_, error)| error)
+    pub fn close(self) -> Result<(), Error> {
+        self.db.close()
     }
 
-    fn transact<T>(
+    /// A moment on the platform's own clock, which all instances have in common.
+    fn own_ms(&self, now: Now) -> i64 {
+        i64::try_from(now.ms).unwrap_or(i64::MAX).saturating_add(self.ahead_ms)
+    }
+
+    fn program_ms(&self, own_ms: i64) -> u64 {
+        u64::try_from(own_ms.saturating_sub(self.ahead_ms)).unwrap_or_default()
+    }
+
+    /// Reads what has to be known at start, and what another instance may have changed since.
+    fn look(&mut self, now: Now) -> Result<(), Error> {
+        self.ahead_ms = self.db.clock_ms(now.at)? - i64::try_from(now.ms).unwrap_or(i64::MAX);
+        let left =
+            "SELECT DISTINCT name FROM aside JOIN epochs ON epochs.id = aside.epoch JOIN sites ON sites.id = site
+            WHERE sequence <= applied + 1";
+        for site in self.db.rows(left, &[], |row| row.get::<Arc<str>>(0))? {
+            self.unsettled.entry(site).or_insert(now.ms);
+        }
+        let next_ms = outbox::next_ms(&self.db)?;
+        self.commands_due_ms = next_ms.map(|next_ms| self.program_ms(next_ms));
+        Ok(())
+    }
+
+    fn take_events(&mut self, events: &[(&str, Option<Topic<'_>>, &[u8])], now: Now) -> Result<(), Error> {
+        self.within(now, |inbox| {
+            for (topic, place, payload) in events {
+                let Some(Topic::Event { site, group }) = place else { continue };
+                let taken = match wire::text(payload) {
+                    Ok(text) => inbox.take(site, group, text).map(|_| ()),
+                    Err(why) => Err(why.into()),
+                };
+                inbox.readable(taken, topic, payload)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// States and replies: few, and each may wait for another instance to finish with its site.
+    fn take_others(&mut self, others: &[(&str, Option<Topic<'_>>, &[u8])], now: Now) -> Result<(), Error> {
+        let mut sites: Vec<&str> = others.iter().filter_map(|(_, place, _)| place.map(Topic::site)).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        let mut presences = Vec::new();
+        self.within(now, |inbox| {
+            presences.clear();
+            for site in &sites {
+                match inbox.wait_for(site) {
+                    Err(TakeError::Storage(error)) => return Err(error.into()),
+                    Ok(_) | Err(TakeError::Unreadable(_)) => {}
+                }
+            }
+            for (topic, place, payload) in others {
+                let taken = match (wire::text(payload), place) {
+                    (Err(why), _) => Err(why.into()),
+                    (Ok(text), Some(Topic::Agent { site })) => inbox.agent(site, text).map(|news| {
+                        presences.extend(news);
+                    }),
+                    (Ok(text), Some(Topic::Promise { site })) => inbox.promise(site, text),
+                    (Ok(text), Some(Topic::Reply { site })) => inbox.reply(site, text),
+                    (Ok(_), _) => Err(Unreadable::Topic((*topic).to_owned()).into()),
+                };
+                inbox.readable(taken, topic, payload)?;
+            }
+            Ok(())
+        })?;
+        for (site, epoch) in presences {
+            self.receipts.again(&site, epoch, now.ms);
+        }
+        self.commands_due_ms = Some(now.ms);
+        Ok(())
+    }
+
+    /// One transaction of the inbox; once more with care if something in it can't be stored.
+    fn within<T>(
         &mut self,
         now: Now,
-        change: impl FnOnce(&mut Memory, &Topics, &Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        if self.stale {
-            self.memory = Memory::load(&self.db, now)?;
-            self.stale = false;
-            self.connected();
+        mut work: impl FnMut(&mut Inbox<'_>) -> Result<T, TakeError>,
+    ) -> Result<T, Error> {
+        let (now_ms, makes_labels) = (self.own_ms(now), self.makes_labels);
+        let mut careful = false;
+        loop {
+            let done = self.db.transact(|db| {
+                let mut inbox = Inbox::new(db, now, now_ms).careful(careful);
+                let done = work(&mut inbox)?;
+                if makes_labels {
+                    inbox.make_labels()?;
+                }
+                Ok((done, inbox.finish()?))
+            });
+            match done {
+                Ok((done, finished)) => {
+                    self.finished(finished, now);
+                    return Ok(done);
+                }
+                Err(TakeError::Storage(error)) if error.is_data() && !careful => careful = true,
+                Err(TakeError::Storage(error)) => return Err(error),
+                // Whatever is unreadable was quarantined within.
+                Err(TakeError::Unreadable(why)) => return Err(Error::Refused(why.to_string())),
+            }
         }
-        self.stale = true;
-        let open = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        let changed = change(&mut self.memory, &self.topics, &open)?;
-        self.memory.inbox.flush(&open)?;
-        open.commit()?;
-        self.stale = false;
-        Ok(changed)
+    }
+
+    /// What is stored now, is to be told.
+    fn finished(&mut self, finished: Finished, now: Now) {
+        let Finished { heard, left, wrote } = finished;
+        for heard in heard {
+            if heard.renewed {
+                self.receipts.only(&heard.site, heard.epoch);
+            }
+            if !heard.receipted {
+                continue;
+            }
+            if heard.moved {
+                self.receipts.stored(&heard.site, heard.epoch, heard.applied, now.ms);
+            }
+            if heard.gap {
+                self.receipts.gap(&heard.site, heard.epoch, now.ms);
+            }
+            if heard.again {
+                self.receipts.again(&heard.site, heard.epoch, now.ms);
+            }
+        }
+        for site in left {
+            self.unsettled.insert(site, now.ms);
+        }
+        if wrote {
+            self.commands_due_ms = Some(now.ms);
+        }
+    }
+
+    fn receipt_heard(&mut self, site: &str, payload: &[u8]) {
+        match serde_json::from_slice(payload) {
+            Ok(ReceiptHeard { epoch, sequence }) => self.receipts.heard(site, epoch, sequence),
+            Err(error) => tracing::warn!(site, %error, "a receipt that is none of ours"),
+        }
+    }
+
+    fn due_receipts(&mut self, now: Now, room: usize) -> Result<Vec<Outgoing>, Error> {
+        let due: Vec<Due> = self.receipts.due(now.ms).into_iter().take(room).collect();
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now_ms = self.own_ms(now);
+        let answers: Vec<Answer> = self
+            .db
+            .transact(|db| due.iter().map(|due| receipts::claim(db, due, now_ms)).collect::<Result<_, Error>>())?;
+        let mut out = Vec::new();
+        for (due, answer) in due.iter().zip(answers) {
+            self.receipts.answered(due, answer, now.ms);
+            if let Answer::Say(sequence) = answer {
+                let payload = serde_json::json!({ "epoch": due.epoch, "sequence": sequence }).to_string();
+                out.push(Outgoing { topic: self.topics.receipts(&due.site), retain: true, content: JSON, payload });
+            }
+        }
+        Ok(out)
     }
 }
 
-impl Memory {
-    fn load(db: &Connection, now: Now) -> rusqlite::Result<Self> {
-        let mut outbox = Outbox::default();
-        let mut open = db.prepare("SELECT site, id FROM commands WHERE status IS NULL ORDER BY id")?;
-        let mut rows = open.query([])?;
-        while let Some(row) = rows.next()? {
-            outbox.add(row.get(0)?, row.get(1)?, now.ms);
-        }
-        let inbox = Inbox::load(db)?;
-        for site in inbox.sites() {
-            if site.agent.as_ref().is_some_and(|agent| agent.state != Presence::Online) {
-                outbox.away(site.id);
-            }
-        }
-        Ok(Self { inbox, outbox, receipts: Receipts::default() })
+/// What sites send beside events. Their rows are locked.
+impl Inbox<'_> {
+    /// Quarantines what is unreadable.
+    fn readable(&self, taken: Result<(), TakeError>, topic: &str, payload: &[u8]) -> Result<(), TakeError> {
+        let Err(TakeError::Unreadable(why)) = taken else { return taken };
+        Ok(faults::quarantine(self.db(), topic, &why.to_string(), payload, self.now())?)
     }
 
-    fn enqueue(&mut self, site: i64, commands: Vec<i64>, now: Now) {
-        commands.into_iter().for_each(|command| self.outbox.add(site, command, now.ms));
-    }
-
-    fn message(
-        &mut self,
-        topics: &Topics,
-        db: &Connection,
-        topic: &str,
-        payload: &[u8],
-        now: Now,
-    ) -> Result<(), TakeError> {
-        let place = topics.read(topic).ok_or_else(|| Unreadable::Topic(topic.to_owned()))?;
-        // An empty retained message clears a topic: nobody says anything.
-        if payload.is_empty() {
-            return Ok(());
-        }
-        let text = wire::text(payload)?;
-        match place {
-            Topic::Event { site, group } => self.event(db, site, group, text, now),
-            Topic::Agent { site } => self.agent(db, site, text, now),
-            Topic::Reply { site } => self.reply(db, site, text, now),
-        }
-    }
-
-    fn event(&mut self, db: &Connection, site: &str, group: &str, text: &str, now: Now) -> Result<(), TakeError> {
-        let taken = self.inbox.take(db, site, group, text, now)?;
-        let Taken { fate, site, site_id, epoch, applied, receipted, renewed } = taken;
-        if renewed {
-            self.receipts.only(&site, epoch);
-            let mut desk = Desk::new(db, site_id, self.outbox.len(site_id), now);
-            let told = again::tell(&mut desk, epoch);
-            self.enqueue(site_id, desk.written(), now);
-            match told {
-                Ok(()) => tracing::info!(%site, %epoch, "a new epoch began: open orders and stock are put again"),
-                Err(Refusal::Storage(error)) => return Err(error.into()),
-                Err(refusal) => tracing::error!(%site, %refusal, "a new epoch began: not everything is put again"),
-            }
-        }
-        if receipted {
-            match fate {
-                Fate::Applied | Fate::Repeated => self.receipts.stored(&site, epoch, applied, now.ms),
-                Fate::Aside | Fate::Dropped | Fate::Duplicate => self.receipts.again(&site, epoch, applied),
-                Fate::Conflict => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends every label that is asked for, and not yet sent.
-    fn make_labels(&mut self, db: &Connection, now: Now) -> rusqlite::Result<()> {
-        let mut asked = db.prepare_cached(
-            "SELECT site, order_id, n, number, sscc FROM parcels WHERE label = 'requested' AND sscc IS NOT NULL",
-        )?;
-        let asked = asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
-        let asked: Vec<(i64, String, i64, String, String)> = asked.collect::<Result<_, _>>()?;
-        for (site, order, n, number, sscc) in asked {
-            let mut desk = Desk::new(db, site, self.outbox.len(site), now);
-            let sent = desk.label(&order, n, label::make(&sscc, &number, n));
-            self.enqueue(site, desk.written(), now);
-            match sent {
-                Ok(_) => {}
-                Err(Refusal::Storage(error)) => return Err(error),
-                Err(refusal) => tracing::error!(%order, parcel = n, %refusal, "a label was not sent"),
-            }
-        }
-        Ok(())
-    }
-
-    fn agent(&mut self, db: &Connection, name: &str, text: &str, now: Now) -> Result<(), TakeError> {
+    /// The site and epoch that came online, if that is news: a receipt for what isn't would cost a resend.
+    fn agent(&mut self, name: &str, text: &str) -> Result<Option<(Arc<str>, Uuid)>, TakeError> {
         let agent: Agent = serde_json::from_str(text).map_err(Unreadable::from)?;
-        let site = self.inbox.site(db, name)?;
-        if site.agent.as_ref().is_some_and(|known| !agent.overrules(known)) {
-            return Ok(());
+        let (db, now_ms) = (self.db(), self.now_ms());
+        let site = self.wait_for(name)?;
+        if site.agent.as_ref().is_some_and(|known| *known == agent || !agent.overrules(known)) {
+            return Ok(None);
         }
-        db.prepare_cached("UPDATE sites SET agent = ?2 WHERE id = ?1")?.execute(params![site.id, text])?;
-        let state = agent.state;
-        // The retained message that every subscription brings is no news: a receipt for it would cost a resend.
-        let news = site.agent.as_ref() != Some(&agent);
-        let receipt = news.then(|| (agent.epoch, site.applied(agent.epoch).unwrap_or_default()));
+        db.run("UPDATE sites SET agent = ?2 WHERE id = ?1", &params![site.id, text])?;
+        let epoch = agent.epoch;
+        let online = agent.state == Presence::Online;
         site.agent = Some(agent);
-        let (id, name) = (site.id, Arc::clone(&site.name));
-        if state != Presence::Online {
-            self.outbox.away(id);
-            return Ok(());
+        if !online {
+            return Ok(None);
         }
-        self.outbox.online(id, now.ms);
-        if let Some((epoch, applied)) = receipt {
-            self.receipts.again(&name, epoch, applied);
+        outbox::repeat(db, site.id, now_ms)?;
+        Ok(Some((Arc::clone(&site.name), epoch)))
+    }
+
+    fn promise(&mut self, name: &str, text: &str) -> Result<(), TakeError> {
+        let promise: PromiseState = serde_json::from_str(text).map_err(Unreadable::from)?;
+        let (db, now) = (self.db(), self.now());
+        let site = self.wait_for(name)?.id;
+        let known: Option<Option<String>> =
+            db.row("SELECT promise FROM sites WHERE id = ?1", &params![site], |row| row.get(0))?;
+        let known = known.flatten().and_then(|text| serde_json::from_str::<PromiseState>(&text).ok());
+        if known.is_none_or(|known| promise.overrules(&known, now.at)) {
+            db.run("UPDATE sites SET promise = ?2 WHERE id = ?1", &params![site, text])?;
         }
         Ok(())
     }
 
-    fn reply(&mut self, db: &Connection, name: &str, text: &str, now: Now) -> Result<(), TakeError> {
+    fn reply(&mut self, name: &str, text: &str) -> Result<(), TakeError> {
         let reply = Reply::read(text)?;
-        let site = self.inbox.site(db, name)?.id;
-        db.prepare_cached("INSERT INTO replies (site, payload) VALUES (?1, ?2)")?.execute(params![site, text])?;
-        let newest = db.last_insert_rowid();
-        db.prepare_cached("DELETE FROM replies WHERE id <= ?1")?.execute([newest - REPLIES_MAX])?;
-        let command: Option<i64> = db
-            .prepare_cached(
-                "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6, payload = ''
-                 WHERE site = ?1 AND command = ?2 AND status IS NULL RETURNING id",
-            )?
-            .query_row(
-                params![site, reply.command, reply.status, reply.reason, reply.detail, faults::stamp(now)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(command) = command {
-            self.outbox.answered(site, command, now.ms);
+        let (db, now, now_ms) = (self.db(), self.now(), self.now_ms());
+        let site = self.wait_for(name)?.id;
+        let newest: Option<i64> =
+            db.row("INSERT INTO replies (site, payload) VALUES (?1, ?2) RETURNING id", &params![site, text], |row| {
+                row.get(0)
+            })?;
+        db.run("DELETE FROM replies WHERE id <= ?1", &params![newest.unwrap_or_default() - REPLIES_MAX])?;
+        let answered = db.run(
+            "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6, payload = ''
+             WHERE site = ?1 AND command = ?2 AND status IS NULL",
+            &params![site, reply.command, reply.status, reply.reason, reply.detail, faults::stamp(now)],
+        )?;
+        if 0 < answered {
+            outbox::wake(db, site, now_ms)?;
         }
+        Ok(())
+    }
+
+    /// Sends every label that is asked for, and not yet sent, of the sites that are ours.
+    fn make_labels(&mut self) -> Result<(), Error> {
+        let (db, now, now_ms) = (self.db(), self.now(), self.now_ms());
+        let mut wrote = false;
+        for site in self.mine() {
+            let asked = db.rows(
+                "SELECT order_id, n, number, sscc FROM parcels
+                 WHERE site = ?1 AND label = 'requested' AND sscc IS NOT NULL",
+                &params![site.id],
+                |row| {
+                    let (order, n): (String, i64) = (row.get(0)?, row.get(1)?);
+                    Ok((order, n, row.get::<String>(2)?, row.get::<String>(3)?))
+                },
+            )?;
+            for (order, n, number, sscc) in asked {
+                let mut desk = Desk::new(db, site.id, now, now_ms);
+                match desk.label(&order, n, label::make(&sscc, &number, n)) {
+                    Ok(_) => wrote = true,
+                    Err(Refusal::Storage(error)) => return Err(error),
+                    Err(refusal) => tracing::error!(%order, parcel = n, %refusal, "a label was not sent"),
+                }
+            }
+        }
+        self.wrote(wrote);
         Ok(())
     }
 }

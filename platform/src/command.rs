@@ -2,8 +2,9 @@
 
 use crate::clock::Now;
 use crate::faults;
+use crate::outbox;
+use crate::store::{Db, Error, OfStorage, params};
 use crate::terms::{self, Return, Terms};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,7 +19,7 @@ const COMMAND_BYTES_MAX: usize = 96 * 1024;
 pub const ITEMS_MAX: usize = 400;
 
 /// Something that a shop or a person asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Request {
     /// `order.put` of each.
     Put(Vec<Value>),
@@ -56,7 +57,7 @@ pub enum Request {
 }
 
 /// What is to happen with an order as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Lead {
     Hold { reason: String },
     Release,
@@ -64,7 +65,7 @@ pub enum Lead {
 }
 
 /// A carrier's label. `zpl` names a person: it is kept until the site's reply and nowhere else.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Label {
     #[serde(default)]
     pub tracking: Option<String>,
@@ -74,7 +75,7 @@ pub struct Label {
     pub revision: Option<u32>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seed {
     #[serde(default)]
@@ -85,12 +86,12 @@ pub struct Seed {
     orders: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Catalog {
     pub products: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Stock {
     pub items: Vec<Value>,
     #[serde(default)]
@@ -111,17 +112,27 @@ pub enum Refusal {
     #[error("{WAITING_MAX} commands of this site are unanswered: the site is gone, or doesn't answer")]
     TooMany,
     #[error("the storage refuses: {0}")]
-    Storage(#[from] rusqlite::Error),
+    Storage(#[from] Error),
+}
+
+impl OfStorage for Refusal {
+    fn storage(&self) -> Option<&Error> {
+        match self {
+            Self::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// The commands of one site, being written into the open transaction.
 pub struct Desk<'a> {
-    db: &'a Connection,
+    db: &'a Db,
     site: i64,
     now: Now,
-    /// Unanswered ones, without those written here.
-    waiting: usize,
-    written: Vec<i64>,
+    /// The moment on the platform's own clock.
+    now_ms: i64,
+    /// Unanswered ones, once they were counted.
+    waiting: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -138,20 +149,15 @@ struct Item {
 }
 
 impl<'a> Desk<'a> {
+    /// The site is locked.
     #[must_use]
-    pub fn new(db: &'a Connection, site: i64, waiting: usize, now: Now) -> Self {
-        Self { db, site, now, waiting, written: Vec::new() }
+    pub fn new(db: &'a Db, site: i64, now: Now, now_ms: i64) -> Self {
+        Self { db, site, now, now_ms, waiting: None }
     }
 
     #[must_use]
-    pub fn place(&self) -> (&'a Connection, i64) {
+    pub fn place(&self) -> (&'a Db, i64) {
         (self.db, self.site)
-    }
-
-    /// Numbers of the commands that were written, in order.
-    #[must_use]
-    pub fn written(self) -> Vec<i64> {
-        self.written
     }
 
     /// Stores what a request asks for. Returns the ids of its commands.
@@ -179,7 +185,11 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// It is too large, or there are too many.
     pub fn send(&mut self, kind: &str, order: Option<(&str, u32)>, data: &Value) -> Result<Uuid, Refusal> {
-        if WAITING_MAX <= self.waiting + self.written.len() {
+        let waiting = match self.waiting {
+            Some(waiting) => waiting,
+            None => outbox::waiting(self.db, self.site)?,
+        };
+        if WAITING_MAX <= waiting {
             return Err(Refusal::TooMany);
         }
         let id = Uuid::now_v7();
@@ -198,13 +208,15 @@ impl<'a> Desk<'a> {
             return Err(Refusal::TooLarge(payload.len()));
         }
         let (order, revision) = order.unzip();
-        self.db
-            .prepare_cached(
-                "INSERT INTO commands (site, command, kind, order_id, revision, payload, created)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![self.site, id.to_string(), kind, order, revision, payload, time])?;
-        self.written.push(self.db.last_insert_rowid());
+        self.db.run(
+            "INSERT INTO commands (site, command, kind, order_id, revision, payload, created, due_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &params![self.site, id.to_string(), kind, order, revision, payload, time, self.now_ms],
+        )?;
+        if self.waiting.is_none() {
+            outbox::wake(self.db, self.site, self.now_ms)?;
+        }
+        self.waiting = Some(waiting + 1);
         Ok(id)
     }
 
@@ -218,11 +230,12 @@ impl<'a> Desk<'a> {
         let stored = terms::without_known(&order.to_string()).map_err(|error| Refusal::Invalid(error.to_string()))?;
         let time = faults::stamp(self.now);
         terms::store(self.db, self.site, &terms, &stored, "put", &time)?;
-        let waits: bool = self
-            .db
-            .prepare_cached("SELECT state = 'put' AND revision = ?3 FROM orders WHERE site = ?1 AND id = ?2")?
-            .query_row(params![self.site, terms.id, revision], |row| row.get(0))?;
-        if waits {
+        let waits: Option<bool> = self.db.row(
+            "SELECT state = 'put' AND revision = ?3 FROM orders WHERE site = ?1 AND id = ?2",
+            &params![self.site, terms.id, revision],
+            |row| row.get(0),
+        )?;
+        if waits == Some(true) {
             terms::store_lines(self.db, self.site, &terms)?;
         }
         self.send("order.put", Some((&terms.id, revision)), &order)
@@ -256,21 +269,17 @@ impl<'a> Desk<'a> {
     /// It isn't, or as [`Desk::send`].
     pub fn label(&mut self, order: &str, n: i64, label: Label) -> Result<Vec<Uuid>, Refusal> {
         let Label { tracking, zpl, revision } = label;
-        let newest: u32 = self
+        let known = "SELECT label_revision, label_sent FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3";
+        let (taken, sent): (u32, u32) = self
             .db
-            .prepare_cached(
-                "SELECT max(label_revision, label_sent) FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3",
-            )?
-            .query_row(params![self.site, order, n], |row| row.get(0))
-            .optional()?
+            .row(known, &params![self.site, order, n], |row| Ok((row.get(0)?, row.get(1)?)))?
             .ok_or_else(|| Refusal::UnknownParcel(order.to_owned(), n))?;
-        let revision = revision.unwrap_or(newest.saturating_add(1));
-        self.db
-            .prepare_cached(
-                "UPDATE parcels SET label = iif(label IS NULL, NULL, 'sent'), label_sent = max(label_sent, ?4)
-                 WHERE site = ?1 AND order_id = ?2 AND n = ?3",
-            )?
-            .execute(params![self.site, order, n, revision])?;
+        let revision = revision.unwrap_or(taken.max(sent).saturating_add(1));
+        self.db.run(
+            "UPDATE parcels SET label = CASE WHEN label IS NULL THEN NULL ELSE 'sent' END, label_sent = ?4
+             WHERE site = ?1 AND order_id = ?2 AND n = ?3",
+            &params![self.site, order, n, sent.max(revision)],
+        )?;
         let mut data = json!({ "order": order, "parcel": n, "revision": revision });
         for (field, text) in [("tracking", tracking), ("zpl", zpl)] {
             if let Some(text) = text {
@@ -288,13 +297,14 @@ impl<'a> Desk<'a> {
     }
 
     fn catalog(&mut self, products: &[Value]) -> Result<Vec<Uuid>, Refusal> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO products (site, sku, data) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET data = excluded.data",
-        )?;
         for product in products {
             let Product { sku, .. } =
                 Product::deserialize(product).map_err(|error| Refusal::Invalid(format!("products: {error}")))?;
-            insert.execute(params![self.site, sku, product.to_string()])?;
+            self.db.run(
+                "INSERT INTO products (site, sku, data) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (site, sku) DO UPDATE SET data = excluded.data",
+                &params![self.site, sku, product.to_string()],
+            )?;
         }
         self.put_products(products)
     }
@@ -353,16 +363,13 @@ impl<'a> Desk<'a> {
         Ok(sent)
     }
 
-    fn last_revision(&self, order: &str) -> rusqlite::Result<Option<u32>> {
-        self.db
-            .prepare_cached("SELECT revision FROM orders WHERE site = ?1 AND id = ?2")?
-            .query_row(params![self.site, order], |row| row.get(0))
-            .optional()
+    fn last_revision(&self, order: &str) -> Result<Option<u32>, Error> {
+        let revision = "SELECT revision FROM orders WHERE site = ?1 AND id = ?2";
+        self.db.row(revision, &params![self.site, order], |row| row.get(0))
     }
 
-    fn has_sent(&self, kind: &str) -> rusqlite::Result<bool> {
-        self.db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM commands WHERE site = ?1 AND kind = ?2)")?
-            .query_row(params![self.site, kind], |row| row.get(0))
+    fn has_sent(&self, kind: &str) -> Result<bool, Error> {
+        let sent = "SELECT 1 FROM commands WHERE site = ?1 AND kind = ?2 LIMIT 1";
+        Ok(self.db.row(sent, &params![self.site, kind], |_| Ok(()))?.is_some())
     }
 }

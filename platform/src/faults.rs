@@ -1,7 +1,7 @@
 //! What should never have been sent, kept for people: conflicts and quarantine. Both have a limit.
 
 use crate::clock::Now;
-use rusqlite::{Connection, params};
+use crate::store::{Db, Error, params};
 use uuid::Uuid;
 
 /// Two events that can't both be true.
@@ -38,25 +38,31 @@ const CONFLICTS_MAX: i64 = 10_000;
 const QUARANTINE_MAX: i64 = 1_000;
 
 /// Keeps a conflict; the same one again changes nothing.
-pub fn conflict(db: &Connection, about: About, conflict: Conflict, detail: &str, now: Now) -> rusqlite::Result<()> {
+pub fn conflict(db: &Db, about: About, conflict: Conflict, detail: &str, now: Now) -> Result<(), Error> {
     let About { site, epoch, sequence, id } = about;
     tracing::warn!(%epoch, sequence, %id, kind = conflict.word(), detail, "conflict");
-    let mut insert = db.prepare_cached(
-        "INSERT OR IGNORE INTO conflicts (site, kind, epoch, sequence, event, detail, seen)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM conflicts) < ?8",
+    let kept = db.row("SELECT count(*) FROM conflicts", &[], |row| row.get::<i64>(0))?;
+    if CONFLICTS_MAX <= kept.unwrap_or_default() {
+        return Ok(());
+    }
+    db.run(
+        "INSERT INTO conflicts (site, kind, epoch, sequence, event, detail, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        &params![site, conflict.word(), epoch.to_string(), sequence, id.to_string(), detail, stamp(now)],
     )?;
-    let (epoch, id) = (epoch.to_string(), id.to_string());
-    insert.execute(params![site, conflict.word(), epoch, sequence, id, detail, stamp(now), CONFLICTS_MAX])?;
     Ok(())
 }
 
 /// Keeps a message that could not be read; the oldest make room.
-pub fn quarantine(db: &Connection, topic: &str, reason: &str, payload: &[u8], now: Now) -> rusqlite::Result<()> {
+pub fn quarantine(db: &Db, topic: &str, reason: &str, payload: &[u8], now: Now) -> Result<(), Error> {
     tracing::warn!(topic, reason, bytes = payload.len(), "message quarantined");
-    db.prepare_cached("INSERT INTO quarantine (topic, reason, payload, seen) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![topic, reason, payload, stamp(now)])?;
-    let newest = db.last_insert_rowid();
-    db.prepare_cached("DELETE FROM quarantine WHERE id <= ?1")?.execute([newest - QUARANTINE_MAX])?;
+    let newest: Option<i64> = db.row(
+        "INSERT INTO quarantine (topic, reason, payload, seen) VALUES (?1, ?2, ?3, ?4) RETURNING id",
+        &params![topic, reason, payload, stamp(now)],
+        |row| row.get(0),
+    )?;
+    let oldest = newest.unwrap_or_default() - QUARANTINE_MAX;
+    db.run("DELETE FROM quarantine WHERE id <= ?1", &params![oldest])?;
     Ok(())
 }
 

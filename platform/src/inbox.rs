@@ -2,33 +2,41 @@
 //!
 //! Per site and epoch everything up to `applied` is stored and applied, without a gap. The next event costs one
 //! insert: the index on ids refuses what was applied before. What lies beyond a gap is kept aside, up to a limit; what
-//! finds no room is let go, for the receipt makes the site send it again. Memory holds only cursors: they are written
-//! once per transaction by [`Inbox::flush`], and after a failed commit the inbox is loaded anew.
+//! finds no room is let go, for the receipt makes the site send it again.
+//!
+//! An inbox is one transaction: cursors are read when a site is first met in it, under the lock of the site's row, and
+//! written by [`Inbox::finish`]. What comes for a site that another instance is working at is put aside too, and is
+//! taken by whoever has the site next ([`Inbox::settle`]).
 
+use crate::again;
 use crate::apply::{self, ApplyError};
 use crate::clock::Now;
+use crate::command::{Desk, Refusal};
 use crate::faults::{self, About, Conflict};
+use crate::store::{Db, Error, OfStorage, params};
 use crate::wire::{Agent, Envelope, Unreadable};
-use rusqlite::{Connection, OptionalExtension, params};
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// Events of one site that may wait beyond its gaps.
-pub const ASIDE_MAX: usize = 5_000;
+pub const ASIDE_MAX: i64 = 5_000;
 
-const SITES_MAX: usize = 10_000;
+const SITES_MAX: i64 = 10_000;
 const EPOCHS_MAX: usize = 1_000;
 
-/// Cursors of all sites.
-#[derive(Debug, Default)]
-pub struct Inbox {
+/// The sites that one transaction is about.
+#[derive(Debug)]
+pub struct Inbox<'a> {
+    db: &'a Db,
+    now: Now,
+    /// The moment on the platform's own clock.
+    now_ms: i64,
+    /// Something can't be stored: projections are tried one by one.
+    careful: bool,
     sites: HashMap<Arc<str>, Site>,
-    /// Sites and epochs whose cursors differ from the file's.
-    touched: Vec<(Arc<str>, Uuid)>,
-    /// Epochs that have begun, of all sites.
-    begun: i64,
+    wrote: bool,
 }
 
 #[derive(Debug)]
@@ -36,21 +44,31 @@ pub struct Site {
     pub id: i64,
     pub name: Arc<str>,
     pub agent: Option<Agent>,
-    /// The epoch that began last.
-    pub current: Option<Uuid>,
-    epochs: HashMap<Uuid, Epoch>,
-    aside: usize,
+    /// Nobody else works at this site before the transaction ends.
+    pub mine: bool,
+    epochs: Vec<Epoch>,
     duplicates: i64,
     dropped: i64,
+    /// One of these two has changed.
+    counted: bool,
+    /// Something was put aside because another instance works here.
+    left: bool,
 }
 
 #[derive(Debug)]
 struct Epoch {
     id: i64,
+    uuid: Uuid,
     applied: i64,
+    /// Epochs of a site in the order in which their first event was applied.
     began: Option<i64>,
-    aside: BTreeSet<i64>,
-    touched: bool,
+    /// Events of it that wait beyond a gap, and the first of them.
+    aside: i64,
+    aside_first: Option<i64>,
+    moved: bool,
+    gap: bool,
+    again: bool,
+    renewed: bool,
 }
 
 /// What became of an event.
@@ -61,24 +79,39 @@ pub enum Fate {
     Repeated,
     /// Beyond a gap.
     Aside,
+    /// Stored for the instance that works at this site.
+    Left,
     /// Beyond a gap and beyond the limit: the site sends it again.
     Dropped,
     Duplicate,
     Conflict,
 }
 
-/// What a receipt has to know of it.
-#[derive(Debug)]
-pub struct Taken {
-    pub fate: Fate,
+/// What receipts have to know of an epoch that something came for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
     pub site: Arc<str>,
-    pub site_id: i64,
     pub epoch: Uuid,
     pub applied: i64,
     /// Whether the site looks at receipts of this epoch: it is the newest, or hasn't begun here.
     pub receipted: bool,
-    /// A newer epoch has just begun of a site that had an older one.
+    /// It has just begun, and the site had an older one.
     pub renewed: bool,
+    pub moved: bool,
+    /// Something waits beyond a gap, or found no room there.
+    pub gap: bool,
+    /// Something came again.
+    pub again: bool,
+}
+
+/// What a transaction was about.
+#[derive(Debug, Default)]
+pub struct Finished {
+    pub heard: Vec<Heard>,
+    /// Sites that another instance worked at: something was left for it, or for us.
+    pub left: Vec<Arc<str>>,
+    /// Commands were written.
+    pub wrote: bool,
 }
 
 /// Why an event was not taken.
@@ -87,428 +120,441 @@ pub enum TakeError {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
-    Storage(#[from] rusqlite::Error),
+    Storage(#[from] Error),
 }
 
-impl Inbox {
-    /// The cursors as the file has them.
-    ///
-    /// # Errors
-    /// The storage's.
-    pub fn load(db: &Connection) -> rusqlite::Result<Self> {
-        let mut inbox = Self::default();
-        let mut names = HashMap::new();
-        let mut sites = db.prepare("SELECT id, name, agent, duplicates, dropped FROM sites")?;
-        let mut rows = sites.query([])?;
-        while let Some(row) = rows.next()? {
-            let (id, name): (i64, Arc<str>) = (row.get(0)?, row.get(1)?);
-            let agent: Option<String> = row.get(2)?;
-            let agent = agent.and_then(|text| serde_json::from_str(&text).ok());
-            let site = Site { agent, duplicates: row.get(3)?, dropped: row.get(4)?, ..Site::new(id, &name) };
-            names.insert(id, Arc::clone(&name));
-            inbox.sites.insert(name, site);
+impl OfStorage for TakeError {
+    fn storage(&self) -> Option<&Error> {
+        match self {
+            Self::Storage(error) => Some(error),
+            Self::Unreadable(_) => None,
         }
-        let mut epochs = db.prepare("SELECT id, site, epoch, applied, began FROM epochs ORDER BY began")?;
-        let mut aside = db.prepare("SELECT sequence FROM aside WHERE epoch = ?1")?;
-        let mut rows = epochs.query([])?;
-        while let Some(row) = rows.next()? {
-            let (id, site, uuid): (i64, i64, [u8; 16]) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let Some(site) = names.get(&site).and_then(|name| inbox.sites.get_mut(name)) else { continue };
-            let began: Option<i64> = row.get(4)?;
-            let uuid = Uuid::from_bytes(uuid);
-            if let Some(rank) = began {
-                site.current = Some(uuid);
-                inbox.begun = inbox.begun.max(rank);
-            }
-            let aside: BTreeSet<i64> = aside.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            site.aside += aside.len();
-            site.epochs.insert(uuid, Epoch { id, applied: row.get(3)?, began, aside, touched: false });
-        }
-        Ok(inbox)
+    }
+}
+
+impl<'a> Inbox<'a> {
+    #[must_use]
+    pub fn new(db: &'a Db, now: Now, now_ms: i64) -> Self {
+        Self { db, now, now_ms, careful: false, sites: HashMap::new(), wrote: false }
     }
 
-    pub fn sites(&self) -> impl Iterator<Item = &Site> {
-        self.sites.values()
+    /// What can't be stored costs only its own projection.
+    #[must_use]
+    pub fn careful(self, careful: bool) -> Self {
+        Self { careful, ..self }
     }
 
-    /// The site, new if it isn't known.
+    /// The site, new if it isn't known; waits for an instance that works there. Several sites are to be asked for in
+    /// the order of their names, or two instances may wait for each other.
     ///
     /// # Errors
     /// There are too many, or the storage's.
-    pub fn site(&mut self, db: &Connection, name: &str) -> Result<&mut Site, TakeError> {
-        enter(&mut self.sites, db, name)
+    pub fn wait_for(&mut self, name: &str) -> Result<&mut Site, TakeError> {
+        self.enter(name, "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE")
+    }
+
+    /// The site, new if it isn't known, whether or not another instance works there.
+    fn site(&mut self, name: &str) -> Result<&mut Site, TakeError> {
+        self.enter(name, "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE SKIP LOCKED")
+    }
+
+    /// The sites that nobody else can change now.
+    pub fn mine(&self) -> impl Iterator<Item = &Site> {
+        self.sites.values().filter(|site| site.mine)
     }
 
     /// Takes an event into the open transaction.
     ///
     /// # Errors
     /// It is not what the contract says, or the storage's.
-    pub fn take(&mut self, db: &Connection, name: &str, group: &str, text: &str, now: Now) -> Result<Taken, TakeError> {
+    pub fn take(&mut self, name: &str, group: &str, text: &str) -> Result<Fate, TakeError> {
         let event = Envelope::read(text)?;
         event.check(name, group)?;
-        let Self { sites, touched, begun } = self;
-        let site = enter(sites, db, name)?;
-        let had_epoch = site.current.is_some();
-        if !site.epochs.contains_key(&event.epoch) {
-            site.meet(db, event.epoch)?;
-        }
-        let Site { id: site_id, name, current, epochs, aside, duplicates, dropped, .. } = site;
-        let Some(epoch) = epochs.get_mut(&event.epoch) else { return Err(Unreadable::TooMany.into()) };
-        if !epoch.touched {
-            epoch.touched = true;
-            touched.push((Arc::clone(name), event.epoch));
-        }
+        let work = self.work();
+        let site = self.site(name)?;
+        let at = site.epoch(work.db, event.epoch)?;
+        let waiting: i64 = site.epochs.iter().map(|epoch| epoch.aside).sum();
+        let epoch = &mut site.epochs[at];
         let fate = match event.sequence.cmp(&(epoch.applied + 1)) {
+            Ordering::Less => work.behind(site.id, epoch, &event)?,
+            _ if ASIDE_MAX <= waiting && !site.mine => Fate::Dropped,
+            _ if !site.mine => work.put_aside(site.id, epoch, &event, text, Fate::Left)?,
             Ordering::Equal => {
-                let fate = epoch.next(db, *site_id, &event, text, now)?;
-                *aside -= epoch.close_gap(db, *site_id, now)?;
+                let fate = work.next(site, at, &event, text)?;
+                work.close_gap(site, at)?;
                 fate
             }
-            Ordering::Less => epoch.behind(db, *site_id, &event, now)?,
-            Ordering::Greater if epoch.aside.contains(&event.sequence) => epoch.behind(db, *site_id, &event, now)?,
-            Ordering::Greater if *aside < ASIDE_MAX => {
-                epoch.put_aside(db, &event, text)?;
-                *aside += 1;
-                Fate::Aside
-            }
-            Ordering::Greater => Fate::Dropped,
+            Ordering::Greater if ASIDE_MAX <= waiting => Fate::Dropped,
+            Ordering::Greater => work.put_aside(site.id, epoch, &event, text, Fate::Aside)?,
         };
-        *duplicates += i64::from(fate == Fate::Duplicate);
-        *dropped += i64::from(fate == Fate::Dropped);
-        let begins = epoch.began.is_none() && 0 < epoch.applied;
-        if begins {
-            *begun += 1;
-            epoch.began = Some(*begun);
-            *current = Some(event.epoch);
+        let epoch = &mut site.epochs[at];
+        epoch.gap |= matches!(fate, Fate::Aside | Fate::Dropped);
+        epoch.again |= fate == Fate::Duplicate;
+        site.left |= fate == Fate::Left;
+        site.count(fate);
+        Ok(fate)
+    }
+
+    /// Takes what was left for this site. `false` if another instance works there.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn settle(&mut self, name: &str) -> Result<bool, TakeError> {
+        let site = self.site(name)?;
+        for epoch in &mut site.epochs {
+            epoch.gap |= epoch.aside_first.is_some();
         }
-        Ok(Taken {
-            fate,
-            site: Arc::clone(name),
-            site_id: *site_id,
-            epoch: event.epoch,
-            applied: epoch.applied,
-            receipted: epoch.began.is_none() || *current == Some(event.epoch),
-            renewed: begins && had_epoch,
-        })
+        Ok(site.mine)
     }
 
     /// Writes the cursors that moved into the open transaction.
     ///
     /// # Errors
     /// The storage's.
-    pub fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        for (name, uuid) in self.touched.drain(..) {
-            let Some(site) = self.sites.get_mut(&name) else { continue };
-            db.prepare_cached("UPDATE sites SET duplicates = ?2, dropped = ?3 WHERE id = ?1")?.execute([
-                site.id,
-                site.duplicates,
-                site.dropped,
-            ])?;
-            let Some(epoch) = site.epochs.get_mut(&uuid) else { continue };
-            db.prepare_cached("UPDATE epochs SET applied = ?2, began = ?3 WHERE id = ?1")?.execute(params![
-                epoch.id,
-                epoch.applied,
-                epoch.began
-            ])?;
-            epoch.touched = false;
+    pub fn finish(self) -> Result<Finished, Error> {
+        let mut finished = Finished { wrote: self.wrote, ..Finished::default() };
+        for site in self.sites.into_values() {
+            if site.mine && site.counted {
+                self.db.run(
+                    "UPDATE sites SET duplicates = ?2, dropped = ?3 WHERE id = ?1",
+                    &params![site.id, site.duplicates, site.dropped],
+                )?;
+            }
+            let current = site.current();
+            for epoch in &site.epochs {
+                if epoch.moved {
+                    self.db.run(
+                        "UPDATE epochs SET applied = ?2, began = ?3 WHERE id = ?1",
+                        &params![epoch.id, epoch.applied, epoch.began],
+                    )?;
+                    apply::release(self.db, site.id, epoch.id, epoch.applied, self.now)?;
+                }
+                finished.wrote |= epoch.renewed;
+                if epoch.moved || epoch.gap || epoch.again {
+                    finished.heard.push(Heard {
+                        site: Arc::clone(&site.name),
+                        epoch: epoch.uuid,
+                        applied: epoch.applied,
+                        receipted: epoch.began.is_none() || current == Some(epoch.uuid),
+                        renewed: epoch.renewed,
+                        moved: epoch.moved,
+                        gap: epoch.gap,
+                        again: epoch.again,
+                    });
+                }
+            }
+            if site.left {
+                finished.left.push(site.name);
+            }
         }
-        Ok(())
+        Ok(finished)
+    }
+
+    #[must_use]
+    pub fn db(&self) -> &'a Db {
+        self.db
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Commands were written, or not.
+    pub fn wrote(&mut self, wrote: bool) {
+        self.wrote |= wrote;
+    }
+
+    fn work(&self) -> Work<'a> {
+        let Self { db, now, now_ms, careful, .. } = *self;
+        Work { db, now, now_ms, careful }
+    }
+
+    fn enter(&mut self, name: &str, locking: &str) -> Result<&mut Site, TakeError> {
+        if !self.sites.contains_key(name) {
+            let work = self.work();
+            let mut site = work.load(name, locking)?;
+            if site.mine {
+                (0..site.epochs.len()).try_for_each(|at| work.close_gap(&mut site, at))?;
+            }
+            self.sites.insert(Arc::clone(&site.name), site);
+        }
+        self.sites.get_mut(name).ok_or_else(|| Unreadable::TooMany.into())
     }
 }
 
 impl Site {
-    fn new(id: i64, name: &Arc<str>) -> Self {
-        Self {
-            id,
-            name: Arc::clone(name),
-            agent: None,
-            current: None,
-            epochs: HashMap::new(),
-            aside: 0,
-            duplicates: 0,
-            dropped: 0,
-        }
-    }
-
-    /// How far an epoch is applied; none if it isn't known.
+    /// The epoch that began last.
     #[must_use]
-    pub fn applied(&self, epoch: Uuid) -> Option<i64> {
-        self.epochs.get(&epoch).map(|epoch| epoch.applied)
+    pub fn current(&self) -> Option<Uuid> {
+        let begun = self.epochs.iter().filter(|epoch| epoch.began.is_some());
+        begun.max_by_key(|epoch| epoch.began).map(|epoch| epoch.uuid)
     }
 
-    fn meet(&mut self, db: &Connection, uuid: Uuid) -> Result<(), TakeError> {
+    /// The index of an epoch, new if it isn't known.
+    fn epoch(&mut self, db: &Db, uuid: Uuid) -> Result<usize, TakeError> {
+        if let Some(known) = self.epochs.iter().position(|epoch| epoch.uuid == uuid) {
+            return Ok(known);
+        }
         if EPOCHS_MAX <= self.epochs.len() {
             return Err(Unreadable::TooMany.into());
         }
-        db.prepare_cached("INSERT INTO epochs (site, epoch) VALUES (?1, ?2)")?
-            .execute(params![self.id, uuid.as_bytes()])?;
-        let id = db.last_insert_rowid();
-        self.epochs.insert(uuid, Epoch { id, applied: 0, began: None, aside: BTreeSet::new(), touched: false });
-        Ok(())
+        db.run("INSERT INTO epochs (site, epoch) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &params![self.id, uuid])?;
+        let row = db.row(
+            "SELECT id, applied, began FROM epochs WHERE site = ?1 AND epoch = ?2",
+            &params![self.id, uuid],
+            |row| Ok(Epoch::new(row.get(0)?, uuid, row.get(1)?, row.get(2)?)),
+        )?;
+        self.epochs.push(row.ok_or(Error::Column(0))?);
+        Ok(self.epochs.len() - 1)
+    }
+
+    fn count(&mut self, fate: Fate) {
+        self.duplicates += i64::from(fate == Fate::Duplicate);
+        self.dropped += i64::from(fate == Fate::Dropped);
+        self.counted |= matches!(fate, Fate::Duplicate | Fate::Dropped);
     }
 }
 
 impl Epoch {
-    /// Stores and applies the event that continues this epoch.
-    fn next(
-        &mut self,
-        db: &Connection,
-        site: i64,
-        event: &Envelope<'_>,
-        text: &str,
-        now: Now,
-    ) -> rusqlite::Result<Fate> {
-        let about = About { site, epoch: event.epoch, sequence: event.sequence, id: event.id };
-        let inserted = db
-            .prepare_cached(
-                "INSERT INTO events (epoch, sequence, site, id, payload) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![self.id, event.sequence, site, event.id.as_bytes(), text])?;
-        if inserted == 0 {
-            return self.known(db, about, now);
+    fn new(id: i64, uuid: Uuid, applied: i64, began: Option<i64>) -> Self {
+        Self {
+            id,
+            uuid,
+            applied,
+            began,
+            aside: 0,
+            aside_first: None,
+            moved: false,
+            gap: false,
+            again: false,
+            renewed: false,
         }
-        self.applied = event.sequence;
-        match apply::apply(db, event, self.id, about, now) {
-            Ok(()) => {}
-            Err(ApplyError::Storage(error)) => return Err(error),
-            // The log keeps the event; only the projections go without it.
-            Err(ApplyError::Data(why)) => {
-                faults::quarantine(db, event.kind().unwrap_or_default(), &why.to_string(), text.as_bytes(), now)?;
+    }
+}
+
+/// What it takes to apply an event.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    db: &'a Db,
+    now: Now,
+    now_ms: i64,
+    careful: bool,
+}
+
+impl Work<'_> {
+    fn load(&self, name: &str, locking: &str) -> Result<Site, TakeError> {
+        let db = self.db;
+        let read = |sql: &str, mine: bool| {
+            db.row(sql, &params![name], |row| {
+                let agent: Option<String> = row.get(1)?;
+                Ok(Site {
+                    id: row.get(0)?,
+                    name: name.into(),
+                    agent: agent.and_then(|text| serde_json::from_str(&text).ok()),
+                    mine,
+                    epochs: Vec::new(),
+                    duplicates: row.get(2)?,
+                    dropped: row.get(3)?,
+                    counted: false,
+                    left: false,
+                })
+            })
+        };
+        let beside = "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1";
+        let mut site = match read(locking, true)? {
+            Some(site) => site,
+            None => match read(beside, false)? {
+                Some(site) => site,
+                None => {
+                    self.add_site(name)?;
+                    // Another instance may have been faster.
+                    match read(locking, true)? {
+                        Some(site) => site,
+                        None => read(beside, false)?.ok_or(Unreadable::TooMany)?,
+                    }
+                }
+            },
+        };
+        site.epochs =
+            db.rows("SELECT id, epoch, applied, began FROM epochs WHERE site = ?1", &params![site.id], |row| {
+                Ok(Epoch::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        let aside = db.rows(
+            "SELECT epoch, count(*), min(sequence) FROM aside
+             WHERE epoch IN (SELECT id FROM epochs WHERE site = ?1) GROUP BY epoch",
+            &params![site.id],
+            |row| Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        for (id, count, first) in aside {
+            if let Some(epoch) = site.epochs.iter_mut().find(|epoch| epoch.id == id) {
+                (epoch.aside, epoch.aside_first) = (count, first);
             }
         }
+        Ok(site)
+    }
+
+    fn add_site(&self, name: &str) -> Result<(), TakeError> {
+        let sites = self.db.row("SELECT count(*) FROM sites", &[], |row| row.get::<i64>(0))?;
+        if SITES_MAX <= sites.unwrap_or_default() {
+            return Err(Unreadable::TooMany.into());
+        }
+        self.db.run("INSERT INTO sites (name) VALUES (?1) ON CONFLICT DO NOTHING", &params![name])?;
+        Ok(())
+    }
+
+    /// Stores and applies the event that continues its epoch.
+    fn next(&self, site: &mut Site, at: usize, event: &Envelope<'_>, text: &str) -> Result<Fate, Error> {
+        let epoch = &mut site.epochs[at];
+        let about = About { site: site.id, epoch: event.epoch, sequence: event.sequence, id: event.id };
+        let inserted = self.db.run(
+            "INSERT INTO events (epoch, sequence, site, id, payload, subject) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO NOTHING",
+            &params![epoch.id, event.sequence, site.id, event.id, text, event.subject()],
+        )?;
+        if inserted == 0 {
+            return self.known(site, at, about);
+        }
+        (epoch.applied, epoch.moved) = (event.sequence, true);
+        let apply = || apply::apply(self.db, event, epoch.id, about, self.now);
+        match if self.careful { self.db.attempt(apply) } else { apply() } {
+            Ok(()) => {}
+            // The log keeps the event; only the projections go without it.
+            Err(ApplyError::Data(why)) => self.unapplied(event, &why.to_string(), text)?,
+            Err(ApplyError::Storage(why)) if self.careful && why.is_data() => {
+                self.unapplied(event, &why.to_string(), text)?;
+            }
+            Err(ApplyError::Storage(error)) => return Err(error),
+        }
+        if let Some(order) = event.order() {
+            let Envelope { epoch, sequence, id, .. } = event;
+            let kind = event.kind().unwrap_or_default();
+            tracing::info!(site = %site.name, order, event = %id, %epoch, sequence, kind, "event applied");
+        }
+        self.begin(site, at)?;
         Ok(Fate::Applied)
     }
 
+    fn unapplied(&self, event: &Envelope<'_>, why: &str, text: &str) -> Result<(), Error> {
+        faults::quarantine(self.db, event.kind().unwrap_or_default(), why, text.as_bytes(), self.now)
+    }
+
     /// The next event's id has a place already: under an older epoch it fills this one too.
-    fn known(&mut self, db: &Connection, about: About, now: Now) -> rusqlite::Result<Fate> {
-        let id = about.id.as_bytes();
-        let elsewhere: Option<i64> = db
-            .prepare_cached("SELECT epoch FROM events WHERE site = ?1 AND id = ?2")?
-            .query_row(params![about.site, id], |row| row.get(0))
-            .optional()?;
-        let filled = elsewhere.is_some_and(|epoch| epoch != self.id)
-            && 0 < db
-                .prepare_cached("INSERT OR IGNORE INTO repeats (epoch, sequence, id) VALUES (?1, ?2, ?3)")?
-                .execute(params![self.id, about.sequence, id])?;
+    fn known(&self, site: &mut Site, at: usize, about: About) -> Result<Fate, Error> {
+        let epoch = &mut site.epochs[at];
+        let elsewhere: Option<i64> = self.db.row(
+            "SELECT epoch FROM events WHERE site = ?1 AND id = ?2",
+            &params![about.site, about.id],
+            |row| row.get(0),
+        )?;
+        let filled = elsewhere.is_some_and(|elsewhere| elsewhere != epoch.id)
+            && 0 < self.db.run(
+                "INSERT INTO repeats (epoch, sequence, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                &params![epoch.id, about.sequence, about.id],
+            )?;
         if !filled {
-            faults::conflict(db, about, Conflict::EventMoved, "the event has another place in this epoch", now)?;
+            let detail = "the event has another place in this epoch";
+            faults::conflict(self.db, about, Conflict::EventMoved, detail, self.now)?;
             return Ok(Fate::Conflict);
         }
-        self.applied = about.sequence;
+        (epoch.applied, epoch.moved) = (about.sequence, true);
+        self.begin(site, at)?;
         Ok(Fate::Repeated)
     }
 
+    /// With its first event an epoch is the site's newest. One that had an older epoch has lost what was to be done.
+    fn begin(&self, site: &mut Site, at: usize) -> Result<(), Error> {
+        if site.epochs[at].began.is_some() {
+            return Ok(());
+        }
+        let last = site.epochs.iter().filter_map(|epoch| epoch.began).max();
+        let epoch = &mut site.epochs[at];
+        epoch.began = Some(last.unwrap_or_default() + 1);
+        epoch.renewed = last.is_some();
+        if !epoch.renewed {
+            return Ok(());
+        }
+        let (id, site, epoch) = (site.id, &site.name, epoch.uuid);
+        match again::tell(&mut Desk::new(self.db, id, self.now, self.now_ms), epoch) {
+            Ok(()) => tracing::info!(%site, %epoch, "a new epoch began: open orders and stock are put again"),
+            Err(Refusal::Storage(error)) => return Err(error),
+            Err(refusal) => tracing::error!(%site, %refusal, "a new epoch began: not everything is put again"),
+        }
+        Ok(())
+    }
+
     /// A place that is filled, applied or aside: the same event again, or another one.
-    fn behind(&self, db: &Connection, site: i64, event: &Envelope<'_>, now: Now) -> rusqlite::Result<Fate> {
-        let holder: Option<[u8; 16]> = db
-            .prepare_cached(
-                "SELECT id FROM events WHERE epoch = ?1 AND sequence = ?2
-                 UNION ALL SELECT id FROM repeats WHERE epoch = ?1 AND sequence = ?2
-                 UNION ALL SELECT id FROM aside WHERE epoch = ?1 AND sequence = ?2",
-            )?
-            .query_row(params![self.id, event.sequence], |row| row.get(0))
-            .optional()?;
-        let holder = holder.map(Uuid::from_bytes);
+    fn behind(&self, site: i64, epoch: &Epoch, event: &Envelope<'_>) -> Result<Fate, Error> {
+        let holder: Option<Uuid> = self.db.row(
+            "SELECT id FROM events WHERE epoch = ?1 AND sequence = ?2
+             UNION ALL SELECT id FROM repeats WHERE epoch = ?1 AND sequence = ?2
+             UNION ALL SELECT id FROM aside WHERE epoch = ?1 AND sequence = ?2",
+            &params![epoch.id, event.sequence],
+            |row| row.get(0),
+        )?;
         if holder == Some(event.id) {
             return Ok(Fate::Duplicate);
         }
         let about = About { site, epoch: event.epoch, sequence: event.sequence, id: event.id };
         let detail = format!("the place holds {}", holder.unwrap_or_default());
-        faults::conflict(db, about, Conflict::PlaceTaken, &detail, now)?;
+        faults::conflict(self.db, about, Conflict::PlaceTaken, &detail, self.now)?;
         Ok(Fate::Conflict)
     }
 
-    fn put_aside(&mut self, db: &Connection, event: &Envelope<'_>, text: &str) -> rusqlite::Result<()> {
-        db.prepare_cached("INSERT INTO aside (epoch, sequence, id, payload) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.id, event.sequence, event.id.as_bytes(), text])?;
-        self.aside.insert(event.sequence);
-        Ok(())
+    fn put_aside(
+        &self,
+        site: i64,
+        epoch: &mut Epoch,
+        event: &Envelope<'_>,
+        text: &str,
+        fate: Fate,
+    ) -> Result<Fate, Error> {
+        let new = self.db.run(
+            "INSERT INTO aside (epoch, sequence, id, payload) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            &params![epoch.id, event.sequence, event.id, text],
+        )?;
+        if new == 0 {
+            return self.behind(site, epoch, event);
+        }
+        epoch.aside += 1;
+        epoch.aside_first = Some(epoch.aside_first.map_or(event.sequence, |first| first.min(event.sequence)));
+        Ok(fate)
     }
 
-    /// Takes what was kept aside for as long as it continues. Returns how many were.
-    fn close_gap(&mut self, db: &Connection, site: i64, now: Now) -> rusqlite::Result<usize> {
-        let mut taken = 0;
-        while self.aside.first() == Some(&(self.applied + 1)) {
-            let sequence = self.applied + 1;
-            let text: String = db
-                .prepare_cached("DELETE FROM aside WHERE epoch = ?1 AND sequence = ?2 RETURNING payload")?
-                .query_row([self.id, sequence], |row| row.get(0))?;
-            self.aside.pop_first();
-            taken += 1;
-            let Ok(event) = Envelope::read(&text) else { break };
-            self.next(db, site, &event, &text, now)?;
+    /// Takes what was kept aside for as long as it continues.
+    fn close_gap(&self, site: &mut Site, at: usize) -> Result<(), Error> {
+        loop {
+            let epoch = &site.epochs[at];
+            let Some(first) = epoch.aside_first.filter(|first| *first <= epoch.applied + 1) else { return Ok(()) };
+            let text: Option<String> = self.db.row(
+                "DELETE FROM aside WHERE epoch = ?1 AND sequence = ?2 RETURNING payload",
+                &params![epoch.id, first],
+                |row| row.get(0),
+            )?;
+            if let Some(text) = text
+                && let Ok(event) = Envelope::read(&text)
+            {
+                if first == epoch.applied + 1 {
+                    self.next(site, at, &event, &text)?;
+                } else {
+                    let fate = self.behind(site.id, epoch, &event)?;
+                    site.count(fate);
+                }
+            }
+            let epoch = &mut site.epochs[at];
+            epoch.aside = (epoch.aside - 1).max(0);
+            epoch.aside_first = self
+                .db
+                .row("SELECT min(sequence) FROM aside WHERE epoch = ?1", &params![epoch.id], |row| row.get(0))?
+                .flatten();
         }
-        Ok(taken)
     }
-}
-
-fn enter<'a>(sites: &'a mut HashMap<Arc<str>, Site>, db: &Connection, name: &str) -> Result<&'a mut Site, TakeError> {
-    if !sites.contains_key(name) {
-        if SITES_MAX <= sites.len() {
-            return Err(Unreadable::TooMany.into());
-        }
-        db.prepare_cached("INSERT INTO sites (name) VALUES (?1)")?.execute([name])?;
-        let name: Arc<str> = name.into();
-        sites.insert(Arc::clone(&name), Site::new(db.last_insert_rowid(), &name));
-    }
-    sites.get_mut(name).ok_or_else(|| Unreadable::TooMany.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store;
-    use jiff::Timestamp;
-    use serde_json::json;
-
-    const NOW: Now = Now { ms: 0, at: Timestamp::UNIX_EPOCH };
-
-    /// An event `id` (a letter) at `place` (`epoch/sequence`, the epoch a digit).
-    fn event(place: &str, id: &str) -> (String, Uuid, i64) {
-        let (epoch, sequence) = place.split_once('/').unwrap();
-        let epoch = Uuid::from_u128(epoch.parse().unwrap());
-        let sequence: i64 = sequence.parse().unwrap();
-        let text = json!({
-            "specversion": "1.0", "id": Uuid::from_u128(u128::from(id.as_bytes()[0])), "source": "/sites/s",
-            "type": "parceld.stock.adjusted.v1", "time": "2026-11-22T14:03:11.482Z", "epoch": epoch,
-            "sequence": sequence, "head": 99, "something": "new",
-            "data": {"sku": id, "delta": 1, "on_hand": sequence, "reserved": 0, "available": sequence},
-        });
-        (text.to_string(), epoch, sequence)
-    }
-
-    /// Each row: place, id, and what becomes of it with how far the epoch is applied then. Every row is played on an
-    /// inbox that was read from the file anew, so that no cursor lives in memory only.
-    fn check(rows: &str) -> Connection {
-        let db = store::in_memory();
-        for row in rows.lines().map(str::trim) {
-            let words: Vec<&str> = row.split_whitespace().collect();
-            let mut inbox = Inbox::load(&db).unwrap();
-            let (text, ..) = event(words[0], words[1]);
-            let taken = inbox.take(&db, "s", "stock", &text, NOW).unwrap();
-            inbox.flush(&db).unwrap();
-            let mut told = format!("{:?} {}", taken.fate, taken.applied).to_lowercase();
-            if taken.renewed {
-                told.push_str(" renewed");
-            }
-            if !taken.receipted {
-                told.push_str(" old");
-            }
-            assert_eq!(told, words[2..].join(" "), "{row}");
-        }
-        db
-    }
-
-    fn count(db: &Connection, sql: &str) -> i64 {
-        db.query_row(sql, [], |row| row.get(0)).unwrap()
-    }
-
-    #[test]
-    fn events_are_applied_once_and_in_sequence() {
-        let db = check(
-            "1/1 a applied 1
-             1/2 b applied 2
-             1/2 b duplicate 2
-             1/4 d aside 2
-             1/4 d duplicate 2
-             1/6 f aside 2
-             1/3 c applied 4
-             1/5 e applied 6
-             1/1 a duplicate 6
-             1/7 g applied 7",
-        );
-        assert_eq!(count(&db, "SELECT count(*) FROM events"), 7);
-        assert_eq!(count(&db, "SELECT count(*) FROM aside"), 0);
-        assert_eq!(count(&db, "SELECT on_hand FROM stock WHERE sku = 'd'"), 4);
-        assert_eq!(count(&db, "SELECT duplicates FROM sites"), 3);
-    }
-
-    #[test]
-    fn a_site_first_heard_in_the_middle_has_a_gap_from_the_start() {
-        check(
-            "1/3 c aside 0
-             1/2 b aside 0
-             1/1 a applied 3",
-        );
-    }
-
-    #[test]
-    fn two_events_for_one_place_are_a_conflict_and_change_nothing() {
-        let db = check(
-            "1/1 a applied 1
-             1/1 x conflict 1
-             1/1 x conflict 1
-             1/3 c aside 1
-             1/3 y conflict 1
-             1/2 b applied 3",
-        );
-        assert_eq!(count(&db, "SELECT count(*) FROM conflicts WHERE kind = 'place_taken'"), 2);
-        assert_eq!(count(&db, "SELECT count(*) FROM stock WHERE sku IN ('x', 'y')"), 0);
-    }
-
-    #[test]
-    fn one_event_at_two_places_of_an_epoch_is_a_conflict() {
-        let db = check(
-            "1/1 a applied 1
-             1/2 a conflict 1
-             1/3 a aside 1
-             1/2 b applied 2
-             1/3 c applied 3",
-        );
-        assert_eq!(count(&db, "SELECT count(*) FROM conflicts WHERE kind = 'event_moved'"), 2);
-    }
-
-    #[test]
-    fn a_newer_epoch_starts_at_one_and_applies_nothing_twice() {
-        let db = check(
-            "1/1 a applied 1
-             1/2 b applied 2
-             2/2 b aside 0
-             2/1 c applied 2 renewed
-             2/3 d applied 3
-             1/3 e applied 3 old
-             1/4 d repeated 4 old
-             2/2 b duplicate 3
-             2/4 b conflict 3
-             2/4 f applied 4
-             3/1 g applied 1 renewed
-             2/5 h applied 5 old",
-        );
-        assert_eq!(count(&db, "SELECT on_hand FROM stock WHERE sku = 'b'"), 2, "applied under the older epoch only");
-        assert_eq!(count(&db, "SELECT count(*) FROM events"), 8);
-    }
-
-    #[test]
-    fn what_finds_no_room_beyond_a_gap_is_let_go() {
-        let db = store::in_memory();
-        let mut inbox = Inbox::default();
-        inbox.site(&db, "s").unwrap().aside = ASIDE_MAX;
-        let (text, ..) = event("1/2", "b");
-        let taken = inbox.take(&db, "s", "stock", &text, NOW).unwrap();
-        assert_eq!((taken.fate, taken.applied), (Fate::Dropped, 0));
-        assert_eq!(count(&db, "SELECT count(*) FROM aside"), 0);
-    }
-
-    #[test]
-    fn what_is_not_the_contract_is_not_taken() {
-        let db = store::in_memory();
-        let mut inbox = Inbox::default();
-        let (good, ..) = event("1/1", "a");
-        let rows = [
-            ("/sites/s", "/sites/t", "source"),
-            ("stock.adjusted", "pick.item_picked", "group"),
-            ("\"sequence\":1", "\"sequence\":0", "the first is 1"),
-            ("\"sequence\":1", "\"sequence\":18446744073709551615", "expected i64"),
-            ("\"data\":{", "\"data\":", "expected"),
-            ("2026-11-22", "yesterday", "year"),
-        ];
-        for (from, to, expected) in rows {
-            assert!(good.contains(from), "{from}");
-            let error = inbox.take(&db, "s", "stock", &good.replace(from, to), NOW).unwrap_err();
-            assert!(matches!(&error, TakeError::Unreadable(_)), "{error}");
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-        assert_eq!(inbox.take(&db, "s", "stock", &good, NOW).unwrap().fate, Fate::Applied);
-    }
-}
+mod tests;

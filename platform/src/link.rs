@@ -27,6 +27,8 @@ pub struct Broker {
     pub port: u16,
     pub client_id: String,
     pub login: Option<(String, String)>,
+    /// Instances with the same group share what sites send.
+    pub group: Option<String>,
 }
 
 /// Unacknowledged events that the broker may have with us: what one transaction can take at most.
@@ -141,12 +143,13 @@ impl From<ConnectionError> for LinkError {
 
 /// Keeps a connection until `stop`; every end but that one is followed by another attempt.
 pub async fn run(broker: Broker, topics: Topics, jobs: mpsc::Sender<Job>, mut stop: watch::Receiver<bool>) {
+    let filters = topics.filters(broker.group.as_deref());
     let mut attempts: u32 = 0;
     for connection in 1.. {
         let (client, mut events) = AsyncClient::new(options(&broker), AHEAD);
         let mut established = false;
         let ended = tokio::select! {
-            ended = connect(connection, &client, &mut events, &topics, &jobs, &mut established) => ended,
+            ended = connect(connection, &client, &mut events, &filters, &jobs, &mut established) => ended,
             () = stopped(&mut stop) => return goodbye(&client, &mut events).await,
         };
         let Err(error) = ended else { return };
@@ -172,7 +175,7 @@ async fn connect(
     connection: u64,
     client: &AsyncClient,
     events: &mut EventLoop,
-    topics: &Topics,
+    filters: &[String],
     jobs: &mpsc::Sender<Job>,
     established: &mut bool,
 ) -> Result<(), LinkError> {
@@ -183,7 +186,7 @@ async fn connect(
     };
     *established = true;
     tracing::info!(connection, "connected to the broker");
-    let filters = topics.filters().map(|filter| Filter::new(filter, QoS::AtLeastOnce));
+    let filters = filters.iter().map(|filter| Filter::new(filter.clone(), QoS::AtLeastOnce));
     if client.subscribe_many(filters).await.is_err() {
         return Err(LinkError::OutOfStep);
     }
@@ -279,11 +282,11 @@ fn options(broker: &Broker) -> MqttOptions {
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options
-        .set_clean_start(false)
+        .set_clean_start(broker.group.is_some())
         .set_keep_alive(KEEP_ALIVE)
         .set_connection_timeout(CONNECT_TIMEOUT_S)
         .set_network_options(network)
-        .set_session_expiry_interval(Some(SESSION_EXPIRY_S))
+        .set_session_expiry_interval(Some(session_expiry_s(broker)))
         .set_receive_maximum(Some(RECEIVE_MAX))
         .set_max_packet_size(Some(PACKET_BYTES_MAX))
         .set_outgoing_inflight_upper_limit(INFLIGHT_MAX)
@@ -292,6 +295,12 @@ fn options(broker: &Broker) -> MqttOptions {
         options.set_credentials(user, password);
     }
     options
+}
+
+/// One of several instances leaves nothing at the broker: a session that nobody comes back to would keep its part of what
+/// sites send from the others. What is lost with it sites send again, as its receipt is missing.
+fn session_expiry_s(broker: &Broker) -> u32 {
+    if broker.group.is_some() { 0 } else { SESSION_EXPIRY_S }
 }
 
 /// Full jitter: anything between at once and the cap of this attempt.

@@ -1,7 +1,7 @@
 //! `parceld-platform`: the reference central platform. An independent reader of the contract: it shares no code with
 //! the agent.
 //!
-//! link (MQTT) and web (HTTP) hand jobs to one writer thread, which owns the file and decides with `central`.
+//! link (MQTT) and web (HTTP) hand jobs to one writer thread, which decides with `central` and stores in `store`.
 
 mod again;
 mod apply;
@@ -13,6 +13,7 @@ mod inbox;
 mod label;
 mod link;
 mod outbox;
+mod post;
 mod receipts;
 mod store;
 mod terms;
@@ -32,6 +33,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+use store::Place;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,16 +46,25 @@ use writer::Job;
 /// Takes the events of any number of sites, each once and in sequence, and tells the sites what to do.
 ///
 /// Events are stored before they are acknowledged, receipts tell each site how far, and commands are repeated until
-/// their reply. The page and the API are at --listen.
+/// their reply. The page and the API are at --listen. One instance keeps everything in a file; several share a PostgreSQL
+/// server.
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = AFTER_HELP)]
 struct Options {
     /// Broker, as mqtt://HOST[:PORT].
     #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
     broker: String,
-    /// Everything is in this file; it is made when it is missing.
+    /// Everything is in this file (SQLite), which is made when it is missing, or in the PostgreSQL database at
+    /// postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE. TLS is not built in: keep it on one machine or in a tunnel.
+    #[arg(long, value_name = "FILE|URL")]
+    database: String,
+    /// File with the password of the PostgreSQL user, rather than in the URL, where other users of this machine see it.
     #[arg(long, value_name = "FILE")]
-    database: PathBuf,
+    database_password_file: Option<PathBuf>,
+    /// Instances with the same group, each with its own --client-id, share what sites send (MQTT 5 shared subscription)
+    /// on one PostgreSQL database. Any of them may be killed at any moment.
+    #[arg(long, value_name = "GROUP")]
+    share: Option<String>,
     /// What all topics begin with.
     #[arg(long, value_name = "TOPIC", default_value = "parceld/v1")]
     root: String,
@@ -109,7 +120,10 @@ API:
   POST /api/sites/{site}/commands              published once, as it is
   GET  /api/sites, /api/sites/{site}, /api/quarantine
   GET  /api/sites/{site}/{orders|parcels|dispatches|notifications|returns|stock|refused|scanners|commands|replies}
-  GET  /api/sites/{site}/orders/{id}
+  GET  /api/sites/{site}/{promises|couriers|days|letters}
+  GET  /api/sites/{site}/promise               until when a same-day order can be promised
+  GET  /api/sites/{site}/orders/{id}           also ?number=... on orders
+  GET  /api/sites/{site}/orders/{id}/events    all that was told of it, in order
   GET  /api/sites/{site}/events?since=0&limit=1000&all=0
 
 RUST_LOG sets what is logged (info by default). SIGTERM and Ctrl-C stop it in order."#;
@@ -132,9 +146,10 @@ fn main() -> anyhow::Result<()> {
     }
     let clock = Clock::start();
     let topics = Topics::new(&options.root);
-    let db = store::open(&options.database)?;
-    let central = Central::new(db, topics.clone(), clock.now()).context("the database can't be read")?;
-    let central = if options.labels { central.making_labels() } else { central };
+    let place = place(&options)?;
+    let central = Central::new(place.open()?, topics.clone(), clock.now()).context("the database can't be read")?;
+    let central = if options.share.is_some() { central.sharing() } else { central };
+    let central = if options.labels { central.making_labels()? } else { central };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let (jobs, waiting) = mpsc::channel(writer::JOBS_MAX);
@@ -145,7 +160,7 @@ fn main() -> anyhow::Result<()> {
         .name("writer".into())
         .spawn(move || writer::run(central, waiting, &handle, clock, &changed))?;
     let hosts = hosts(options.listen, options.allowed_host);
-    let web = Web::new(jobs.clone(), options.database, clock, changes, stopped.clone(), hosts);
+    let web = Web::new(jobs.clone(), place, clock, changes, stopped.clone(), hosts);
     let served = runtime.block_on(async {
         let listener =
             TcpListener::bind(options.listen).await.with_context(|| format!("--listen {}", options.listen))?;
@@ -226,7 +241,29 @@ fn broker(options: &Options) -> anyhow::Result<Broker> {
         }
         _ => None,
     };
-    Ok(Broker { host: host.to_owned(), port, client_id: options.client_id.clone(), login })
+    let (client_id, group) = (options.client_id.clone(), options.share.clone());
+    Ok(Broker { host: host.to_owned(), port, client_id, login, group })
+}
+
+fn place(options: &Options) -> anyhow::Result<Place> {
+    let mut place: Place = options.database.parse().context("--database")?;
+    if let Some(group) = &options.share {
+        if !topic::is_level(group) {
+            bail!("--share {group:?}: 1 to 32 of a-z, 0-9, - and _");
+        }
+        if !place.is_shared() {
+            bail!("--share {group}: instances can share a PostgreSQL database, but no file");
+        }
+    }
+    match (&mut place, &options.database_password_file) {
+        (Place::Server { config, .. }, Some(file)) => {
+            let password = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            config.password(password.trim_end_matches(['\r', '\n']));
+        }
+        (Place::File(_), Some(_)) => bail!("--database-password-file: a file has no password"),
+        (_, None) => {}
+    }
+    Ok(place)
 }
 
 /// On loopback only its own names are served: a name that somebody let point here is not.

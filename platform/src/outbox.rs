@@ -1,145 +1,191 @@
 //! When which command is published: in order, repeated until its reply, with a limit on how many are under way.
 //!
-//! Holds only the numbers of unanswered commands; their text is in the file. All of it is rebuilt from the file at
-//! start, when everything unanswered is due.
+//! All of it is in the database, so that any instance can publish, and only one does: it claims what is due by moving
+//! its time, under the lock of the site's row, and publishes after the commit. Times are on the platform's own clock.
 
-use std::collections::{HashMap, VecDeque};
+use crate::store::{Db, Error, params};
+use crate::wire::{Agent, Presence};
 
 /// Commands of one site that may be without a reply at once.
 pub const FLIGHT_MAX: usize = 50;
 
-const REPEAT_FIRST_MS: u64 = 5_000;
-const REPEAT_MAX_MS: u64 = 60_000;
+const REPEAT_FIRST_MS: i64 = 5_000;
+const REPEAT_MAX_MS: i64 = 60_000;
 
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// By the site's number.
-    sites: HashMap<i64, Queue>,
-}
+/// Sites whose commands are claimed at once.
+const SITES_MAX: i64 = 64;
 
-#[derive(Debug, Default)]
-struct Queue {
-    flight: VecDeque<Flight>,
-    waiting: VecDeque<i64>,
-    /// The agent said that it is gone: what was published once waits for its return.
-    away: bool,
-}
-
-#[derive(Debug)]
+/// A command that may be under way.
+#[derive(Clone, Copy, Debug)]
 struct Flight {
     command: i64,
-    due_ms: u64,
-    /// The wait after the next sending.
-    wait_ms: u64,
-    sent: bool,
+    due_ms: i64,
+    /// How often it was published since the agent came online.
+    sent: u32,
 }
 
-impl Outbox {
-    /// A new command, after all others of its site.
-    pub fn add(&mut self, site: i64, command: i64, now_ms: u64) {
-        let queue = self.sites.entry(site).or_default();
-        queue.waiting.push_back(command);
-        queue.refill(now_ms);
-    }
-
-    /// Its reply came. Returns whether it was unanswered.
-    pub fn answered(&mut self, site: i64, command: i64, now_ms: u64) -> bool {
-        let Some(queue) = self.sites.get_mut(&site) else { return false };
-        let before = queue.len();
-        queue.flight.retain(|flight| flight.command != command);
-        queue.waiting.retain(|waiting| *waiting != command);
-        queue.refill(now_ms);
-        queue.len() < before
-    }
-
-    /// The agent came: everything unanswered is due, in order.
-    pub fn online(&mut self, site: i64, now_ms: u64) {
-        let queue = self.sites.entry(site).or_default();
-        queue.away = false;
-        for flight in &mut queue.flight {
-            flight.due_ms = now_ms;
-            flight.wait_ms = REPEAT_FIRST_MS;
-        }
-    }
-
-    /// The agent is gone.
-    pub fn away(&mut self, site: i64) {
-        self.sites.entry(site).or_default().away = true;
-    }
-
-    /// Unanswered commands of a site.
-    #[must_use]
-    pub fn len(&self, site: i64) -> usize {
-        self.sites.get(&site).map_or(0, Queue::len)
-    }
-
-    /// Up to `room` commands to publish now, as (site, command), each site's in order.
-    #[must_use]
-    pub fn due(&self, now_ms: u64, room: usize) -> Vec<(i64, i64)> {
-        let due = self.sites.iter().flat_map(|(site, queue)| {
-            let due = queue.flight.iter().filter(move |flight| queue.due_ms(flight).is_some_and(|due| due <= now_ms));
-            due.map(|flight| (*site, flight.command))
-        });
-        due.take(room).collect()
-    }
-
-    /// It was published.
-    pub fn sent(&mut self, site: i64, command: i64, now_ms: u64) {
-        let flight = self.sites.get_mut(&site).and_then(|queue| queue.flight.iter_mut().find(|f| f.command == command));
-        if let Some(flight) = flight {
-            flight.sent = true;
-            flight.due_ms = now_ms + flight.wait_ms;
-            flight.wait_ms = (2 * flight.wait_ms).min(REPEAT_MAX_MS);
-        }
-    }
-
-    /// The next moment at which something is due.
-    #[must_use]
-    pub fn next_ms(&self) -> Option<u64> {
-        let of_site = |queue: &Queue| queue.flight.iter().filter_map(|flight| queue.due_ms(flight)).min();
-        self.sites.values().filter_map(of_site).min()
-    }
+/// A command to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub site: String,
+    pub payload: String,
 }
 
-impl Queue {
-    fn len(&self) -> usize {
-        self.flight.len() + self.waiting.len()
-    }
+/// Something of this site may be due at once.
+///
+/// # Errors
+/// The storage's.
+pub fn wake(db: &Db, site: i64, now_ms: i64) -> Result<(), Error> {
+    db.run("UPDATE sites SET due_ms = ?2 WHERE id = ?1 AND (due_ms IS NULL OR ?2 < due_ms)", &params![site, now_ms])?;
+    Ok(())
+}
 
-    fn refill(&mut self, now_ms: u64) {
-        while self.flight.len() < FLIGHT_MAX {
-            let Some(command) = self.waiting.pop_front() else { return };
-            self.flight.push_back(Flight { command, due_ms: now_ms, wait_ms: REPEAT_FIRST_MS, sent: false });
+/// The agent came, or may have heard nothing of what was published: everything unanswered is due, in order.
+///
+/// # Errors
+/// The storage's.
+pub fn repeat(db: &Db, site: i64, now_ms: i64) -> Result<(), Error> {
+    let all = "UPDATE commands SET sent = 0, due_ms = ?2 WHERE site = ?1 AND status IS NULL AND 0 < sent";
+    db.run(all, &params![site, now_ms])?;
+    wake(db, site, now_ms)
+}
+
+/// Takes up to `room` commands that are due, each site's in order. They count as published with the commit.
+///
+/// # Errors
+/// The storage's.
+pub fn claim(db: &Db, now_ms: i64, room: usize) -> Result<Vec<Claimed>, Error> {
+    let mut claimed = Vec::new();
+    let sites = db.rows(
+        "SELECT id, name, agent FROM sites WHERE due_ms <= ?1 OR ?2 < due_ms ORDER BY due_ms LIMIT ?3
+         FOR UPDATE SKIP LOCKED",
+        &params![now_ms, latest(now_ms), SITES_MAX],
+        |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<Option<String>>(2)?)),
+    )?;
+    for (site, name, agent) in sites {
+        let agent = agent.and_then(|text| serde_json::from_str::<Agent>(&text).ok());
+        let away = agent.is_some_and(|agent| agent.state != Presence::Online);
+        let flights = db.rows(
+            "SELECT id, due_ms, sent FROM commands WHERE site = ?1 AND status IS NULL ORDER BY id LIMIT ?2",
+            &params![site, FLIGHT_MAX],
+            |row| Ok(Flight { command: row.get(0)?, due_ms: row.get(1)?, sent: row.get(2)? }),
+        )?;
+        let (due, next_ms) = plan(flights, away, now_ms, room - claimed.len());
+        for flight in due {
+            let payload: Option<String> = db.row(
+                "UPDATE commands SET due_ms = ?2, sent = ?3 WHERE id = ?1 RETURNING payload",
+                &params![flight.command, flight.due_ms, flight.sent],
+                |row| row.get(0),
+            )?;
+            claimed.extend(payload.map(|payload| Claimed { site: name.clone(), payload }));
         }
+        db.run("UPDATE sites SET due_ms = ?2 WHERE id = ?1", &params![site, next_ms])?;
     }
+    Ok(claimed)
+}
 
-    fn due_ms(&self, flight: &Flight) -> Option<u64> {
-        (!self.away || !flight.sent).then_some(flight.due_ms)
+/// The next moment at which something is due, of any site.
+///
+/// # Errors
+/// The storage's.
+pub fn next_ms(db: &Db) -> Result<Option<i64>, Error> {
+    Ok(db.row("SELECT min(due_ms) FROM sites", &[], |row| row.get(0))?.flatten())
+}
+
+/// Unanswered commands of a site.
+///
+/// # Errors
+/// The storage's.
+pub fn waiting(db: &Db, site: i64) -> Result<usize, Error> {
+    let count = "SELECT count(*) FROM commands WHERE site = ?1 AND status IS NULL";
+    Ok(db.row(count, &params![site], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Nothing is due later than this: the clock was put back.
+fn latest(now_ms: i64) -> i64 {
+    now_ms.saturating_add(REPEAT_MAX_MS)
+}
+
+/// Those to publish now, as they are afterwards, and the next moment at which one of the site is due.
+fn plan(flights: Vec<Flight>, away: bool, now_ms: i64, room: usize) -> (Vec<Flight>, Option<i64>) {
+    let (mut due, mut next_ms) = (Vec::new(), None::<i64>);
+    for flight in flights {
+        // What was published once waits for the agent's return.
+        if away && 0 < flight.sent {
+            continue;
+        }
+        let is_due = flight.due_ms <= now_ms || latest(now_ms) < flight.due_ms;
+        let after = if is_due && due.len() < room {
+            let flight =
+                Flight { due_ms: now_ms + wait_ms(flight.sent), sent: flight.sent.saturating_add(1), ..flight };
+            due.push(flight);
+            if away {
+                continue;
+            }
+            flight.due_ms
+        } else {
+            flight.due_ms
+        };
+        next_ms = Some(next_ms.map_or(after, |next_ms| next_ms.min(after)));
     }
+    (due, next_ms)
+}
+
+/// How long a command waits after it was published for the `sent`th time, counted from 0.
+fn wait_ms(sent: u32) -> i64 {
+    REPEAT_FIRST_MS.saturating_mul(2_i64.saturating_pow(sent)).min(REPEAT_MAX_MS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::empty;
+
+    fn add(db: &Db, command: i64, now_ms: i64) {
+        let insert = "INSERT INTO commands (id, site, command, kind, payload, created, due_ms)
+            VALUES (?1, 1, ?2, 'order.put', ?2, 't', ?3)";
+        db.run(insert, &params![command, command.to_string(), now_ms]).unwrap();
+        wake(db, 1, now_ms).unwrap();
+    }
+
+    fn reply(db: &Db, command: i64, now_ms: i64) {
+        let answer = "UPDATE commands SET status = 'accepted' WHERE id = ?1 AND status IS NULL";
+        assert_eq!(db.run(answer, &params![command]).unwrap(), 1);
+        wake(db, 1, now_ms).unwrap();
+    }
+
+    fn agent(db: &Db, state: &str) {
+        let text = format!(r#"{{"state":"{state}","epoch":"{}"}}"#, uuid::Uuid::nil());
+        db.run("UPDATE sites SET agent = ?1", &params![text]).unwrap();
+    }
+
+    fn sends(db: &mut Db, now_ms: i64, room: usize) -> Vec<String> {
+        let claimed = db.transact(|db| claim(db, now_ms, room)).unwrap();
+        claimed.into_iter().map(|claimed| claimed.payload).collect()
+    }
+
+    fn one_site() -> Db {
+        let db = empty();
+        db.run("INSERT INTO sites (id, name) VALUES (1, 's')", &[]).unwrap();
+        db
+    }
 
     /// Each step: `time what`, with what = `add N`, `reply N`, `online`, `away`, or `sends` and the numbers expected.
     fn check(script: &str) {
-        let mut outbox = Outbox::default();
+        let mut db = one_site();
         for step in script.lines().map(str::trim) {
             let words: Vec<&str> = step.split_whitespace().collect();
-            let now_ms: u64 = words[0].parse().unwrap();
+            let now_ms: i64 = words[0].parse().unwrap();
             let number = || words[2].parse().unwrap();
             match words[1] {
-                "add" => outbox.add(1, number(), now_ms),
-                "reply" => assert!(outbox.answered(1, number(), now_ms), "{step}"),
-                "online" => outbox.online(1, now_ms),
-                "away" => outbox.away(1),
-                _ => {
-                    let due = outbox.due(now_ms, 100);
-                    let sent: Vec<String> = due.iter().map(|(_, command)| command.to_string()).collect();
-                    assert_eq!(sent, words[2..], "{step}");
-                    due.iter().for_each(|(site, command)| outbox.sent(*site, *command, now_ms));
+                "add" => add(&db, number(), now_ms),
+                "reply" => reply(&db, number(), now_ms),
+                "online" => {
+                    agent(&db, "online");
+                    repeat(&db, 1, now_ms).unwrap();
                 }
+                "away" => agent(&db, "lost"),
+                _ => assert_eq!(sends(&mut db, now_ms, 100), words[2..], "{step}"),
             }
         }
     }
@@ -196,16 +242,26 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_put_back_holds_nothing_up() {
+        check(
+            "9000000 add 1
+             9000000 sends 1
+             0       sends 1
+             9999    sends
+             10000   sends 1",
+        );
+    }
+
+    #[test]
     fn only_so_many_are_under_way_and_the_rest_keeps_its_order() {
-        let mut outbox = Outbox::default();
-        (0..120).for_each(|command| outbox.add(7, command, 0));
-        let due = outbox.due(0, 1_000);
-        assert_eq!(due, (0..50).map(|command| (7, command)).collect::<Vec<_>>());
-        due.iter().for_each(|(site, command)| outbox.sent(*site, *command, 0));
-        assert!(outbox.due(1, 1_000).is_empty());
-        assert!(outbox.answered(7, 3, 2));
-        assert!(!outbox.answered(7, 3, 2));
-        assert_eq!(outbox.due(2, 1_000), [(7, 50)]);
-        assert_eq!(outbox.len(7), 119);
+        let mut db = one_site();
+        (1..=120).for_each(|command| add(&db, command, 0));
+        let some = |numbers: std::ops::RangeInclusive<i64>| numbers.map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(sends(&mut db, 0, 30), some(1..=30), "no more than there is room for");
+        assert_eq!(sends(&mut db, 0, 1_000), some(31..=50));
+        assert!(sends(&mut db, 1, 1_000).is_empty());
+        reply(&db, 3, 2);
+        assert_eq!(sends(&mut db, 2, 1_000), ["51"]);
+        assert_eq!(waiting(&db, 1).unwrap(), 119);
     }
 }

@@ -3,7 +3,12 @@
 //! Receipts are cumulative and retained, so only the newest matters: after every [`EVENTS_MAX`] events, [`DELAY_MS`]
 //! after storing the last, at once on a gap or a duplicate. The same receipt again makes a site send again, so it is
 //! repeated at most every [`REPEAT_MS`].
+//!
+//! Memory says when an instance looks; what it says is decided in the database ([`claim`]), where all instances see
+//! how far a site is and what was said. Two of them may reach the broker in the wrong order: each hears what is said, and
+//! one that last heard less than it said itself says again what then is the newest.
 
+use crate::store::{Db, Error, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -11,23 +16,35 @@ use uuid::Uuid;
 const EVENTS_MAX: i64 = 100;
 const DELAY_MS: u64 = 500;
 const REPEAT_MS: u64 = 200;
+/// A shared subscription spreads neighbours over instances: a gap is one if it is there for longer than that takes.
+const GAP_MS: u64 = 500;
+/// The last receipt that was heard is less than what we said: by then ours should have come back.
+const DOUBT_MS: u64 = 2_000;
+/// Another instance works at this site, and will have finished by then.
+const BUSY_MS: u64 = 20;
 
 /// The contract says: at most a second after storing the last.
-const _: () = assert!(DELAY_MS <= 1_000);
+const _: () = assert!(DELAY_MS <= 1_000 && GAP_MS <= 1_000);
 
 #[derive(Debug, Default)]
 pub struct Receipts {
     sites: HashMap<(Arc<str>, Uuid), Entry>,
+    shared: bool,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     stored: i64,
     told: Option<Told>,
+    /// The last one that came from the broker.
+    heard: Option<i64>,
     /// When the first event was stored that no receipt covers.
     waits_since_ms: Option<u64>,
-    /// Say it again, even if it was said.
-    again: bool,
+    /// Say it, even if it was said, from then on.
+    again_from_ms: Option<u64>,
+    /// The same if there still is a gap.
+    gap_from_ms: Option<u64>,
+    busy_until_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,27 +53,64 @@ struct Told {
     at_ms: u64,
 }
 
-/// "Everything of `epoch` up to and including `sequence` is stored."
+/// Why a receipt is to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    News,
+    Gap,
+    Again,
+}
+
+/// A site that may have to be told something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Due {
     pub site: Arc<str>,
     pub epoch: Uuid,
-    pub sequence: i64,
+    pub why: Why,
+}
+
+/// What the database says about that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// "Everything up to and including this sequence is stored."
+    Say(i64),
+    /// Another instance has said it, or there is no gap any more.
+    Said,
+    /// It was said just now.
+    Wait,
+    /// Another instance works at this site.
+    Busy,
 }
 
 impl Receipts {
+    /// Among other instances.
+    pub fn share(&mut self) {
+        self.shared = true;
+    }
+
     /// Events were stored, up to `sequence`.
     pub fn stored(&mut self, site: &Arc<str>, epoch: Uuid, sequence: i64, now_ms: u64) {
-        let entry = self.sites.entry((Arc::clone(site), epoch)).or_default();
+        let entry = self.entry(site, epoch);
         entry.stored = sequence;
         entry.waits_since_ms.get_or_insert(now_ms);
     }
 
-    /// The site should hear it at once: there is a gap, a duplicate, or somebody who may not have heard.
-    pub fn again(&mut self, site: &Arc<str>, epoch: Uuid, sequence: i64) {
-        let entry = self.sites.entry((Arc::clone(site), epoch)).or_default();
-        entry.stored = sequence;
-        entry.again = true;
+    /// Something waits beyond a gap.
+    pub fn gap(&mut self, site: &Arc<str>, epoch: Uuid, now_ms: u64) {
+        let from_ms = if self.shared { now_ms + GAP_MS } else { now_ms };
+        self.entry(site, epoch).gap_from_ms.get_or_insert(from_ms);
+    }
+
+    /// The site should hear it at once: it sent something again, or may not have heard.
+    pub fn again(&mut self, site: &Arc<str>, epoch: Uuid, now_ms: u64) {
+        self.entry(site, epoch).again_from_ms.get_or_insert(now_ms);
+    }
+
+    /// A receipt came from the broker.
+    pub fn heard(&mut self, site: &str, epoch: Uuid, sequence: i64) {
+        if let Some(entry) = self.sites.get_mut(&(Arc::from(site), epoch)) {
+            entry.heard = Some(sequence);
+        }
     }
 
     /// A newer epoch began: nobody looks at receipts of the others.
@@ -64,62 +118,122 @@ impl Receipts {
         self.sites.retain(|(other, old), _| other != site || *old == epoch);
     }
 
-    /// What is to be said now.
+    /// What may have to be said now.
     #[must_use]
-    pub fn due(&self, now_ms: u64) -> Vec<Receipt> {
-        let due = self.sites.iter().filter(|(_, entry)| entry.due_ms().is_some_and(|due_ms| due_ms <= now_ms));
-        due.map(|((site, epoch), entry)| Receipt { site: Arc::clone(site), epoch: *epoch, sequence: entry.stored })
-            .collect()
+    pub fn due(&self, now_ms: u64) -> Vec<Due> {
+        let due = self.sites.iter().filter_map(|((site, epoch), entry)| {
+            let why = entry.due().into_iter().flatten().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, why)| why);
+            // What is said in any case covers the rest.
+            why.max_by_key(|why| *why as u8).map(|why| Due { site: Arc::clone(site), epoch: *epoch, why })
+        });
+        due.collect()
     }
 
-    /// It was said.
-    pub fn told(&mut self, receipt: &Receipt, now_ms: u64) {
-        if let Some(entry) = self.sites.get_mut(&(Arc::clone(&receipt.site), receipt.epoch)) {
-            entry.told = Some(Told { sequence: receipt.sequence, at_ms: now_ms });
-            entry.waits_since_ms = None;
-            entry.again = false;
+    pub fn answered(&mut self, due: &Due, answer: Answer, now_ms: u64) {
+        let Some(entry) = self.sites.get_mut(&(Arc::clone(&due.site), due.epoch)) else { return };
+        let said = Entry { stored: entry.stored, told: entry.told, heard: entry.heard, ..Entry::default() };
+        match answer {
+            Answer::Say(sequence) => *entry = Entry { told: Some(Told { sequence, at_ms: now_ms }), ..said },
+            Answer::Said => *entry = said,
+            Answer::Wait => entry.busy_until_ms = now_ms + REPEAT_MS,
+            Answer::Busy => entry.busy_until_ms = now_ms + BUSY_MS,
         }
     }
 
-    /// The next moment at which something is to be said.
+    /// The next moment at which something may have to be said.
     #[must_use]
     pub fn next_ms(&self) -> Option<u64> {
-        self.sites.values().filter_map(Entry::due_ms).min()
+        self.sites.values().flat_map(Entry::due).flatten().map(|(due_ms, _)| due_ms).min()
+    }
+
+    fn entry(&mut self, site: &Arc<str>, epoch: Uuid) -> &mut Entry {
+        self.sites.entry((Arc::clone(site), epoch)).or_default()
     }
 }
 
 impl Entry {
-    fn due_ms(&self) -> Option<u64> {
-        let news = self.told.is_none_or(|told| told.sequence != self.stored);
-        if self.again {
-            return Some(self.told.filter(|_| !news).map_or(0, |told| told.at_ms + REPEAT_MS));
-        }
-        let since_ms = self.waits_since_ms?;
+    fn due(&self) -> [Option<(u64, Why)>; 4] {
+        let news = self.told.is_none_or(|told| told.sequence < self.stored);
+        let repeat_ms = self.told.filter(|_| !news).map_or(0, |told| told.at_ms + REPEAT_MS);
         let told = self.told.map_or(0, |told| told.sequence);
-        Some(if EVENTS_MAX <= self.stored - told { since_ms } else { since_ms + DELAY_MS })
+        let full = EVENTS_MAX <= self.stored - told;
+        let waited = self.waits_since_ms.map(|since_ms| if full { since_ms } else { since_ms + DELAY_MS });
+        let doubt = self.told.filter(|told| self.heard.is_some_and(|heard| heard < told.sequence));
+        let at = |due_ms: u64, why| (due_ms.max(self.busy_until_ms), why);
+        [
+            waited.map(|due_ms| at(due_ms, Why::News)),
+            self.gap_from_ms.map(|from_ms| at(from_ms.max(repeat_ms), Why::Gap)),
+            self.again_from_ms.map(|from_ms| at(from_ms.max(repeat_ms), Why::Again)),
+            doubt.map(|told| at(told.at_ms + DOUBT_MS, Why::Again)),
+        ]
     }
+}
+
+/// Decides for all instances whether a receipt is said now; with the commit it counts as said. An epoch that is not
+/// known here gets a receipt for nothing: its site shall send all of it.
+///
+/// # Errors
+/// The storage's.
+pub fn claim(db: &Db, due: &Due, now_ms: i64) -> Result<Answer, Error> {
+    let found = db.row(
+        "SELECT epochs.id, applied, told, told_ms, EXISTS (SELECT 1 FROM aside WHERE aside.epoch = epochs.id)
+         FROM epochs JOIN sites ON sites.id = site WHERE name = ?1 AND epochs.epoch = ?2
+         FOR UPDATE OF epochs SKIP LOCKED",
+        &params![due.site.as_ref(), due.epoch],
+        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?, row.get::<bool>(4)?)),
+    )?;
+    let Some((epoch, applied, told, told_ms, gap)) = found else {
+        let known = db.row(
+            "SELECT 1 FROM epochs JOIN sites ON sites.id = site WHERE name = ?1 AND epochs.epoch = ?2",
+            &params![due.site.as_ref(), due.epoch],
+            |_| Ok(()),
+        )?;
+        return Ok(known.map_or(Answer::Say(0), |()| Answer::Busy));
+    };
+    let wanted = match due.why {
+        Why::News => false,
+        Why::Gap => gap,
+        Why::Again => true,
+    };
+    let just_now = (told_ms..told_ms.saturating_add(REPEAT_MS as i64)).contains(&now_ms);
+    if applied <= told && !wanted {
+        return Ok(Answer::Said);
+    }
+    if applied <= told && just_now {
+        return Ok(Answer::Wait);
+    }
+    db.run("UPDATE epochs SET told = ?2, told_ms = ?3 WHERE id = ?1", &params![epoch, applied, now_ms])?;
+    Ok(Answer::Say(applied))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::empty;
 
-    /// Each step: `time what`, with what = `stored N`, `again N`, or what is expected to be said: `says N`, `silent`.
+    /// Each step: `time what`, with what = `stored N`, `again`, `gap`, `heard N`, or what is expected to be said: `says
+    /// N`, `silent`.
     fn check(script: &str) {
         let (site, epoch): (Arc<str>, Uuid) = ("s".into(), Uuid::nil());
-        let mut receipts = Receipts::default();
+        let mut receipts = Receipts { shared: script.contains("heard"), ..Receipts::default() };
+        let mut stored = 0;
         for step in script.lines().map(str::trim) {
             let words: Vec<&str> = step.split_whitespace().collect();
             let now_ms: u64 = words[0].parse().unwrap();
             let sequence = words.get(2).map_or(0, |word| word.parse().unwrap());
             match words[1] {
-                "stored" => receipts.stored(&site, epoch, sequence, now_ms),
-                "again" => receipts.again(&site, epoch, sequence),
+                "stored" => {
+                    stored = sequence;
+                    receipts.stored(&site, epoch, sequence, now_ms);
+                }
+                "again" => receipts.again(&site, epoch, now_ms),
+                "gap" => receipts.gap(&site, epoch, now_ms),
+                "heard" => receipts.heard("s", epoch, sequence),
                 _ => {
                     let due = receipts.due(now_ms);
-                    let said = due.first().map_or("silent".to_owned(), |receipt| format!("says {}", receipt.sequence));
+                    let said = due.first().map_or("silent".to_owned(), |_| format!("says {stored}"));
                     assert_eq!(said, words[1..].join(" "), "{step}");
-                    due.iter().for_each(|receipt| receipts.told(receipt, now_ms));
+                    due.iter().for_each(|due| receipts.answered(due, Answer::Say(stored), now_ms));
                 }
             }
         }
@@ -145,16 +259,62 @@ mod tests {
     #[test]
     fn gaps_and_duplicates_are_told_at_once_but_not_in_a_storm() {
         check(
-            "0   again 0
+            "0   again
              0   says 0
-             1   again 0
+             1   gap
              199 silent
              200 says 0
-             201 again 0
+             201 again
              202 stored 1
-             202 again 1
+             202 again
              202 says 1
              203 silent",
         );
+    }
+
+    #[test]
+    fn among_instances_a_gap_is_told_when_it_stays_and_a_lower_receipt_is_overruled() {
+        check(
+            "0    stored 7
+             500  says 7
+             600  gap
+             1099 silent
+             1100 says 7
+             1200 heard 7
+             9000 silent
+             9100 stored 8
+             9600 says 8
+             9601 heard 8
+             9602 heard 7
+             11599 silent
+             11600 says 8
+             11601 heard 8
+             99999 silent",
+        );
+    }
+
+    #[test]
+    fn what_one_instance_has_said_no_other_says() {
+        let mut db = empty();
+        let epoch = Uuid::from_u128(1);
+        db.run("INSERT INTO sites (id, name) VALUES (1, 's')", &[]).unwrap();
+        db.run("INSERT INTO epochs (id, site, epoch, applied) VALUES (1, 1, ?1, 5)", &params![epoch]).unwrap();
+        let rows = [
+            (0, Why::News, Answer::Say(5)),
+            (10, Why::News, Answer::Said),
+            (10, Why::Gap, Answer::Said),
+            (10, Why::Again, Answer::Wait),
+            (200, Why::Again, Answer::Say(5)),
+            (50, Why::Again, Answer::Say(5)),
+        ];
+        for (now_ms, why, expected) in rows {
+            let due = Due { site: "s".into(), epoch, why };
+            assert_eq!(db.transact(|db| claim(db, &due, now_ms)).unwrap(), expected, "{now_ms} {why:?}");
+        }
+        db.run("INSERT INTO aside (epoch, sequence, id, payload) VALUES (1, 7, ?1, '')", &params![epoch]).unwrap();
+        let due = Due { site: "s".into(), epoch, why: Why::Gap };
+        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(5));
+        let due = Due { epoch: Uuid::from_u128(2), ..due };
+        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(0));
     }
 }

@@ -1,120 +1,303 @@
-//! The platform's file: opening, migrating, refusing.
+//! The platform's storage: one file (SQLite), or a PostgreSQL server that several instances share.
 //!
-//! One connection writes; readers have their own, which can't. A commit returns when the disk has it, and what is deleted
-//! is overwritten.
+//! The same statements for both, with parameters `?1`, `?2`. What differs stays below here: types, locks, how a
+//! connection is made. `FOR UPDATE` (always last in its statement) locks rows where there are other writers. Everything
+//! waits for its answer, and a commit returns when it is on disk.
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod postgres;
+mod sqlite;
+mod value;
 
-/// Why the file can't be used.
+use jiff::Timestamp;
+use postgres::Postgres;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+pub(crate) use value::params;
+pub use value::{Row, ToValue, Value};
+
+/// What the tables look like. Files and servers of a newer version are refused.
+const VERSION: usize = 3;
+
+/// How often a transaction is tried that gave way to another.
+const ATTEMPTS_MAX: usize = 8;
+
+/// A connection.
+#[derive(Debug)]
+pub enum Db {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<Postgres>),
+}
+
+/// Why something could not be read or stored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the database: {}", postgres::words(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("the database doesn't answer")]
+    Silent,
+    #[error("column {0} is not what this program stores there")]
+    Column(usize),
+    #[error("{0}")]
+    Refused(String),
+    #[error("stored JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Why the storage can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("{path}: has version {found}, this program knows up to {known}: use the newer program")]
-    Newer { path: PathBuf, found: usize, known: usize },
-    #[error("{path}: {source}")]
-    Storage { path: PathBuf, source: rusqlite::Error },
+    #[error("{place}: has version {found}, this program knows up to {VERSION}: use the newer program")]
+    Newer { place: String, found: usize },
+    #[error("{place}: {source}")]
+    Storage { place: String, source: Error },
 }
 
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
-
-/// More than the platform's own statements, so that each is prepared once.
-const STATEMENTS_CACHED: usize = 128;
-
-/// Opens the file for its only writer, new or brought up to date.
-///
-/// # Errors
-/// The file is newer than this program, or the storage refuses.
-pub fn open(path: &Path) -> Result<Connection, OpenError> {
-    let storage = |source| OpenError::Storage { path: path.to_owned(), source };
-    let mut db = Connection::open(path).map_err(storage)?;
-    prepare(&mut db)
-        .map_err(storage)?
-        .map_or(Ok(()), |found| Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() }))?;
-    Ok(db)
-}
-
-/// Opens the file for reading only.
-///
-/// # Errors
-/// The storage refuses.
-pub fn read(path: &Path) -> rusqlite::Result<Connection> {
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(Duration::from_secs(5))?;
-    db.pragma_update(None, "query_only", true)?;
-    Ok(db)
-}
-
-/// `Some(version)` if the file is too new.
-fn prepare(db: &mut Connection) -> rusqlite::Result<Option<usize>> {
-    db.busy_timeout(Duration::from_secs(5))?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-    db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
-         PRAGMA journal_size_limit = 8388608; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
-         PRAGMA secure_delete = ON;",
-    )?;
-    let migration = Transaction::new(db, TransactionBehavior::Immediate)?;
-    let version: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let version = usize::try_from(version).unwrap_or(usize::MAX);
-    let Some(missing) = MIGRATIONS.get(version..) else {
-        return Ok(Some(version));
-    };
-    for sql in missing {
-        migration.execute_batch(sql)?;
+impl OpenError {
+    fn newer(place: impl Display, found: usize) -> Self {
+        Self::Newer { place: place.to_string(), found }
     }
-    migration.pragma_update(None, "user_version", MIGRATIONS.len())?;
-    migration.commit()?;
-    Ok(None)
+
+    fn storage(place: impl Display, source: impl Into<Error>) -> Self {
+        Self::Storage { place: place.to_string(), source: source.into() }
+    }
+}
+
+/// Errors that may come from the storage.
+pub trait OfStorage: From<Error> {
+    fn storage(&self) -> Option<&Error>;
+}
+
+impl OfStorage for Error {
+    fn storage(&self) -> Option<&Error> {
+        Some(self)
+    }
+}
+
+impl Error {
+    /// Whether the same transaction may succeed when it is tried again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Postgres(error) if postgres::is_passing(error))
+    }
+
+    /// Whether the values themselves can't be stored.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        matches!(self, Self::Postgres(error) if postgres::is_data(error))
+    }
+}
+
+/// Where the storage is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    File(PathBuf),
+    Server { config: Box<tokio_postgres::Config>, schema: Option<String> },
+}
+
+impl FromStr for Place {
+    type Err = tokio_postgres::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Ok(Self::File(text.into()));
+        }
+        Ok(Self::Server { config: Box::new(text.parse()?), schema: None })
+    }
+}
+
+impl Place {
+    /// For writing, new or brought up to date.
+    ///
+    /// # Errors
+    /// What is there is newer than this program, or can't be used.
+    pub fn open(&self) -> Result<Db, OpenError> {
+        match self {
+            Self::File(path) => Ok(Db::Sqlite(sqlite::open(path)?)),
+            Self::Server { config, schema } => {
+                let server = Postgres::connect(config, schema.as_deref());
+                let server = server.map_err(|error| OpenError::storage("the database server", error))?;
+                server.migrate()?;
+                Ok(Db::Postgres(Box::new(server)))
+            }
+        }
+    }
+
+    /// For reading.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn read(&self) -> Result<Db, Error> {
+        match self {
+            Self::File(path) => Ok(Db::Sqlite(sqlite::read(path)?)),
+            Self::Server { config, schema } => {
+                Ok(Db::Postgres(Box::new(Postgres::connect(config, schema.as_deref())?)))
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Server { .. })
+    }
+}
+
+impl Db {
+    /// Does all of `work`, or nothing of it: in one transaction, which is tried again when it gave way to another.
+    ///
+    /// # Errors
+    /// What `work` says, or the storage's. Nothing is stored then.
+    pub fn transact<T, E: OfStorage>(&mut self, mut work: impl FnMut(&Db) -> Result<T, E>) -> Result<T, E> {
+        let mut attempts = 1;
+        loop {
+            self.begin()?;
+            let done = work(self).and_then(|done| self.batch("COMMIT").map(|()| done).map_err(E::from));
+            let Err(error) = &done else { return done };
+            // Where this fails too the connection has ended, and the transaction with it.
+            let _ = self.batch("ROLLBACK");
+            if ATTEMPTS_MAX <= attempts || !error.storage().is_some_and(Error::is_passing) {
+                return done;
+            }
+            attempts += 1;
+        }
+    }
+
+    /// Reads what was stored at one moment.
+    ///
+    /// # Errors
+    /// What `read` says, or the storage's.
+    pub fn snapshot<T, E: From<Error>>(&mut self, read: impl FnOnce(&Db) -> Result<T, E>) -> Result<T, E> {
+        match self {
+            Self::Sqlite(db) => db.execute_batch("BEGIN").map_err(Error::from)?,
+            Self::Postgres(server) => {
+                begin(server, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")?;
+            }
+        }
+        let done = read(self);
+        let _ = self.batch("ROLLBACK");
+        done
+    }
+
+    /// Undoes `work` alone, within the open transaction, if it fails.
+    ///
+    /// # Errors
+    /// What `work` says, or the storage's.
+    pub fn attempt<T, E: From<Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.batch("SAVEPOINT attempt")?;
+        let done = work();
+        self.batch(if done.is_ok() { "RELEASE attempt" } else { "ROLLBACK TO attempt" })?;
+        done
+    }
+
+    /// Runs a statement. Returns how many rows it changed.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(db) => sqlite::run(db, sql, values),
+            Self::Postgres(server) => server.run(sql, values),
+        }
+    }
+
+    /// Every row of an answer, as `read` reads it.
+    ///
+    /// # Errors
+    /// What `read` says, or the storage's.
+    pub fn rows<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut rows = Vec::new();
+        self.each(sql, values, &mut |row| {
+            rows.push(read(&row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The first row of an answer, if it has one.
+    ///
+    /// # Errors
+    /// What `read` says, or the storage's.
+    pub fn row<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnMut(&Row) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.rows(sql, values, read)?.into_iter().next())
+    }
+
+    /// The moment, in milliseconds, on a clock that all who use this database have in common.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn clock_ms(&self, at: Timestamp) -> Result<i64, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(at.as_millisecond()),
+            Self::Postgres(_) => {
+                let clock = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+                self.row(clock, &[], |row| row.get(0))?.ok_or(Error::Column(0))
+            }
+        }
+    }
+
+    /// Leaves a file that needs nothing beside it.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn close(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => db.close().map_err(|(_, error)| error.into()),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    fn each(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => sqlite::query(db, sql, values, each),
+            Self::Postgres(server) => server.query(sql, values, each),
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => Ok(db.execute_batch("BEGIN IMMEDIATE")?),
+            Self::Postgres(server) => begin(server, "BEGIN"),
+        }
+    }
+
+    fn batch(&self, sql: &str) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => Ok(db.execute_batch(sql)?),
+            Self::Postgres(server) => server.batch(sql),
+        }
+    }
+}
+
+/// Connects anew where the connection has ended meanwhile.
+fn begin(server: &mut Postgres, how: &str) -> Result<(), Error> {
+    server.renew()?;
+    match server.batch(how) {
+        Err(_) if server.is_closed() => {
+            server.renew()?;
+            server.batch(how)
+        }
+        begun => begun,
+    }
 }
 
 #[cfg(test)]
-pub fn in_memory() -> Connection {
-    let mut db = Connection::open_in_memory().unwrap();
-    assert_eq!(prepare(&mut db).unwrap(), None);
-    db
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_newer_file_is_refused_and_left_alone() {
-        let mut db = in_memory();
-        db.pragma_update(None, "user_version", 99).unwrap();
-        assert_eq!(prepare(&mut db).unwrap(), Some(99));
-        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, 99);
-    }
-
-    #[test]
-    fn a_file_of_the_first_version_keeps_what_it_knows() {
-        let mut db = Connection::open_in_memory().unwrap();
-        db.execute_batch(MIGRATIONS[0]).unwrap();
-        db.execute_batch(
-            "PRAGMA user_version = 1; INSERT INTO sites (id, name) VALUES (1, 's');
-             INSERT INTO orders (site, id, number, revision, state, packed, parcels, terms, updated)
-                 VALUES (1, 'o', 'O', 2, 'packed', 1, 1, '{}', 't');
-             INSERT INTO lines (site, order_id, line, position, sku, name, wanted, picked) VALUES (1, 'o', '1', 0, 'A', 'a', 3, 1);
-             INSERT INTO parcels (site, order_id, n, number, sscc, state, contents, updated)
-                 VALUES (1, 'o', 1, 'O', '123', 'sealed', '[]', 't');
-             INSERT INTO stock (site, sku, on_hand, reserved, available) VALUES (1, 'A', 5, 0, 5);
-             INSERT INTO commands (site, command, kind, payload, created, status)
-                 VALUES (1, 'c1', 'order.put', '{}', 't', 'accepted'), (1, 'c2', 'order.put', '{}', 't', NULL);",
-        )
-        .unwrap();
-        assert_eq!(prepare(&mut db).unwrap(), None);
-        let text = |sql: &str| db.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
-        assert_eq!(text("SELECT state || ' ' || parcels || ' ' || held FROM orders"), "packed 1 0");
-        assert_eq!(text("SELECT sscc || ' ' || state || ' ' || label_revision FROM parcels"), "123 sealed 0");
-        assert_eq!(text("SELECT sku || ' ' || on_hand || ' ' || reserved FROM shelf"), "A 5 2");
-        assert_eq!(text("SELECT group_concat(payload, ';') FROM commands"), ";{}");
-    }
-
-    #[test]
-    fn opening_twice_migrates_once() {
-        let mut db = in_memory();
-        assert_eq!(prepare(&mut db).unwrap(), None);
-    }
-}
+pub mod testing;

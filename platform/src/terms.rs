@@ -1,7 +1,7 @@
 //! Terms of orders and returns: checked when they are put, stored, and sent again when a site has lost them.
 
 use crate::apply;
-use rusqlite::{Connection, params};
+use crate::store::{Db, Error, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -79,14 +79,14 @@ pub fn without_known(data: &str) -> Result<String, serde_json::Error> {
 ///
 /// # Errors
 /// The storage's.
-pub fn store(db: &Connection, site: i64, terms: &Terms, text: &str, state: &str, time: &str) -> rusqlite::Result<()> {
+pub fn store(db: &Db, site: i64, terms: &Terms, text: &str, state: &str, time: &str) -> Result<(), Error> {
     let number = terms.number.as_ref().unwrap_or(&terms.id);
-    db.prepare_cached(
+    db.run(
         "INSERT INTO orders (site, id, number, revision, state, terms, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET number = excluded.number, revision = excluded.revision, terms = excluded.terms,
-         updated = excluded.updated WHERE revision <= excluded.revision",
-    )?
-    .execute(params![site, terms.id, number, terms.revision.unwrap_or(1), state, text, time])?;
+         ON CONFLICT (site, id) DO UPDATE SET number = excluded.number, revision = excluded.revision,
+         terms = excluded.terms, updated = excluded.updated WHERE orders.revision <= excluded.revision",
+        &params![site, terms.id, number, terms.revision.unwrap_or(1), state, text, time],
+    )?;
     Ok(())
 }
 
@@ -107,13 +107,13 @@ pub fn lines(terms: &Terms) -> Vec<apply::Line> {
 ///
 /// # Errors
 /// The storage's.
-pub fn store_lines(db: &Connection, site: i64, terms: &Terms) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM lines WHERE site = ?1 AND order_id = ?2")?.execute(params![site, terms.id])?;
-    let mut insert = db.prepare_cached(
-        "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
+pub fn store_lines(db: &Db, site: i64, terms: &Terms) -> Result<(), Error> {
+    db.run("DELETE FROM lines WHERE site = ?1 AND order_id = ?2", &params![site, terms.id])?;
     for (position, Line { line, sku, name, quantity }) in terms.lines.iter().enumerate() {
-        insert.execute(params![site, terms.id, line, position, sku, name, quantity])?;
+        db.run(
+            "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &params![site, terms.id, line, position, sku, name, quantity],
+        )?;
     }
     Ok(())
 }
@@ -168,18 +168,18 @@ impl Return {
 ///
 /// # Errors
 /// The storage's.
-pub fn store_return(db: &Connection, site: i64, announced: &Return, state: &str, time: &str) -> rusqlite::Result<()> {
+pub fn store_return(db: &Db, site: i64, announced: &Return, state: &str, time: &str) -> Result<(), Error> {
     let order = announced.order.as_ref().map(|order| (&order.id, &order.number)).unzip();
-    let terms =
-        serde_json::to_string(announced).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    db.prepare_cached(
+    let terms = serde_json::to_string(announced)?;
+    db.run(
         "INSERT INTO returns (site, id, order_id, number, authorized, state, terms, updated)
          VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET order_id = excluded.order_id, number = excluded.number, authorized = 1,
-             state = iif(state = 'put', excluded.state, state), terms = excluded.terms, updated = excluded.updated
-         WHERE state <> 'completed'",
-    )?
-    .execute(params![site, announced.id, order.0, order.1, state, terms, time])?;
+         ON CONFLICT (site, id) DO UPDATE SET order_id = excluded.order_id, number = excluded.number, authorized = 1,
+             state = CASE WHEN returns.state = 'put' THEN excluded.state ELSE returns.state END,
+             terms = excluded.terms, updated = excluded.updated
+         WHERE returns.state <> 'completed'",
+        &params![site, announced.id, order.0, order.1, state, terms, time],
+    )?;
     Ok(())
 }
 

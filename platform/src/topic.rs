@@ -3,9 +3,36 @@
 /// What a topic is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic<'a> {
-    Event { site: &'a str, group: &'a str },
-    Agent { site: &'a str },
-    Reply { site: &'a str },
+    Event {
+        site: &'a str,
+        group: &'a str,
+    },
+    Agent {
+        site: &'a str,
+    },
+    Promise {
+        site: &'a str,
+    },
+    /// What an instance of the platform has said.
+    Receipt {
+        site: &'a str,
+    },
+    Reply {
+        site: &'a str,
+    },
+}
+
+impl<'a> Topic<'a> {
+    #[must_use]
+    pub fn site(self) -> &'a str {
+        match self {
+            Self::Event { site, .. }
+            | Self::Agent { site }
+            | Self::Promise { site }
+            | Self::Receipt { site }
+            | Self::Reply { site } => site,
+        }
+    }
 }
 
 /// All topics under one root.
@@ -20,11 +47,21 @@ impl Topics {
         Self { root: root.to_owned() }
     }
 
-    /// What the platform subscribes to.
+    /// What the platform subscribes to. Instances of one `group` share events and replies, each of which goes to one of
+    /// them. States go to all: a shared subscription would not bring what is retained. So do receipts, so that an
+    /// instance hears when another spoke after it and said less.
     #[must_use]
-    pub fn filters(&self) -> [String; 3] {
+    pub fn filters(&self, group: Option<&str>) -> Vec<String> {
         let root = &self.root;
-        [format!("{root}/+/events/+"), format!("{root}/+/state/agent"), format!("{root}/+/replies")]
+        let share = group.map_or_else(String::new, |group| format!("$share/{group}/"));
+        let mut filters = vec![
+            format!("{share}{root}/+/events/+"),
+            format!("{share}{root}/+/replies"),
+            format!("{root}/+/state/agent"),
+            format!("{root}/+/state/promise"),
+        ];
+        filters.extend(group.map(|_| format!("{root}/+/receipts")));
+        filters
     }
 
     #[must_use]
@@ -37,7 +74,9 @@ impl Topics {
         match rest.split_once('/') {
             Some(("events", group)) if is_level(group) => Some(Topic::Event { site, group }),
             Some(("state", "agent")) => Some(Topic::Agent { site }),
+            Some(("state", "promise")) => Some(Topic::Promise { site }),
             None if rest == "replies" => Some(Topic::Reply { site }),
+            None if rest == "receipts" => Some(Topic::Receipt { site }),
             _ => None,
         }
     }
@@ -71,7 +110,9 @@ mod tests {
             ("parceld/v1/sthlm-03/events/pick", Some(Topic::Event { site: "sthlm-03", group: "pick" })),
             ("parceld/v1/sthlm-03/state/agent", Some(Topic::Agent { site: "sthlm-03" })),
             ("parceld/v1/sthlm-03/replies", Some(Topic::Reply { site: "sthlm-03" })),
-            ("parceld/v1/sthlm-03/state/promise", None),
+            ("parceld/v1/sthlm-03/state/promise", Some(Topic::Promise { site: "sthlm-03" })),
+            ("parceld/v1/sthlm-03/receipts", Some(Topic::Receipt { site: "sthlm-03" })),
+            ("parceld/v1/sthlm-03/state/else", None),
             ("parceld/v1/Sthlm/events/pick", None),
             ("parceld/v1/sthlm-03/events/pick/more", None),
             ("parceld/v2/sthlm-03/replies", None),
@@ -80,5 +121,15 @@ mod tests {
         for (topic, expected) in rows {
             assert_eq!(topics.read(topic), expected, "{topic}");
         }
+    }
+
+    #[test]
+    fn a_group_shares_events_and_replies_and_nothing_else() {
+        let topics = Topics::new("r");
+        assert_eq!(
+            topics.filters(Some("g")),
+            ["$share/g/r/+/events/+", "$share/g/r/+/replies", "r/+/state/agent", "r/+/state/promise", "r/+/receipts"]
+        );
+        assert_eq!(topics.filters(None), ["r/+/events/+", "r/+/replies", "r/+/state/agent", "r/+/state/promise"]);
     }
 }

@@ -8,7 +8,7 @@ mod lists;
 mod page;
 
 use crate::clock::Clock;
-use crate::store;
+use crate::store::{Db, Error, Place};
 use crate::writer::Job;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -16,9 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use rusqlite::Connection;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// A few thousand orders in one request.
@@ -30,35 +28,34 @@ const READS_MAX: usize = 4;
 #[derive(Clone)]
 pub struct Web {
     pub jobs: mpsc::Sender<Job>,
-    pub database: Arc<PathBuf>,
     pub clock: Clock,
     pub changed: watch::Receiver<u64>,
     pub stop: watch::Receiver<bool>,
     /// Names that a request may be for; none means any.
     pub hosts: Option<Arc<[String]>>,
-    reads: Arc<Semaphore>,
+    readers: Arc<Readers>,
+}
+
+/// Connections that read.
+struct Readers {
+    place: Place,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Db>>,
 }
 
 impl Web {
     #[must_use]
     pub fn new(
         jobs: mpsc::Sender<Job>,
-        database: PathBuf,
+        place: Place,
         clock: Clock,
         changed: watch::Receiver<u64>,
         stop: watch::Receiver<bool>,
         hosts: Option<Vec<String>>,
     ) -> Self {
         let hosts = hosts.map(Into::into);
-        Self {
-            jobs,
-            database: Arc::new(database),
-            clock,
-            changed,
-            stop,
-            hosts,
-            reads: Arc::new(Semaphore::new(READS_MAX)),
-        }
+        let readers = Readers { place, permits: Arc::new(Semaphore::new(READS_MAX)), idle: Mutex::default() };
+        Self { jobs, clock, changed, stop, hosts, readers: Arc::new(readers) }
     }
 
     pub fn router(self) -> Router {
@@ -71,26 +68,41 @@ impl Web {
             .route("/api/sites/{site}", get(api::site))
             .route("/api/sites/{site}/{list}", get(api::list).post(api::ask))
             .route("/api/sites/{site}/orders/{order}", get(api::order))
-            .route("/api/sites/{site}/orders/{order}/{verb}", post(api::lead))
+            .route("/api/sites/{site}/orders/{order}/{verb}", get(api::of_order).post(api::lead))
             .route("/api/sites/{site}/orders/{order}/parcels/{n}/label", post(api::label))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self)
     }
 
-    /// Reads from the file, beside the writer.
+    /// Reads what was stored at one moment, beside the writer.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Problem> + Send + 'static,
+        read: impl FnOnce(&Db) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let gone = |_| Problem(StatusCode::SERVICE_UNAVAILABLE, "the platform is stopping".to_owned());
-        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(gone)?;
-        let path = Arc::clone(&self.database);
+        let permit = Arc::clone(&self.readers.permits).acquire_owned().await.map_err(gone)?;
+        let readers = Arc::clone(&self.readers);
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            read(&store::read(&path)?)
+            let mut db = match readers.idle().pop() {
+                Some(db) => db,
+                None => readers.place.read()?,
+            };
+            let done = db.snapshot(read);
+            // A file that is open here could not be left in order by its writer.
+            if let Db::Postgres(_) = db {
+                readers.idle().push(db);
+            }
+            done
         });
         done.await.map_err(|error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+    }
+}
+
+impl Readers {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Db>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,8 +110,8 @@ impl Web {
 #[derive(Debug)]
 pub struct Problem(StatusCode, String);
 
-impl From<rusqlite::Error> for Problem {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         Self(StatusCode::SERVICE_UNAVAILABLE, format!("the storage refuses: {error}"))
     }
 }

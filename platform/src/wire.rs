@@ -41,9 +41,20 @@ pub struct Envelope<'a> {
     pub time: Timestamp,
     pub epoch: Uuid,
     pub sequence: i64,
+    /// The log's head when it was sent.
+    #[serde(default)]
+    pub head: i64,
+    /// It was sent late.
+    #[serde(default)]
+    pub historical: bool,
+    #[serde(default, borrow)]
+    subject: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
+
+/// Subjects of our sites are much shorter; one that isn't can't be looked up.
+const SUBJECT_BYTES_MAX: usize = 200;
 
 impl<'a> Envelope<'a> {
     /// # Errors
@@ -68,6 +79,18 @@ impl<'a> Envelope<'a> {
             return Err(Unreadable::Group(self.r#type.clone().into_owned()));
         }
         Ok(())
+    }
+
+    /// What it is about, such as `orders/10042`.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|subject| subject.len() <= SUBJECT_BYTES_MAX)
+    }
+
+    /// The order that it is about.
+    #[must_use]
+    pub fn order(&self) -> Option<&str> {
+        self.subject()?.strip_prefix("orders/")
     }
 
     /// `{group}.{type}`, without what every type of this version has around it.
@@ -103,6 +126,29 @@ impl Agent {
             return known.session <= self.session;
         }
         self.state == Presence::Online
+    }
+}
+
+/// `receipts`, as this or another instance has said it.
+#[derive(Debug, Deserialize)]
+pub struct ReceiptHeard {
+    pub epoch: Uuid,
+    pub sequence: i64,
+}
+
+/// What the platform reads of `state/promise`; the rest passes through.
+#[derive(Debug, Deserialize)]
+pub struct PromiseState {
+    pub computed_at: Timestamp,
+    pub valid_until: Timestamp,
+}
+
+impl PromiseState {
+    /// Whether `self` is news after `known`. An instance that lags may hold an older one; a site's clock that was put
+    /// back also makes it look older, but then `known` is soon no longer valid.
+    #[must_use]
+    pub fn overrules(&self, known: &Self, now: Timestamp) -> bool {
+        known.computed_at <= self.computed_at || known.valid_until <= now
     }
 }
 

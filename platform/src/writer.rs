@@ -1,9 +1,10 @@
-//! The thread that owns the file: takes what waits, commits it at once, and only then acknowledges and publishes.
+//! The thread that writes to the database: takes what waits, commits it at once, and only then acknowledges and publishes.
 
 use crate::central::Central;
 use crate::clock::Clock;
 use crate::command::{Refusal, Request};
 use crate::link::{Delivery, Line};
+use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,6 +29,10 @@ const ROUND_MAX: usize = 512;
 const IDLE: Duration = Duration::from_secs(60);
 /// A line without room is asked again after this.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
+/// A storage that refuses is asked again after this.
+const FAILED_WAIT: Duration = Duration::from_millis(500);
+/// What other instances commit isn't told here: the page looks this often.
+const OTHERS_MS: u64 = 2_000;
 
 /// Works until every sender of `jobs` is gone. `changed` counts the commits.
 pub fn run(
@@ -39,22 +44,29 @@ pub fn run(
 ) {
     let mut line = None;
     let mut round = Vec::with_capacity(ROUND_MAX);
+    let mut changed_by_others = clock.now().ms;
     loop {
-        let wait = match (&line, central.next_ms()) {
-            (Some(_), Some(due_ms)) => Duration::from_millis(due_ms.saturating_sub(clock.now().ms)),
-            _ => IDLE,
-        };
+        let due_ms = central.next_ms(line.is_some());
+        let wait = due_ms.map_or(IDLE, |due_ms| Duration::from_millis(due_ms.saturating_sub(clock.now().ms)));
         let wait = if line.as_ref().is_some_and(|line: &Line| line.room() == 0) { wait.max(ROOM_WAIT) } else { wait };
         match runtime.block_on(async { timeout(wait.min(IDLE), jobs.recv_many(&mut round, ROUND_MAX)).await }) {
             Ok(0) => break,
             Ok(_) => work(&mut central, &mut round, &mut line, clock, changed),
             Err(_) => {}
         }
+        if let Err(error) = central.tend(clock.now()) {
+            tracing::error!(%error, "what was put aside could not be taken");
+            thread::sleep(FAILED_WAIT);
+        }
         speak(&mut central, &mut line, clock);
+        if central.is_shared() && changed_by_others + OTHERS_MS <= clock.now().ms {
+            changed_by_others = clock.now().ms;
+            changed.send_modify(|commits| *commits += 1);
+        }
     }
     drop(line);
     if let Err(error) = central.close() {
-        tracing::error!(%error, "the file could not be closed in order");
+        tracing::error!(%error, "the database could not be closed in order");
     }
 }
 
@@ -75,14 +87,17 @@ fn work(
         match job {
             Job::Message(_) => {}
             Job::Connected(new) => {
-                central.connected();
+                if let Err(error) = central.connected(clock.now()) {
+                    tracing::error!(%error, "the storage failed: the broker shall connect again");
+                    continue;
+                }
                 *line = Some(new);
             }
             Job::Disconnected(connection) => {
                 line.take_if(|line| line.is(connection));
             }
             Job::Ask { site, request, answer } => {
-                let done = central.ask(&site, request, clock.now());
+                let done = central.ask(&site, &request, clock.now());
                 changed.send_modify(|commits| *commits += 1);
                 // Whoever asked may have gone: what was asked is done all the same.
                 let _ = answer.send(done);
@@ -106,8 +121,8 @@ fn store(
     if messages.is_empty() {
         return;
     }
-    let taken = central.take(messages.iter().map(|delivery| (delivery.topic(), delivery.payload())), clock.now());
-    if let Err(error) = taken {
+    let taken: Vec<_> = messages.iter().map(|delivery| (delivery.topic(), delivery.payload())).collect();
+    if let Err(error) = central.take(&taken, clock.now()) {
         tracing::error!(%error, messages = messages.len(), "nothing of this was stored: it shall be delivered again");
         messages.clear();
         *line = None;
@@ -125,7 +140,7 @@ fn speak(central: &mut Central, line: &mut Option<Line>, clock: Clock) {
     match central.due(clock.now(), open.room()) {
         Ok(outgoing) => outgoing.into_iter().for_each(|outgoing| open.publish(outgoing)),
         Err(error) => {
-            tracing::error!(%error, "commands could not be read");
+            tracing::error!(%error, "what is due could not be read");
             *line = None;
         }
     }

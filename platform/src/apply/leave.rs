@@ -1,7 +1,7 @@
 //! Parcels on their way out: couriers asked for, labels, manifests, the door, pick-up places.
 
-use super::{ApplyError, Desk, OrderRef, Text, read};
-use rusqlite::params;
+use super::{ApplyError, Desk, OrderRef, Text, promise, read};
+use crate::store::params;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -108,6 +108,7 @@ pub fn leave(desk: &Desk<'_>, kind: &str, data: &str) -> Result<(), ApplyError> 
         "handed_over" => {
             let Loaded { order, parcel, carrier, manifest, tracking, key } = read(data)?;
             desk.fulfilled(&order, parcel, key.as_deref())?;
+            promise::courier_came(desk, &carrier)?;
             desk.order(&order, |order| order.handed_over(parcel, carrier, manifest, tracking))
         }
         "left_behind" => {
@@ -126,22 +127,22 @@ impl Desk<'_> {
         self.run(
             "UPDATE dispatches SET state = 'withdrawn', reason = 'forgotten'
              WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND key <> ?4 AND state = 'open'",
-            params![self.about.site, id, data.parcel, data.key],
+            &params![self.about.site, id, data.parcel, data.key],
         )?;
         self.run(
             "INSERT INTO dispatches (site, key, order_id, number, parcel, sscc, state, requested, data)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?8)
-             ON CONFLICT DO UPDATE SET state = 'open', reason = NULL, sscc = excluded.sscc,
+             ON CONFLICT (site, key) DO UPDATE SET state = 'open', reason = NULL, sscc = excluded.sscc,
                  requested = excluded.requested, data = excluded.data
-             WHERE state IN ('withdrawn', 'missed')",
-            params![self.about.site, data.key, id, number, data.parcel, data.sscc, self.time, text],
+             WHERE dispatches.state IN ('withdrawn', 'missed')",
+            &params![self.about.site, data.key, id, number, data.parcel, data.sscc, self.time, text],
         )
     }
 
     fn ended(&self, data: &Ended<'_>, state: &str) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = ?3, reason = ?4 WHERE site = ?1 AND key = ?2 AND state = 'open'",
-            params![self.about.site, data.key, state, data.reason],
+            &params![self.about.site, data.key, state, data.reason],
         )
     }
 
@@ -149,8 +150,8 @@ impl Desk<'_> {
     pub fn nobody_comes(&self, order: &OrderRef<'_>, parcel: Option<i64>, reason: &str) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = 'withdrawn', reason = ?4
-             WHERE site = ?1 AND order_id = ?2 AND coalesce(parcel = ?3, true) AND state = 'open'",
-            params![self.about.site, order.id, parcel, reason],
+             WHERE site = ?1 AND order_id = ?2 AND (parcel = ?3 OR CAST(?3 AS BIGINT) IS NULL) AND state = 'open'",
+            &params![self.about.site, order.id, parcel, reason],
         )
     }
 
@@ -158,8 +159,8 @@ impl Desk<'_> {
     fn fulfilled(&self, order: &OrderRef<'_>, parcel: i64, key: Option<&str>) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = 'fulfilled'
-             WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND coalesce(key = ?4, true) AND state = 'open'",
-            params![self.about.site, order.id, parcel, key],
+             WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND (key = ?4 OR CAST(?4 AS TEXT) IS NULL) AND state = 'open'",
+            &params![self.about.site, order.id, parcel, key],
         )
     }
 
@@ -167,7 +168,7 @@ impl Desk<'_> {
         self.run(
             "UPDATE dispatches SET state = 'missed', reason = 'left_behind'
              WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'fulfilled'",
-            params![self.about.site, order.id, parcel],
+            &params![self.about.site, order.id, parcel],
         )
     }
 
@@ -175,7 +176,7 @@ impl Desk<'_> {
     pub fn dispatch_goes_by(&self, order: &OrderRef<'_>, parcel: i64, sscc: &str) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET sscc = ?4 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open'",
-            params![self.about.site, order.id, parcel, sscc],
+            &params![self.about.site, order.id, parcel, sscc],
         )
     }
 }

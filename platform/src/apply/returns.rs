@@ -1,8 +1,8 @@
 //! Goods that come back: announced, received, inspected one by one, completed.
 
 use super::{ApplyError, Desk, OrderRef, Text, read};
+use crate::store::params;
 use crate::terms::{self, Return};
-use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -87,19 +87,16 @@ impl Desk<'_> {
         self.run(
             "INSERT INTO returns (site, id, order_id, number, authorized, state, updated)
              VALUES (?1, ?2, ?3, ?4, ?5, 'receiving', ?6)
-             ON CONFLICT DO UPDATE SET state = 'receiving', found = '[]', updated = excluded.updated",
-            params![self.about.site, about.r#return.id, order, number, about.r#return.authorized, self.time],
+             ON CONFLICT (site, id) DO UPDATE SET state = 'receiving', found = '[]', updated = excluded.updated",
+            &params![self.about.site, about.r#return.id, order, number, about.r#return.authorized, self.time],
         )
     }
 
     fn inspected(&self, data: Inspected<'_>) -> Result<(), ApplyError> {
         let Inspected { about, found, quantity, stock } = data;
         let (site, id) = (self.about.site, &about.r#return.id);
-        let known: Option<String> = self
-            .db
-            .prepare_cached("SELECT found FROM returns WHERE site = ?1 AND id = ?2")?
-            .query_row(params![site, id], |row| row.get(0))
-            .optional()?;
+        let known = "SELECT found FROM returns WHERE site = ?1 AND id = ?2";
+        let known: Option<String> = self.db.row(known, &params![site, id], |row| row.get(0))?;
         let mut items: Vec<Found> = read(known.as_deref().unwrap_or("[]"))?;
         if let (Some(stock), Some(sku)) = (stock, &found.sku) {
             self.has(sku, stock.on_hand)?;
@@ -111,7 +108,7 @@ impl Desk<'_> {
         }
         self.run(
             "UPDATE returns SET found = ?3, updated = ?4 WHERE site = ?1 AND id = ?2",
-            params![site, id, serde_json::to_string(&items)?, self.time],
+            &params![site, id, serde_json::to_string(&items)?, self.time],
         )
     }
 
@@ -121,7 +118,7 @@ impl Desk<'_> {
         self.run(
             "UPDATE returns SET state = 'completed', found = ?3, outstanding = ?4, updated = ?5
              WHERE site = ?1 AND id = ?2",
-            params![self.about.site, id, items, outstanding, self.time],
+            &params![self.about.site, id, items, outstanding, self.time],
         )
     }
 }

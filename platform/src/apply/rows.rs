@@ -1,22 +1,20 @@
 //! An order's picture in the file: read as a whole, and of what changed only the rows that did.
 
 use super::picture::{Line, Order, Parcel, ParcelState, State, Units};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use crate::store::{Db, Error, Row, params};
 
 /// Reads one order, if it is known.
 ///
 /// # Errors
 /// The storage's.
-pub fn read(db: &Connection, site: i64, id: &str) -> rusqlite::Result<Option<Order>> {
-    let order = db
-        .prepare_cached(
-            "SELECT revision, state, held, expedited, tote, parcels, put_back FROM orders WHERE site = ?1 AND id = ?2",
-        )?
-        .query_row(params![site, id], |row| {
+pub fn read(db: &Db, site: i64, id: &str) -> Result<Option<Order>, Error> {
+    let order = db.row(
+        "SELECT revision, state, held, expedited, tote, parcels, put_back FROM orders WHERE site = ?1 AND id = ?2",
+        &params![site, id],
+        |row| {
             Ok(Order {
                 revision: row.get(0)?,
-                state: State::named(&row.get::<_, String>(1)?).ok_or_else(|| unknown(1))?,
+                state: State::named(row.text(1)?).ok_or(Error::Column(1))?,
                 held: row.get(2)?,
                 expedited: row.get(3)?,
                 tote: row.get(4)?,
@@ -25,46 +23,46 @@ pub fn read(db: &Connection, site: i64, id: &str) -> rusqlite::Result<Option<Ord
                 parcels: Vec::new(),
                 put_back: units(row, 6)?,
             })
-        })
-        .optional()?;
+        },
+    )?;
     let Some(mut order) = order else { return Ok(None) };
-    let mut lines = db.prepare_cached(
+    order.lines = db.rows(
         "SELECT line, sku, name, wanted, picked, packed, short FROM lines
          WHERE site = ?1 AND order_id = ?2 ORDER BY position",
+        &params![site, id],
+        |row| {
+            Ok(Line {
+                line: row.get(0)?,
+                sku: row.get(1)?,
+                name: row.get(2)?,
+                wanted: row.get(3)?,
+                picked: row.get(4)?,
+                packed: row.get(5)?,
+                short: row.get(6)?,
+            })
+        },
     )?;
-    let lines = lines.query_map(params![site, id], |row| {
-        Ok(Line {
-            line: row.get(0)?,
-            sku: row.get(1)?,
-            name: row.get(2)?,
-            wanted: row.get(3)?,
-            picked: row.get(4)?,
-            packed: row.get(5)?,
-            short: row.get(6)?,
-        })
-    })?;
-    order.lines = lines.collect::<Result<_, _>>()?;
-    let mut parcels = db.prepare_cached(
+    order.parcels = db.rows(
         "SELECT n, state, sscc, carrier, manifest, tracking, place, weight_g, label, label_revision, void, contents
          FROM parcels WHERE site = ?1 AND order_id = ?2 ORDER BY n",
+        &params![site, id],
+        |row| {
+            Ok(Parcel {
+                n: row.get(0)?,
+                state: ParcelState::named(row.text(1)?).ok_or(Error::Column(1))?,
+                sscc: row.get(2)?,
+                carrier: row.get(3)?,
+                manifest: row.get(4)?,
+                tracking: row.get(5)?,
+                place: row.get(6)?,
+                weight_g: row.get(7)?,
+                label: row.get(8)?,
+                label_revision: row.get(9)?,
+                void: row.get(10)?,
+                contents: units(row, 11)?,
+            })
+        },
     )?;
-    let parcels = parcels.query_map(params![site, id], |row| {
-        Ok(Parcel {
-            n: row.get(0)?,
-            state: ParcelState::named(&row.get::<_, String>(1)?).ok_or_else(|| unknown(1))?,
-            sscc: row.get(2)?,
-            carrier: row.get(3)?,
-            manifest: row.get(4)?,
-            tracking: row.get(5)?,
-            place: row.get(6)?,
-            weight_g: row.get(7)?,
-            label: row.get(8)?,
-            label_revision: row.get(9)?,
-            void: row.get(10)?,
-            contents: units(row, 11)?,
-        })
-    })?;
-    order.parcels = parcels.collect::<Result<_, _>>()?;
     Ok(Some(order))
 }
 
@@ -72,30 +70,19 @@ pub fn read(db: &Connection, site: i64, id: &str) -> rusqlite::Result<Option<Ord
 ///
 /// # Errors
 /// The storage's.
-pub fn write(db: &Connection, site: i64, id: &str, before: &Order, after: &Order, time: &str) -> rusqlite::Result<()> {
+pub fn write(db: &Db, site: i64, id: &str, before: &Order, after: &Order, time: &str) -> Result<(), Error> {
     let Order { revision, state, held, expedited, tote, parcels_total, put_back, .. } = after;
-    db.prepare_cached(
+    db.run(
         "UPDATE orders SET revision = ?3, state = ?4, held = ?5, expedited = ?6, tote = ?7, parcels = ?8, put_back = ?9,
              updated = ?10
          WHERE site = ?1 AND id = ?2",
-    )?
-    .execute(params![
-        site,
-        id,
-        revision,
-        state.word(),
-        held,
-        expedited,
-        tote,
-        parcels_total,
-        json(put_back)?,
-        time
-    ])?;
+        &params![site, id, revision, state.word(), held, expedited, tote, parcels_total, json(put_back)?, time],
+    )?;
     write_lines(db, site, id, before, after)?;
     for parcel in &before.parcels {
         if after.parcels.iter().all(|kept| kept.n != parcel.n) {
-            db.prepare_cached("DELETE FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3")?
-                .execute(params![site, id, parcel.n])?;
+            let delete = "DELETE FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3";
+            db.run(delete, &params![site, id, parcel.n])?;
         }
     }
     for parcel in after.parcels.iter().filter(|parcel| !before.parcels.contains(parcel)) {
@@ -104,11 +91,11 @@ pub fn write(db: &Connection, site: i64, id: &str, before: &Order, after: &Order
     Ok(())
 }
 
-fn write_lines(db: &Connection, site: i64, id: &str, before: &Order, after: &Order) -> rusqlite::Result<()> {
+fn write_lines(db: &Db, site: i64, id: &str, before: &Order, after: &Order) -> Result<(), Error> {
     for line in &before.lines {
         if after.lines.iter().all(|kept| kept.line != line.line) {
-            db.prepare_cached("DELETE FROM lines WHERE site = ?1 AND order_id = ?2 AND line = ?3")?
-                .execute(params![site, id, line.line])?;
+            let delete = "DELETE FROM lines WHERE site = ?1 AND order_id = ?2 AND line = ?3";
+            db.run(delete, &params![site, id, line.line])?;
         }
     }
     for (position, line) in after.lines.iter().enumerate() {
@@ -116,57 +103,56 @@ fn write_lines(db: &Connection, site: i64, id: &str, before: &Order, after: &Ord
             continue;
         }
         let Line { line, sku, name, wanted, picked, packed, short } = line;
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO lines (site, order_id, line, position, sku, name, wanted, picked, packed, short)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![site, id, line, position, sku, name, wanted, picked, packed, short])?;
+        db.run(
+            "INSERT INTO lines (site, order_id, line, position, sku, name, wanted, picked, packed, short)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (site, order_id, line) DO UPDATE SET position = excluded.position, sku = excluded.sku,
+                 name = excluded.name, wanted = excluded.wanted, picked = excluded.picked, packed = excluded.packed,
+                 short = excluded.short",
+            &params![site, id, line, position, sku, name, wanted, picked, packed, short],
+        )?;
     }
     Ok(())
 }
 
-fn write_parcel(db: &Connection, site: i64, id: &str, parcel: &Parcel, time: &str) -> rusqlite::Result<()> {
-    db.prepare_cached(
+fn write_parcel(db: &Db, site: i64, id: &str, parcel: &Parcel, time: &str) -> Result<(), Error> {
+    let number = "SELECT number FROM orders WHERE site = ?1 AND id = ?2";
+    let Some(number) = db.row(number, &params![site, id], |row| row.get::<String>(0))? else { return Ok(()) };
+    db.run(
         "INSERT INTO parcels (site, order_id, n, number, sscc, state, carrier, manifest, tracking, place, weight_g,
              label, label_revision, void, contents, updated)
-         SELECT ?1, ?2, ?3, number, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
-         FROM orders WHERE site = ?1 AND id = ?2
-         ON CONFLICT DO UPDATE SET number = excluded.number, sscc = excluded.sscc, state = excluded.state,
-             carrier = excluded.carrier, manifest = excluded.manifest, tracking = excluded.tracking,
-             place = excluded.place, weight_g = excluded.weight_g, label = excluded.label,
-             label_revision = excluded.label_revision, void = excluded.void, contents = excluded.contents,
-             updated = excluded.updated",
-    )?
-    .execute(params![
-        site,
-        id,
-        parcel.n,
-        parcel.sscc,
-        parcel.state.word(),
-        parcel.carrier,
-        parcel.manifest,
-        parcel.tracking,
-        parcel.place,
-        parcel.weight_g,
-        parcel.label,
-        parcel.label_revision,
-        parcel.void,
-        json(&parcel.contents)?,
-        time
-    ])?;
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT (site, order_id, n) DO UPDATE SET number = excluded.number, sscc = excluded.sscc,
+             state = excluded.state, carrier = excluded.carrier, manifest = excluded.manifest,
+             tracking = excluded.tracking, place = excluded.place, weight_g = excluded.weight_g,
+             label = excluded.label, label_revision = excluded.label_revision, void = excluded.void,
+             contents = excluded.contents, updated = excluded.updated",
+        &params![
+            site,
+            id,
+            parcel.n,
+            number,
+            parcel.sscc,
+            parcel.state.word(),
+            parcel.carrier,
+            parcel.manifest,
+            parcel.tracking,
+            parcel.place,
+            parcel.weight_g,
+            parcel.label,
+            parcel.label_revision,
+            parcel.void,
+            json(&parcel.contents)?,
+            time
+        ],
+    )?;
     Ok(())
 }
 
-fn units(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Units>> {
-    let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+fn units(row: &Row, column: usize) -> Result<Vec<Units>, Error> {
+    Ok(serde_json::from_str(row.text(column)?)?)
 }
 
-fn json(units: &[Units]) -> rusqlite::Result<String> {
-    serde_json::to_string(units).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-fn unknown(column: usize) -> rusqlite::Error {
-    rusqlite::Error::InvalidColumnType(column, "a state of another version".into(), Type::Text)
+fn json(units: &[Units]) -> Result<String, Error> {
+    Ok(serde_json::to_string(units)?)
 }

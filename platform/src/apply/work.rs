@@ -3,8 +3,8 @@
 use super::picture::{Known, Line, Of, Order, State, Units};
 use super::{ApplyError, Desk, OfOrder, OrderRef, Text, read};
 use crate::faults::{self, Conflict};
+use crate::store::params;
 use crate::terms::{self, Terms};
-use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -211,22 +211,19 @@ impl Desk<'_> {
     /// An SSCC belongs to one parcel for ever; a parcel may have had several.
     pub fn claim(&self, sscc: &str, order: &OrderRef<'_>, n: i64) -> Result<(), ApplyError> {
         let (db, site, id) = (self.db, self.about.site, &order.id);
-        let new = db
-            .prepare_cached(
-                "INSERT INTO ssccs (sscc, site, order_id, n) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![sscc, site, id, n])?;
-        if new == 1 {
+        let insert = "INSERT INTO ssccs (sscc, site, order_id, n) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        if db.run(insert, &params![sscc, site, id, n])? == 1 {
             return Ok(());
         }
-        let owner = db
-            .prepare_cached(
-                "SELECT sites.name || ', order ' || order_id || ', parcel ' || n
-                 FROM ssccs JOIN sites ON sites.id = site
-                 WHERE sscc = ?1 AND NOT (site = ?2 AND order_id = ?3 AND n = ?4)",
-            )?
-            .query_row(params![sscc, site, id, n], |row| row.get::<_, String>(0))
-            .optional()?;
+        let owner = db.row(
+            "SELECT sites.name, order_id, n FROM ssccs JOIN sites ON sites.id = site
+             WHERE sscc = ?1 AND NOT (site = ?2 AND order_id = ?3 AND n = ?4)",
+            &params![sscc, site, id, n],
+            |row| {
+                let (site, order, n): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(format!("{site}, order {order}, parcel {n}"))
+            },
+        )?;
         if let Some(owner) = owner {
             let detail = format!("SSCC {sscc} of order {id}, parcel {n} belongs to {owner}");
             faults::conflict(db, self.about, Conflict::SsccTwice, &detail, self.now)?;

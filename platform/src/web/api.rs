@@ -1,15 +1,18 @@
 //! `/api`: JSON in and out.
 
-use super::lists::{self, LISTS};
+use super::lists::{self, Asked};
 use super::{Problem, Web};
 use crate::command::{Catalog, Label, Lead, Refusal, Request, Stock};
+use crate::store::{Db, Value as Stored, params};
 use crate::topic;
+use crate::wire::{Agent, Presence, PromiseState};
 use crate::writer::Job;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rusqlite::{Connection, OptionalExtension, params};
+
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -27,6 +30,8 @@ pub struct Page {
     limit: Option<i64>,
     #[serde(default)]
     all: i64,
+    /// Of orders.
+    number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,8 +77,7 @@ fn yes() -> bool {
 /// All sites.
 pub async fn sites(State(web): State<Web>) -> Result<Response, Problem> {
     web.read(|db| {
-        let mut names = db.prepare("SELECT name FROM sites ORDER BY name")?;
-        let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let names: Vec<String> = db.rows("SELECT name FROM sites ORDER BY name", &[], |row| row.get(0))?;
         let sites: Vec<Value> = names.iter().map(|name| describe(db, name)).collect::<Result<_, _>>()?;
         Ok(Json(sites).into_response())
     })
@@ -87,15 +91,15 @@ pub async fn site(State(web): State<Web>, Path(site): Path<String>) -> Result<Re
 /// Messages that could not be read, of all sites.
 pub async fn quarantine(State(web): State<Web>) -> Result<Response, Problem> {
     web.read(|db| {
-        let mut rows = db.prepare("SELECT topic, reason, payload, seen FROM quarantine ORDER BY id")?;
-        let rows = rows.query_map([], |row| {
+        let quarantine = "SELECT topic, reason, payload, seen FROM quarantine ORDER BY id";
+        let rows = db.rows(quarantine, &[], |row| {
             let payload: Vec<u8> = row.get(2)?;
             Ok(json!({
-                "topic": row.get::<_, String>(0)?, "reason": row.get::<_, String>(1)?,
-                "payload": String::from_utf8_lossy(&payload), "seen": row.get::<_, String>(3)?,
+                "topic": row.text(0)?, "reason": row.text(1)?,
+                "payload": String::from_utf8_lossy(&payload), "seen": row.text(3)?,
             }))
         })?;
-        Ok(Json(rows.collect::<Result<Vec<_>, _>>()?).into_response())
+        Ok(Json(rows).into_response())
     })
     .await
 }
@@ -105,22 +109,20 @@ pub async fn list(
     Path((site, list)): Path<(String, String)>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
-    let now_ms = web.clock.now().at.as_millisecond();
+    let now = web.clock.now().at;
     web.read(move |db| {
         let id = site_id(db, &site)?;
-        let body = if list == "events" {
-            events(db, id, &page)?
-        } else {
-            let found = LISTS.iter().find(|(name, _)| *name == list);
-            let (_, sql) = found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("there is no list {list:?}")))?;
-            let mut rows = db.prepare(sql)?;
-            let limit = page.limit.unwrap_or(ROWS_MAX).clamp(0, ROWS_MAX);
-            match rows.parameter_count() {
-                2 => array(rows.query(params![id, limit])?)?,
-                _ => array(rows.query(params![id, limit, now_ms])?)?,
-            }
-        };
-        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        if list == "events" {
+            return events(db, id, &page);
+        }
+        if list == "promise" {
+            return Ok(Json(promise(db, id, now)?).into_response());
+        }
+        let rows_max = page.limit.unwrap_or(ROWS_MAX).clamp(0, ROWS_MAX);
+        let asked = Asked { rows_max, number: page.number, now_ms: now.as_millisecond() };
+        let found = lists::list(db, id, &list, &asked)?;
+        let rows = found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("there is no list {list:?}")))?;
+        Ok(Json(rows).into_response())
     })
     .await
 }
@@ -128,10 +130,25 @@ pub async fn list(
 /// One order with its parcels.
 pub async fn order(State(web): State<Web>, Path((site, order)): Path<(String, String)>) -> Result<Response, Problem> {
     web.read(move |db| {
-        let id = site_id(db, &site)?;
-        let found: Option<String> = db.query_row(lists::ORDER, params![id, order], |row| row.get(0)).optional()?;
+        let found = lists::order(db, site_id(db, &site)?, &order)?;
         let body = found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("order {order} is not known here")))?;
-        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        Ok(Json(body).into_response())
+    })
+    .await
+}
+
+/// `GET /api/sites/{site}/orders/{order}/events`: what was told of it, in the order in which it was applied.
+pub async fn of_order(
+    State(web): State<Web>,
+    Path((site, order, what)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    web.read(move |db| {
+        if what != "events" {
+            return Err(Problem(StatusCode::NOT_FOUND, format!("an order has no {what:?}")));
+        }
+        let events = "SELECT payload FROM events JOIN epochs ON epochs.id = events.epoch
+            WHERE events.site = ?1 AND subject = ?2 ORDER BY began, sequence LIMIT ?3";
+        array(db, events, &params![site_id(db, &site)?, format!("orders/{order}"), ROWS_MAX])
     })
     .await
 }
@@ -242,46 +259,67 @@ fn check_site(site: &str) -> Result<(), Problem> {
     Err(Problem(StatusCode::BAD_REQUEST, why))
 }
 
-fn site_id(db: &Connection, name: &str) -> Result<i64, Problem> {
-    let id = db.query_row("SELECT id FROM sites WHERE name = ?1", [name], |row| row.get(0)).optional()?;
+fn site_id(db: &Db, name: &str) -> Result<i64, Problem> {
+    let id = db.row("SELECT id FROM sites WHERE name = ?1", &params![name], |row| row.get(0))?;
     id.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("site {name:?} has never been heard of")))
 }
 
 /// A site with what can be said of it in a few words.
-pub(super) fn describe(db: &Connection, name: &str) -> Result<Value, Problem> {
+pub(super) fn describe(db: &Db, name: &str) -> Result<Value, Problem> {
     let id = site_id(db, name)?;
-    let (agent, duplicates, dropped): (Option<String>, i64, i64) =
-        db.query_row("SELECT agent, duplicates, dropped FROM sites WHERE id = ?1", [id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    let site = "SELECT agent, duplicates, dropped FROM sites WHERE id = ?1";
+    let site =
+        db.row(site, &params![id], |row| Ok((row.get::<Option<String>>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?)))?;
+    let (agent, duplicates, dropped) = site.unwrap_or_default();
     let newest = "SELECT epoch, applied FROM epochs WHERE site = ?1 AND began IS NOT NULL ORDER BY began DESC LIMIT 1";
-    let newest: Option<([u8; 16], i64)> =
-        db.query_row(newest, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let count = |sql: &str| db.query_row(sql, [id], |row| row.get::<_, i64>(0));
+    let newest: Option<(Uuid, i64)> = db.row(newest, &params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let count = |sql: &str| Ok::<i64, Problem>(db.row(sql, &params![id], |row| row.get(0))?.unwrap_or_default());
     let gaps = count("SELECT count(*) FROM aside JOIN epochs ON epochs.id = aside.epoch WHERE site = ?1")?;
     let waiting = count("SELECT count(*) FROM commands WHERE site = ?1 AND status IS NULL")?;
     let answered = count("SELECT count(*) FROM commands WHERE site = ?1 AND status IS NOT NULL")?;
-    let mut conflicts = db.prepare(
-        "SELECT json_object('kind', kind, 'epoch', epoch, 'sequence', sequence, 'event', event, 'detail', detail,
-             'seen', seen) FROM conflicts WHERE site = ?1 ORDER BY id",
-    )?;
-    let conflicts: Vec<String> = conflicts.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let read = |text: &String| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let conflicts = "SELECT kind, epoch, sequence, event, detail, seen FROM conflicts WHERE site = ?1 ORDER BY id";
+    let conflicts = db.rows(conflicts, &params![id], |row| {
+        Ok(json!({
+            "kind": row.text(0)?, "epoch": row.text(1)?, "sequence": row.get::<i64>(2)?, "event": row.text(3)?,
+            "detail": row.text(4)?, "seen": row.text(5)?,
+        }))
+    })?;
     Ok(json!({
         "site": name,
-        "epoch": newest.map(|(epoch, _)| Uuid::from_bytes(epoch)),
+        "epoch": newest.map(|(epoch, _)| epoch),
         "sequence": newest.map_or(0, |(_, applied)| applied),
-        "agent": agent.as_ref().map(read),
+        "agent": agent.map(|text| serde_json::from_str::<Value>(&text).unwrap_or_default()),
         "gaps": gaps,
         "duplicates": duplicates,
         "dropped": dropped,
-        "conflicts": conflicts.iter().map(read).collect::<Vec<_>>(),
+        "conflicts": conflicts,
         "commands": { "waiting": waiting, "answered": answered },
     }))
 }
 
+/// The newest `state/promise`, or `unknown` when nobody can rely on it.
+fn promise(db: &Db, site: i64, now: Timestamp) -> Result<Value, Problem> {
+    let stored = db.row("SELECT promise, agent FROM sites WHERE id = ?1", &params![site], |row| {
+        Ok((row.get::<Option<String>>(0)?, row.get::<Option<String>>(1)?))
+    })?;
+    let (promise, agent) = stored.unwrap_or_default();
+    let agent = agent.and_then(|text| serde_json::from_str::<Agent>(&text).ok());
+    let state: Option<PromiseState> = promise.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let reason = match (agent.map(|agent| agent.state), &state) {
+        (_, None) => "never_told",
+        (Some(Presence::Lost), _) => "agent_lost",
+        (Some(Presence::Offline), _) => "agent_offline",
+        (_, Some(state)) if state.valid_until <= now => "expired",
+        _ => {
+            let promise = promise.and_then(|text| serde_json::from_str(&text).ok());
+            return Ok(promise.unwrap_or_default());
+        }
+    };
+    Ok(json!({ "state": "unknown", "reason": reason, "same_day_until": null }))
+}
+
 /// The stored events in sequence: of the newest epoch those after `since`; of all epochs those after the first `since`.
-fn events(db: &Connection, site: i64, page: &Page) -> Result<String, Problem> {
+fn events(db: &Db, site: i64, page: &Page) -> Result<Response, Problem> {
     let limit = page.limit.unwrap_or(EVENTS);
     if !(0..=ROWS_MAX).contains(&limit) || page.since < 0 {
         return Err(Problem(StatusCode::BAD_REQUEST, format!("limit: 0 to {ROWS_MAX}; since: from 0")));
@@ -294,18 +332,18 @@ fn events(db: &Connection, site: i64, page: &Page) -> Result<String, Problem> {
         "SELECT payload FROM epochs JOIN events ON events.epoch = epochs.id
          WHERE epochs.site = ?1 AND began IS NOT NULL ORDER BY began, sequence LIMIT ?3 OFFSET ?2"
     };
-    let mut rows = db.prepare(sql)?;
-    array(rows.query([site, page.since, limit])?).map_err(Into::into)
+    array(db, sql, &params![site, page.since, limit])
 }
 
 /// Rows of JSON text as one array.
-fn array(mut rows: rusqlite::Rows<'_>) -> rusqlite::Result<String> {
-    let mut text = String::from("[");
-    while let Some(row) = rows.next()? {
-        let separator = if text.len() == 1 { "" } else { "," };
+fn array(db: &Db, sql: &str, values: &[Stored<'_>]) -> Result<Response, Problem> {
+    let mut body = String::from("[");
+    db.rows(sql, values, |row| {
+        let separator = if body.len() == 1 { "" } else { "," };
         // Writing to a string can't fail.
-        let _ = write!(text, "{separator}{}", row.get_ref(0)?.as_str()?);
-    }
-    text.push(']');
-    Ok(text)
+        let _ = write!(body, "{separator}{}", row.text(0)?);
+        Ok(())
+    })?;
+    body.push(']');
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -2,6 +2,7 @@
 
 use super::api::describe;
 use super::{Problem, Web};
+use crate::store::{Db, Error, Row, params};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -9,7 +10,6 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// Sites, and rows of each table, on the page; the API has the rest.
 const SITES_MAX: i64 = 20;
 const ROWS_MAX: i64 = 50;
+const REFUSED_MAX: i64 = 10;
 
 /// The page is told of changes at most this often.
 const CHANGES_EVERY: Duration = Duration::from_millis(500);
@@ -112,9 +113,9 @@ pub async fn page(State(web): State<Web>) -> Result<Response, Problem> {
     let now_ms = web.clock.now().at.as_millisecond();
     let page = web
         .read(move |db| {
-            let mut sites = db.prepare("SELECT id, name FROM sites ORDER BY name LIMIT ?1")?;
-            let sites = sites.query_map([SITES_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let sites: Vec<(i64, String)> = sites.collect::<Result<_, _>>()?;
+            let sites = "SELECT id, name FROM sites ORDER BY name LIMIT ?1";
+            let sites: Vec<(i64, String)> =
+                db.rows(sites, &params![SITES_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let sites = sites.into_iter().map(|(id, name)| SiteView::read(db, id, name, now_ms));
             Ok(Page { sites: sites.collect::<Result<_, _>>()? })
         })
@@ -152,7 +153,7 @@ pub async fn asset(Path(name): Path<String>) -> Response {
 }
 
 impl SiteView {
-    fn read(db: &Connection, site: i64, name: String, now_ms: i64) -> Result<Self, Problem> {
+    fn read(db: &Db, site: i64, name: String, now_ms: i64) -> Result<Self, Problem> {
         let told = describe(db, &name)?;
         let sequence = told["sequence"].as_i64().unwrap_or_default();
         let conflicts = told["conflicts"].as_array().map(|list| list.iter().map(|one| word(&one["detail"])).collect());
@@ -197,9 +198,9 @@ impl SiteView {
                     number: row.get(0)?,
                     parcel: row.get(1)?,
                     sscc: row.get(2)?,
-                    carrier: row.get(3)?,
-                    service: row.get(4)?,
-                    collection: moment(&row.get::<_, String>(5)?),
+                    carrier: field(row, 3, &["carrier_name", "carrier"])?,
+                    service: field(row, 3, &["service"])?,
+                    collection: collection(row, 3)?,
                 })
             })?,
             notifications: notifications(db, site, now_ms)?,
@@ -208,8 +209,8 @@ impl SiteView {
                     id: row.get(0)?,
                     number: row.get(1)?,
                     state: row.get(2)?,
-                    announced: row.get(3)?,
-                    found: row.get(4)?,
+                    announced: quantity(row, 3)?,
+                    found: found(row, 4)?,
                 })
             })?,
             stock: rows(
@@ -218,13 +219,13 @@ impl SiteView {
                 site,
                 |row| Ok(StockView { sku: row.get(0)?, on_hand: row.get(1)?, reserved: row.get(2)? }),
             )?,
-            refused: rows(db, REFUSED, site, |row| {
+            refused: db.rows(REFUSED, &params![site, REFUSED_MAX], |row| {
                 Ok(RefusedView {
-                    time: moment(&row.get::<_, String>(0)?),
-                    scanner: row.get(1)?,
-                    code: row.get(2)?,
-                    signal: row.get(3)?,
-                    reason: row.get(4)?,
+                    time: moment(row.text(0)?),
+                    scanner: field(row, 1, &["scanner"])?,
+                    code: field(row, 1, &["code"])?,
+                    signal: field(row, 1, &["signal"])?,
+                    reason: field(row, 1, &["reason"])?,
                 })
             })?,
             name,
@@ -232,55 +233,69 @@ impl SiteView {
     }
 }
 
-const ORDERS: &str =
-    "SELECT number, state, held, expedited, sum(picked), sum(lines.packed), sum(wanted - short), sum(short)
+const ORDERS: &str = "SELECT number, state, held, expedited, CAST(sum(picked) AS BIGINT),
+        CAST(sum(lines.packed) AS BIGINT), CAST(sum(wanted - short) AS BIGINT), CAST(sum(short) AS BIGINT)
     FROM orders JOIN lines ON lines.site = orders.site AND order_id = id
-    WHERE orders.site = ?1 GROUP BY id ORDER BY state IN ('completed', 'cancelled'), updated DESC LIMIT ?2";
+    WHERE orders.site = ?1 GROUP BY orders.site, orders.id
+    ORDER BY CASE WHEN state IN ('completed', 'cancelled') THEN 1 ELSE 0 END, updated DESC LIMIT ?2";
 
 const PARCELS: &str = "SELECT number, n, state, coalesce(manifest, place, ''), coalesce(sscc, ''),
-        coalesce(tracking, iif(label = 'requested', 'wanted', ''))
+        coalesce(tracking, CASE WHEN label = 'requested' THEN 'wanted' ELSE '' END)
     FROM parcels WHERE site = ?1 ORDER BY updated DESC, n DESC LIMIT ?2";
 
-const RETURNS: &str = "SELECT id, coalesce(number, ''), state,
-        coalesce((SELECT sum(value ->> 'quantity') FROM json_each(terms, '$.lines')), 0),
-        (SELECT count(*) FROM json_each(found) WHERE value ->> 'condition' <> 'missing')
-    FROM returns WHERE site = ?1 ORDER BY state = 'completed', updated DESC LIMIT ?2";
+const RETURNS: &str = "SELECT id, coalesce(number, ''), state, terms, found FROM returns WHERE site = ?1
+    ORDER BY CASE WHEN state = 'completed' THEN 1 ELSE 0 END, updated DESC LIMIT ?2";
 
-const DISPATCHES: &str = "SELECT number, parcel, sscc,
-        coalesce(data ->> 'carrier_name', data ->> 'carrier', ''), coalesce(data ->> 'service', ''),
-        coalesce(data ->> '$.collection.at', 'next')
-    FROM dispatches WHERE site = ?1 AND state = 'open' ORDER BY requested, key LIMIT ?2";
+const DISPATCHES: &str = "SELECT number, parcel, sscc, data FROM dispatches
+    WHERE site = ?1 AND state = 'open' ORDER BY requested, key LIMIT ?2";
 
-const REFUSED: &str = "SELECT time, coalesce(data ->> 'scanner', ''), coalesce(data ->> 'code', ''),
-        coalesce(data ->> 'signal', ''), coalesce(data ->> 'reason', '')
-    FROM refused WHERE site = ?1 ORDER BY epoch DESC, sequence DESC LIMIT min(?2, 10)";
+const REFUSED: &str = "SELECT time, data FROM refused WHERE site = ?1 ORDER BY epoch DESC, sequence DESC LIMIT ?2";
 
-fn notifications(db: &Connection, site: i64, now_ms: i64) -> rusqlite::Result<Vec<NotificationView>> {
-    let mut to_send = db.prepare(
-        "SELECT number, milestone, coalesce(data ->> 'customer', ''), data -> 'channels', data ->> 'expires_at'
-         FROM notifications WHERE site = ?1 AND state = 'to_send' AND ?3 < expires_ms ORDER BY requested, key LIMIT ?2",
-    )?;
-    let rows = to_send.query_map(params![site, ROWS_MAX, now_ms], |row| {
-        let channels: Option<String> = row.get(3)?;
-        let channels: Vec<String> = channels.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+fn notifications(db: &Db, site: i64, now_ms: i64) -> Result<Vec<NotificationView>, Error> {
+    let to_send = "SELECT number, milestone, data FROM notifications
+        WHERE site = ?1 AND state = 'to_send' AND ?3 < expires_ms ORDER BY requested, key LIMIT ?2";
+    db.rows(to_send, &params![site, ROWS_MAX, now_ms], |row| {
+        let channels = parsed(row, 2)?["channels"].as_array().map(|list| list.iter().map(word).collect::<Vec<_>>());
         Ok(NotificationView {
             number: row.get(0)?,
             milestone: row.get(1)?,
-            customer: row.get(2)?,
-            channels: channels.join(", "),
-            expires: moment(&row.get::<_, String>(4)?),
+            customer: field(row, 2, &["customer"])?,
+            channels: channels.unwrap_or_default().join(", "),
+            expires: moment(&field(row, 2, &["expires_at"])?),
         })
-    })?;
-    rows.collect()
+    })
 }
 
-fn rows<T>(
-    db: &Connection,
-    sql: &str,
-    site: i64,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    db.prepare(sql)?.query_map([site, ROWS_MAX], read)?.collect()
+fn rows<T>(db: &Db, sql: &str, site: i64, read: impl FnMut(&Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    db.rows(sql, &params![site, ROWS_MAX], read)
+}
+
+fn parsed(row: &Row, column: usize) -> Result<Value, Error> {
+    Ok(serde_json::from_str(row.text(column)?)?)
+}
+
+/// The first of the fields that is there, as text.
+fn field(row: &Row, column: usize, names: &[&str]) -> Result<String, Error> {
+    let data = parsed(row, column)?;
+    let first = names.iter().map(|name| &data[*name]).find(|value| !value.is_null());
+    Ok(first.map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+}
+
+fn collection(row: &Row, column: usize) -> Result<String, Error> {
+    Ok(moment(parsed(row, column)?["collection"]["at"].as_str().unwrap_or("next")))
+}
+
+/// Units of all lines.
+fn quantity(row: &Row, column: usize) -> Result<i64, Error> {
+    let lines = parsed(row, column)?["lines"].take();
+    Ok(lines.as_array().map_or(0, |lines| lines.iter().filter_map(|line| line["quantity"].as_i64()).sum()))
+}
+
+/// What was in a box.
+fn found(row: &Row, column: usize) -> Result<i64, Error> {
+    let items = parsed(row, column)?;
+    let there = items.as_array().map_or(0, |items| items.iter().filter(|item| item["condition"] != "missing").count());
+    Ok(i64::try_from(there).unwrap_or(i64::MAX))
 }
 
 /// A stored moment for people; what is none stays as it is.

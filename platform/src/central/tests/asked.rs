@@ -108,7 +108,7 @@ fn a_carriers_label_is_kept_until_its_reply_and_no_longer() {
 #[test]
 fn labels_that_a_site_asks_for_are_made_once_for_each_time_it_asks() {
     let mut world = World::new();
-    world.central = world.central.making_labels();
+    world.central = world.central.making_labels().unwrap();
     world.begin_epoch(1);
     pack(&mut world, "10", SSCC);
     assert!(world.commands().is_empty());

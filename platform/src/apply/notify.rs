@@ -1,0 +1,126 @@
+//! Notifications that a site asks for: each once, and what a newer one replaces not at all.
+//!
+//! After an outage a site tells old news. What was asked for late is `held` until everything is applied that the site
+//! had when it sent it: by then it is known what was replaced meanwhile. What expired is dropped, the rest is `to_send`,
+//! and has a letter for each channel that the customer allows ([`crate::post`]). What was `sent` stays sent.
+
+use super::{ApplyError, Desk, OrderRef, Text, read};
+use crate::clock::Now;
+use crate::faults;
+use crate::post;
+use crate::store::{Db, Error, params};
+use crate::wire::Envelope;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Requested<'a> {
+    #[serde(borrow)]
+    key: Text<'a>,
+    #[serde(borrow)]
+    milestone: Text<'a>,
+    rank: i64,
+    #[serde(borrow)]
+    order: OrderRef<'a>,
+    #[serde(default)]
+    parcel: Option<i64>,
+    #[serde(default)]
+    channels: Vec<String>,
+    expires_at: Timestamp,
+    #[serde(default, borrow)]
+    replaces: Option<Text<'a>>,
+    #[serde(default)]
+    also_replaces: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Channels {
+    #[serde(default)]
+    channels: Vec<String>,
+}
+
+/// `notification.requested`
+pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) -> Result<(), ApplyError> {
+    let data: Requested<'_> = read(text)?;
+    let OrderRef { id, number, .. } = &data.order;
+    let (db, site) = (desk.db, desk.about.site);
+    let expires_ms = data.expires_at.as_millisecond();
+    let late = event.historical && event.sequence < event.head;
+    let state = match () {
+        () if expires_ms <= desk.now.at.as_millisecond() => "expired",
+        () if late => "held",
+        () => "to_send",
+    };
+    let (epoch, head) = late.then_some((epoch, event.head)).unzip();
+    let new = db.run(
+        "INSERT INTO notifications (site, key, milestone, rank, order_id, number, parcel, replaces, state,
+             expires_ms, requested, data, epoch, head)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT DO NOTHING",
+        &params![
+            site,
+            data.key,
+            data.milestone,
+            data.rank,
+            id,
+            number,
+            data.parcel,
+            data.replaces,
+            state,
+            expires_ms,
+            desk.time,
+            text,
+            epoch,
+            head
+        ],
+    )?;
+    if new == 0 {
+        return Ok(());
+    }
+    tracing::info!(order = %id, key = %data.key, milestone = %data.milestone, state, "notification asked for");
+    for replaced in data.replaces.as_deref().into_iter().chain(data.also_replaces.iter().map(String::as_str)) {
+        replace(desk, id, replaced, &data.key)?;
+    }
+    if state == "to_send" {
+        post::write(db, site, &data.key, &data.channels, &desk.time)?;
+    }
+    Ok(())
+}
+
+fn replace(desk: &Desk<'_>, order: &str, key: &str, by: &str) -> Result<(), ApplyError> {
+    let (db, site) = (desk.db, desk.about.site);
+    let replaced = db.run(
+        "UPDATE notifications SET state = 'replaced' WHERE site = ?1 AND key = ?2 AND state IN ('held', 'to_send')",
+        &params![site, key],
+    )?;
+    if 0 < replaced {
+        tracing::info!(order, key, by, state = "replaced", "notification dropped");
+        post::drop(db, site, key, "replaced", &desk.time)?;
+    }
+    Ok(())
+}
+
+/// Decides what was held of an epoch that is now applied up to `applied`.
+///
+/// # Errors
+/// The storage's.
+pub fn release(db: &Db, site: i64, epoch: i64, applied: i64, now: Now) -> Result<(), Error> {
+    let held = db.rows(
+        "SELECT key, order_id, expires_ms, data FROM notifications
+         WHERE epoch = ?1 AND head <= ?2 AND state = 'held' ORDER BY requested, key",
+        &params![epoch, applied],
+        |row| {
+            let (key, order): (String, String) = (row.get(0)?, row.get(1)?);
+            let Channels { channels } = serde_json::from_str(row.text(3)?)?;
+            Ok((key, order, row.get::<i64>(2)?, channels))
+        },
+    )?;
+    for (key, order, expires_ms, channels) in held {
+        let state = if expires_ms <= now.at.as_millisecond() { "expired" } else { "to_send" };
+        tracing::info!(order, key, state, "notification no longer held");
+        db.run("UPDATE notifications SET state = ?3 WHERE site = ?1 AND key = ?2", &params![site, key, state])?;
+        if state == "to_send" {
+            post::write(db, site, &key, &channels, &faults::stamp(now))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! A PostgreSQL server: connecting, migrating, refusing.
+//!
+//! Waits for every answer, so it belongs to threads that may wait; a small runtime of its own drives the connection.
+//! A server that is silent for [`ANSWER_MAX`] is as good as gone. The next transaction connects anew.
+
+use super::{Error, OpenError, Row, VERSION, Value};
+use bytes::BytesMut;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+/// The whole schema, and what is missing to it from each later version on.
+const MIGRATIONS: [(usize, &str); 1] = [(3, include_str!("../schema/postgres/3.sql"))];
+
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Commits are durable whatever the server's default is. The server ends by itself what an instance that stands still
+/// has begun, so that its sites are free for the others; all of that is below [`ANSWER_MAX`].
+const SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') = 'off';
+    SET lock_timeout = '10s'; SET statement_timeout = '25s'; SET idle_in_transaction_session_timeout = '15s';
+    SET client_min_messages = 'warning'";
+
+/// Taken while migrating, so that only one instance does. An arbitrary number of this program's own.
+const MIGRATING: i64 = 0x7061_7263_656c_6400;
+
+#[derive(Debug)]
+pub struct Postgres {
+    config: Config,
+    /// Of tests: tables are in a schema of their own.
+    schema: Option<String>,
+    statements: RefCell<HashMap<String, Statement>>,
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Postgres {
+    /// # Errors
+    /// The server can't be reached, or refuses.
+    pub fn connect(config: &Config, schema: Option<&str>) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = connect(&runtime, config, schema)?;
+        let (config, schema) = (config.clone(), schema.map(str::to_owned));
+        Ok(Self { config, schema, statements: RefCell::default(), client, runtime })
+    }
+
+    /// Makes the tables, or brings them up to date.
+    ///
+    /// # Errors
+    /// They are newer than this program, or the server refuses.
+    pub fn migrate(&self) -> Result<(), OpenError> {
+        let place = || format!("database {}", self.config.get_dbname().unwrap_or_default());
+        let storage = |error: Error| OpenError::storage(place(), error);
+        self.batch("BEGIN").map_err(storage)?;
+        match self.migrate_within() {
+            Ok(None) => self.batch("COMMIT").map_err(storage),
+            Ok(Some(found)) => Err(OpenError::newer(place(), found)),
+            Err(error) => Err(storage(error)),
+        }
+        // What failed is rolled back by the end of the connection.
+    }
+
+    fn migrate_within(&self) -> Result<Option<usize>, Error> {
+        self.query(
+            "SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS locked",
+            &[Value::Int(MIGRATING)],
+            &mut |_| Ok(()),
+        )?;
+        self.batch("CREATE TABLE IF NOT EXISTS parceld_version (version BIGINT NOT NULL)")?;
+        let mut version = 0;
+        self.query("SELECT version FROM parceld_version", &[], &mut |row| {
+            version = row.get(0)?;
+            Ok(())
+        })?;
+        if VERSION < version {
+            return Ok(Some(version));
+        }
+        for (_, sql) in MIGRATIONS.iter().filter(|(to, _)| version < *to) {
+            self.batch(sql)?;
+        }
+        self.batch(&format!("DELETE FROM parceld_version; INSERT INTO parceld_version VALUES ({VERSION})"))?;
+        Ok(None)
+    }
+
+    /// Connects anew where the connection has ended.
+    ///
+    /// # Errors
+    /// The server can't be reached, or refuses.
+    pub fn renew(&mut self) -> Result<(), Error> {
+        if self.client.is_closed() {
+            self.client = connect(&self.runtime, &self.config, self.schema.as_deref())?;
+            self.statements.get_mut().clear();
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub fn batch(&self, sql: &str) -> Result<(), Error> {
+        self.wait(self.client.batch_execute(sql))
+    }
+
+    pub fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Error> {
+        let statement = self.prepared(sql)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        self.wait(self.client.execute(&statement, &values))
+    }
+
+    pub fn query(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let statement = self.prepared(sql)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        let rows = self.wait(self.client.query(&statement, &values))?;
+        for row in rows {
+            let cells: Result<Vec<Cell>, _> = (0..row.len()).map(|column| row.try_get(column)).collect();
+            each(Row(cells?.into_iter().map(|Cell(value)| value).collect()))?;
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+        if let Some(known) = self.statements.borrow().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.wait(self.client.prepare(&numbered(sql)))?;
+        self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
+        let answered = self.runtime.block_on(async { timeout(ANSWER_MAX, answer).await });
+        Ok(answered.map_err(|_| Error::Silent)??)
+    }
+}
+
+fn connect(runtime: &Runtime, config: &Config, schema: Option<&str>) -> Result<Client, Error> {
+    let mut config = config.clone();
+    config
+        .application_name("parceld-platform")
+        .connect_timeout(CONNECT_MAX)
+        .tcp_user_timeout(ANSWER_MAX)
+        .keepalives_idle(ANSWER_MAX);
+    runtime.block_on(async {
+        let connected = timeout(CONNECT_MAX, config.connect(NoTls)).await.map_err(|_| Error::Silent)?;
+        let (client, connection) = connected?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "the connection to the database ended");
+            }
+        });
+        let settings = match schema {
+            Some(schema) => format!("{SETTINGS}; SET search_path TO {schema}"),
+            None => SETTINGS.to_owned(),
+        };
+        timeout(ANSWER_MAX, client.batch_execute(&settings)).await.map_err(|_| Error::Silent)??;
+        Ok(client)
+    })
+}
+
+/// `?1` is SQLite's, `$1` PostgreSQL's. No text of ours has a question mark before a digit.
+fn numbered(sql: &str) -> Cow<'_, str> {
+    if sql.contains('?') { sql.replace('?', "$").into() } else { sql.into() }
+}
+
+/// Whether the server chose this transaction to end a deadlock, or to keep others serial: it may succeed the next time.
+#[must_use]
+pub fn is_passing(error: &tokio_postgres::Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code))
+}
+
+/// Whether it is the values that the server can't store: classes 22 (data) and 54 (program limits).
+#[must_use]
+pub fn is_data(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| ["22", "54"].iter().any(|class| code.code().starts_with(class)))
+}
+
+/// With the server's own words, which the error keeps to itself.
+#[must_use]
+pub fn words(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |said| format!("{} ({})", said.message(), said.code().code()))
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(number) if *kind == Type::BOOL => (*number != 0).to_sql(kind, out),
+            Value::Int(number) if *kind == Type::INT4 => i32::try_from(*number)?.to_sql(kind, out),
+            Value::Int(number) if *kind == Type::INT8 => number.to_sql(kind, out),
+            // PostgreSQL's text can't hold NUL.
+            Value::Text(text) if text.contains('\0') && <&str as ToSql>::accepts(kind) => {
+                text.replace('\0', "\u{fffd}").as_str().to_sql(kind, out)
+            }
+            Value::Text(text) if <&str as ToSql>::accepts(kind) => text.as_ref().to_sql(kind, out),
+            Value::Blob(bytes) if *kind == Type::BYTEA => bytes.as_ref().to_sql(kind, out),
+            _ => Err(format!("{self:?} is no {kind}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+struct Cell(Value<'static>);
+
+impl<'a> FromSql<'a> for Cell {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(match *kind {
+            Type::INT8 => Value::Int(i64::from_sql(kind, raw)?),
+            Type::INT4 => Value::Int(i32::from_sql(kind, raw)?.into()),
+            Type::BOOL => Value::Int(bool::from_sql(kind, raw)?.into()),
+            Type::BYTEA => Value::Blob(raw.to_owned().into()),
+            _ => Value::Text(String::from_sql(kind, raw)?.into()),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Value::Null))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::INT8, Type::INT4, Type::BOOL, Type::BYTEA].contains(kind) || <String as FromSql<'_>>::accepts(kind)
+    }
+}
