@@ -30,7 +30,7 @@ fn the_demonstration_goes_from_scans_to_dispatches_and_notifications() {
     assert_eq!(count("dispatch.handed_over"), 6);
     assert_eq!(count("dispatch.parcel_ready"), 1);
     assert_eq!(count("order.collected"), 1);
-    assert_eq!(count("notification.requested"), 2 * 6 + 3);
+    assert_eq!(count("notification.requested"), 7 + 1 + 2 * 6 + 3, "accepted, short, and each order's own steps");
     assert_eq!(count("order.completed"), 7);
     assert_eq!(count("pick.item_short"), 1);
     assert_eq!(count("return.completed"), 1);

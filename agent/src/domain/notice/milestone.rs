@@ -41,7 +41,7 @@ impl Milestone {
         Self::WORDS[self as usize].0
     }
 
-    /// How far an order has come: of two that wait to be sent, the one with the higher rank is the newer news.
+    /// How far an order has come: a step with a lower rank is never told after one with a higher.
     #[must_use]
     pub fn rank(self) -> u32 {
         match self {

@@ -340,7 +340,10 @@ impl Seen {
             self.first_refused_at.get_or_insert(at);
         }
         let caused_by_a_scan = ["pick.", "pack.", "dispatch.", "notification.", "site.scan_refused"];
+        // What a put leads to may still come when the run has begun.
+        let by_a_put = contains(event.data.get().as_bytes(), br#""milestone":"order_accepted""#);
         if let Some(run) = &self.run
+            && !by_a_put
             && caused_by_a_scan.iter().any(|group| kind.starts_with(group))
         {
             run.event(mark, at);

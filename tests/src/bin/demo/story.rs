@@ -205,7 +205,7 @@ fn told(kind: &str, data: &Value) -> String {
         "notification.requested" => {
             let channels: Vec<&str> =
                 data["channels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            format!("tell {} by {}: order {order} is {}", word("customer"), channels.join(" and "), milestone(data))
+            format!("tell {} by {}: {}", word("customer"), channels.join(" and "), milestone(order, data))
         }
         "return.authorized" => format!("return {} of order {order} may come", word("id")),
         "return.received" => format!("return {of_return} of order {order} is here"),
@@ -232,8 +232,14 @@ fn collection(data: &Value) -> String {
     format!("at {at}, {} min from now", left_s / 60)
 }
 
-fn milestone(data: &Value) -> String {
-    data["milestone"].as_str().unwrap_or_default().replace('_', " ")
+fn milestone(order: &str, data: &Value) -> String {
+    match data["milestone"].as_str().unwrap_or_default() {
+        "order_accepted" => format!("order {order} is accepted"),
+        "short_shipped" => format!("order {order} comes without some of it"),
+        "return_received" => format!("what came back of order {order} is here"),
+        "feedback_invited" => format!("how was order {order}?"),
+        milestone => format!("order {order} is {}", milestone.replace('_', " ")),
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +294,11 @@ mod tests {
                 "notification.requested",
                 json!({ "order": order, "customer": "c-1", "channels": ["push", "email"], "milestone": "handed_over" }),
                 "tell c-1 by push and email: order 10041 is handed over",
+            ),
+            (
+                "notification.requested",
+                json!({ "order": order, "customer": "c-1", "channels": ["sms"], "milestone": "short_shipped" }),
+                "tell c-1 by sms: order 10041 comes without some of it",
             ),
             (
                 "pick.item_short",
