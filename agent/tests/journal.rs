@@ -411,6 +411,30 @@ fn stock_set_as_of_a_place_keeps_the_picks_since() {
     assert_eq!(of_kind(&site.events(), Kind::StockAdjusted), 2, "nothing changed, nothing is told");
 }
 
+#[test]
+fn an_order_from_before_anybody_kept_account_of_notices_has_heard_of_what_had_happened() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "1xA");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let label = ssccs(&site.events()).pop().unwrap();
+    site.stop_in_order();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(file.execute("UPDATE progress SET body = json_remove(body, '$.w')", []).unwrap(), 1);
+    drop(file);
+    let mut site = Site::start(&path);
+    site.scan("door", &label);
+    assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
+    let last = decoded(&site.events()).into_iter().rev().find_map(|event| match event {
+        Event::NotificationRequested(notice) => Some((notice.key, notice.replaces)),
+        _ => None,
+    });
+    let replaced = Some("sthlm-03/o-1/-/packed/1".into());
+    assert_eq!(last, Some(("sthlm-03/o-1/1/handed_over/1".into(), replaced)));
+}
+
 // I10: commands
 
 #[test]
