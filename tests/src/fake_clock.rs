@@ -38,6 +38,12 @@ impl FakeClock {
         self.show();
     }
 
+    /// The clock was wrong: it is so much earlier.
+    pub fn step_back(&mut self, time: Duration) {
+        self.ahead -= SignedDuration::try_from(time).expect("a time that a test can mean");
+        self.show();
+    }
+
     /// What a program is started through to live by this clock.
     #[must_use]
     pub fn runner(&self) -> Vec<String> {
