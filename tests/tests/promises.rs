@@ -3,6 +3,8 @@
 //! The carrier `fjard` collects on weekdays at 11:00 and 16:30, a quarter of an hour after its cut-off. 22 March 2027 is a
 //! Monday. Every ten seconds the agent compares its clocks, so each step of the clock takes a while to be noticed.
 
+#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
+
 use jiff::{Timestamp, Zoned};
 use parceld_tests::fake_clock::FakeClock;
 use parceld_tests::goods::{catalog, gtin, order, stock};

@@ -11,8 +11,10 @@ use std::io;
 use std::time::Duration;
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
+    /// Only what is about the order with this id or number.
+    pub order: Option<String>,
     pub follow: bool,
     pub since: Option<u64>,
     pub limit: Option<usize>,
@@ -52,13 +54,16 @@ fn walk(
 ) -> Result<(), Ended> {
     let reader = Reader::open(&config.storage.path)?;
     let mut after = begin(&reader, wanted)?;
+    let about = wanted.order.as_deref().map(|order| About::named(&reader, order)).transpose()?;
     let mut left = match wanted {
+        Wanted { order: Some(_), limit, .. } => limit.unwrap_or(usize::MAX),
         Wanted { follow: true, since: None, .. } => usize::MAX,
         Wanted { since: Some(_), limit, .. } => limit.unwrap_or(usize::MAX),
         Wanted { limit, .. } => limit.unwrap_or(LATEST),
     };
     while 0 < left {
-        let events = reader.events(after, left.min(BATCH))?;
+        let room = if about.is_some() { BATCH } else { left.min(BATCH) };
+        let events = reader.events(after, room)?;
         if events.is_empty() && !wanted.follow {
             return Ok(());
         }
@@ -67,10 +72,12 @@ fn walk(
             continue;
         }
         let sender = sender(config, &reader, clock)?;
-        for event in &events {
+        let about = about.as_ref();
+        let wanted_ones = events.iter().filter(|event| about.is_none_or(|about| about.is_about(event)));
+        for event in wanted_ones.take(left) {
+            left -= 1;
             print(&line(event, &sender, wanted.json, &config.site.timezone)?).map_err(Ended::Output)?;
         }
-        left -= events.len();
         after = events.last().map_or(after, |last| last.place);
     }
     Ok(())
@@ -80,9 +87,40 @@ fn walk(
 fn begin(reader: &Reader, wanted: &Wanted) -> Result<Place, Error> {
     let cursors = reader.cursors()?;
     Ok(match wanted.since {
+        None if wanted.order.is_some() => 0,
         Some(sequence) => cursors.epoch.map_or(0, |epoch| epoch.base).saturating_add(sequence.saturating_sub(1)),
         None => cursors.head.saturating_sub(wanted.limit.unwrap_or(LATEST) as u64),
     })
+}
+
+/// An order, as events tell of it.
+struct About {
+    subject: String,
+    id: String,
+    number: String,
+}
+
+impl About {
+    fn named(reader: &Reader, text: &str) -> Result<Self, Error> {
+        // Retention may have forgotten the order, and not its events.
+        let known = reader.order(text)?;
+        let names = known.map(|order| (order.terms.id.to_string(), order.terms.number.to_string()));
+        let (id, number) = names.unwrap_or_else(|| (text.to_owned(), text.to_owned()));
+        Ok(Self { subject: format!("orders/{id}"), id, number })
+    }
+
+    /// Its own events; a return of it, and a scan that was refused while it was open, name it in their data.
+    fn is_about(&self, event: &Stored) -> bool {
+        if event.subject.as_ref() == Some(&self.subject) {
+            return true;
+        }
+        let named = event.data.contains(&self.id) || event.data.contains(&self.number);
+        let data: serde_json::Value = match named {
+            true => serde_json::from_str(&event.data).unwrap_or_default(),
+            false => return false,
+        };
+        data["order"]["id"] == *self.id || data["order"] == *self.number
+    }
 }
 
 fn sender(config: &Config, reader: &Reader, clock: Clock) -> Result<Sender, Error> {
@@ -161,7 +199,7 @@ mod tests {
             (Some(0), Some(2), 1, 2),
             (Some(11), None, 0, 0),
         ] {
-            let lines = printed(&running, &Wanted { follow: false, since, limit, json: false });
+            let lines = printed(&running, &Wanted { since, limit, ..Wanted::default() });
             assert_eq!(lines.len(), count, "{since:?} {limit:?}: {lines:#?}");
             let starts = |line: &String| line.trim_start().starts_with(&format!("{first}  "));
             assert!(lines.first().is_none_or(starts), "{since:?} {limit:?}: {lines:#?}");
@@ -172,20 +210,42 @@ mod tests {
     async fn prints_envelopes_and_nothing_raw() {
         let running = running().await;
         for json in [true, false] {
-            let lines = printed(&running, &Wanted { follow: false, since: Some(10), limit: None, json });
+            let lines = printed(&running, &Wanted { since: Some(10), json, ..Wanted::default() });
             assert!(!lines[0].contains('\u{1b}'), "{lines:?}");
         }
-        let lines = printed(&running, &Wanted { follow: false, since: Some(10), limit: None, json: true });
+        let lines = printed(&running, &Wanted { since: Some(10), json: true, ..Wanted::default() });
         let envelope: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!((&envelope["sequence"], &envelope["head"]), (&10.into(), &10.into()));
         assert_eq!(envelope["data"]["reason"], "\u{1b}[2J10");
     }
 
     #[tokio::test]
+    async fn prints_what_is_about_one_order_and_nothing_else() {
+        let running = running().await;
+        let order = |id: &str| crate::domain::event::OrderRef { id: id.into(), number: id.into(), revision: 1 };
+        running.record(Event::OrderReleased { order: order("10042") }).await;
+        running.record(Event::OrderReleased { order: order("100421") }).await;
+        let refused = Event::ScanRefused {
+            scanner: "hand".into(),
+            code: "10042".into(),
+            signal: crate::domain::signal::Signal::Wrong,
+            reason: crate::domain::signal::Reason::NotOnOrder,
+            order: Some("10042".into()),
+            expected: Vec::new(),
+        };
+        running.record(refused).await;
+        for (order, expected) in [("10042", vec!["order.released", "site.scan_refused"]), ("7", vec![])] {
+            let lines = printed(&running, &Wanted { order: Some(order.into()), ..Wanted::default() });
+            let kinds: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().nth(3)).collect();
+            assert_eq!(kinds, expected, "{order}: {lines:#?}");
+        }
+    }
+
+    #[tokio::test]
     async fn follows_until_the_reader_has_seen_enough() {
         let running = running().await;
         let mut lines = 0;
-        let wanted = Wanted { follow: true, since: Some(1), limit: None, json: true };
+        let wanted = Wanted { follow: true, since: Some(1), json: true, ..Wanted::default() };
         let walked = walk(&config(&running), &wanted, Clock::start(), &mut |_| {
             lines += 1;
             if lines == 10 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }

@@ -107,6 +107,9 @@ Exit codes:
         /// Go on printing as events happen
         #[arg(long, short)]
         follow: bool,
+        /// Print only what is about the order with this id or number: from its beginning, without a limit
+        #[arg(long, value_name = "ID")]
+        order: Option<String>,
         /// Begin with this sequence of the newest epoch instead of the last events
         #[arg(long, value_name = "SEQ")]
         since: Option<u64>,
@@ -214,8 +217,8 @@ pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -
         Verb::Run => return start(&cli.config, run),
         Verb::CheckConfig { file } => check_config(file.as_deref().unwrap_or(&cli.config)),
         Verb::Status { json } => with_config(&cli.config, |config| status::print(config, json.wanted)),
-        Verb::Events { follow, since, limit, json } => {
-            let wanted = events::Wanted { follow, since, limit, json: json.wanted };
+        Verb::Events { follow, order, since, limit, json } => {
+            let wanted = events::Wanted { follow, order, since, limit, json: json.wanted };
             with_config(&cli.config, |config| events::print(config, &wanted))
         }
         Verb::Scan { station, code, json } => {
