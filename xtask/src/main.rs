@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `bench` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
@@ -23,6 +23,8 @@ The project's own commands.
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
+  cargo xtask contract             writes what is published of the contract from the agent's types: schemas, and examples that
+                                   aren't there yet
   cargo xtask gs1-table            makes the drivers' table of GS1's application identifiers from GS1's dictionary
 
 `cargo demo` is short for `cargo xtask demo`.";
@@ -51,6 +53,7 @@ fn run() -> anyhow::Result<()> {
         "test" => test::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
+        "contract" => contract(),
         "gs1-table" => gs1_table::write(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
@@ -77,6 +80,12 @@ fn bench(arguments: &[String]) -> anyhow::Result<()> {
     let bench = ["--package", "parceld-tests", "--bin", "bench", "--", "--bin-dir", "target/bench-agent"];
     let failed = cargo(["run"]).args(PROFILE).args(bench).args(arguments).exec();
     Err(failed).context("cannot start the benchmark")
+}
+
+/// The types are the agent's own affair: its unit tests write what is made of them, and compare it everywhere else.
+fn contract() -> anyhow::Result<()> {
+    let mut write = cargo(["test", "--package", "parceld", "--lib", "--quiet", "contract::tests::"]);
+    Step::new("contract", write.env("PARCELD_BLESS", "1")).run()
 }
 
 /// The workspace that this program was built in.

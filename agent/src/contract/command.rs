@@ -1,6 +1,6 @@
 //! Commands of the platform: read, never trusted, and answered.
 
-mod personal;
+pub(in crate::contract) mod personal;
 
 use super::order::{WireKnown, WireTerms, product_code, word};
 use super::report::SiteReport;
@@ -90,10 +90,14 @@ impl Status {
 const ITEMS_MAX: usize = 2_000;
 
 #[derive(Deserialize)]
-struct Wire {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Wire {
     specversion: String,
+    /// Names the command: the same id is the same command, and gets the same reply.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
     r#type: String,
+    /// After it the command has no effect.
     #[serde(default)]
     expirytime: Option<Timestamp>,
     #[serde(default)]
@@ -101,83 +105,123 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-struct Put {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Put {
     #[serde(flatten)]
     terms: WireTerms,
+    /// What the platform knows of its progress, for a site that has forgotten it.
     #[serde(default)]
     known: Option<WireKnown>,
 }
 
 #[derive(Deserialize)]
-struct Cancel {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Cancel {
+    /// The order's.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
     revision: u32,
+    /// A word; nobody is told of `rerouted`.
     #[serde(default = "customer")]
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     reason: String,
+    /// Whether the customer is to be told.
     #[serde(default = "yes")]
     notify: bool,
 }
 
 #[derive(Deserialize)]
-struct Hold {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Hold {
+    /// The order's.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
     revision: u32,
     #[serde(default = "unspecified")]
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     reason: String,
 }
 
 #[derive(Deserialize)]
-struct OfOrder {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct OfOrder {
+    /// The order's.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
     revision: u32,
 }
 
 #[derive(Deserialize)]
-struct Label {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Label {
+    /// The order's id.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     order: String,
     parcel: u32,
+    /// The carrier's number.
     #[serde(default)]
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     tracking: Option<String>,
+    /// Of this parcel's label: from 1, growing.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     revision: u32,
+    /// The carrier's label for the printer: never stored.
     #[serde(default)]
     zpl: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Catalog {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Catalog {
+    /// Each replaces what was known of its SKU.
+    #[cfg_attr(test, schemars(length(max = 2_000)))]
     products: Vec<WireProduct>,
 }
 
 #[derive(Deserialize)]
-struct WireProduct {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct WireProduct {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     sku: String,
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     name: String,
     #[serde(default)]
+    #[cfg_attr(test, schemars(inner(length(min = 1, max = 64))))]
     barcodes: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct StockSet {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct StockSet {
+    #[cfg_attr(test, schemars(length(max = 2_000)))]
     items: Vec<StockItem>,
+    /// The last event that the quantities include: what moved since is applied on top.
     #[serde(default)]
     as_of: Option<Place>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StockItem {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     sku: String,
+    /// On hand.
+    #[cfg_attr(test, schemars(range(min = 0, max = 1_000_000_000)))]
     quantity: i64,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Place {
     epoch: Uuid,
     sequence: u64,
 }
 
 #[derive(Deserialize)]
-struct Resend {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Resend {
     epoch: Uuid,
+    /// The first sequence to be sent again.
     from: u64,
 }
 
@@ -255,6 +299,43 @@ pub fn is_private(kind: &str, payload: &[u8]) -> bool {
     kind == PARCEL_LABEL || personal::may_hold_a_label(payload)
 }
 
+/// The answer to one command.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Reply<'a> {
+    specversion: &'a str,
+    /// The command's `id`, and `/reply`.
+    id: String,
+    /// `/sites/` and the site's id.
+    source: String,
+    r#type: String,
+    /// When it was decided, by the site's clock.
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
+    time: String,
+    datacontenttype: &'a str,
+    data: ReplyData<'a>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ReplyData<'a> {
+    /// The command's `id`.
+    command: &'a str,
+    /// The command's `type`.
+    command_type: &'a str,
+    /// `accepted`, `rejected`, `duplicate` (it is so already) or `expired`.
+    status: &'a str,
+    /// A word for programs, where it was not accepted. New ones may come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The reason for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    /// What `site.report` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a SiteReport>,
+}
+
 /// The reply to a command, as published; `report` is what `site.report` asked for.
 #[must_use]
 pub fn reply(
@@ -266,28 +347,6 @@ pub fn reply(
     report: Option<&SiteReport>,
     at: Timestamp,
 ) -> String {
-    #[derive(Serialize)]
-    struct Reply<'a> {
-        specversion: &'a str,
-        id: String,
-        source: String,
-        r#type: String,
-        time: String,
-        datacontenttype: &'a str,
-        data: ReplyData<'a>,
-    }
-    #[derive(Serialize)]
-    struct ReplyData<'a> {
-        command: &'a str,
-        command_type: &'a str,
-        status: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        detail: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        report: Option<&'a SiteReport>,
-    }
     let data = ReplyData {
         command,
         command_type: kind,

@@ -28,24 +28,38 @@ pub struct Envelope<'a> {
 }
 
 #[derive(Serialize)]
-struct Wire<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::contract) struct Wire<'a> {
     specversion: &'a str,
+    /// UUIDv7, minted in the transaction of the scan: the same however often the event is sent.
     id: Uuid,
+    /// `/sites/` and the site's id. Duplicates have the same `source` and `id`.
     source: String,
     r#type: String,
+    /// What it is about: `orders/{id}` or `returns/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
+    /// When it happened, by the site's clock: see `clock`. Order and duplicates never depend on it.
+    #[cfg_attr(test, schemars(with = "Timestamp"))]
     time: String,
     datacontenttype: &'a str,
+    /// Names the `data` of this schema.
     dataschema: String,
+    /// Names one life of the site's database.
     epoch: Uuid,
+    /// The event's place in its epoch: from 1, without gaps.
     sequence: u64,
+    /// The epoch's newest sequence when this was sent.
     head: u64,
+    /// `synced`, or `unsynced` where the site had not learned the time: `time` is then only a label.
     clock: &'a str,
+    /// Where it happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     station: Option<&'a str>,
+    /// The id on the badge of whoever was signed in there.
     #[serde(skip_serializing_if = "Option::is_none")]
     operator: Option<&'a str>,
+    /// Sent long after it happened: state follows it, no live alarm does.
     historical: bool,
     data: &'a RawValue,
 }

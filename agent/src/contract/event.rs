@@ -1,7 +1,7 @@
 //! An event's `data`: the same text in the log and on the wire.
 
-mod promise;
-mod wire;
+pub(in crate::contract) mod promise;
+pub(in crate::contract) mod wire;
 mod words;
 
 use super::order::{self, WireKnown, WirePromise, WireTerms};

@@ -7,35 +7,59 @@ use crate::domain::sscc::Sscc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// What an order asks for.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireTerms {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
+    /// What people and labels call it.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     number: String,
+    /// Grows with each change: an older one never overrules a newer one.
     revision: u32,
+    #[cfg_attr(test, schemars(length(min = 1, max = 500)))]
     lines: Vec<WireLine>,
     delivery: WireDelivery,
+    /// Who takes it, where `delivery` is `carrier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
+    /// The carrier's, as passed on to dispatch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
+    /// As shown at checkout.
     #[serde(default)]
     promise: WirePromise,
     #[serde(default)]
     notify: WireNotify,
+    /// What happens with the rest where units can't be had.
     #[serde(default)]
     on_short: WireOnShort,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireLine {
+    /// Its id within the order.
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     line: String,
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     sku: String,
+    /// The goods', for people.
+    #[cfg_attr(test, schemars(length(min = 1, max = 200)))]
     name: String,
+    /// Units.
+    #[cfg_attr(test, schemars(range(min = 1, max = 10_000)))]
     quantity: u32,
+    /// What counts as this item, beside what the catalog says of its SKU.
     #[serde(default)]
+    #[cfg_attr(test, schemars(inner(length(min = 1, max = 64))))]
     barcodes: Vec<String>,
+    /// The place where it lies, as on its barcode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9A-Za-z._-]{1,32}$")))]
     bin: Option<String>,
+    /// Of one unit, in grams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight_g: Option<u32>,
     #[serde(default, skip_serializing_if = "WireCapture::is_empty")]
@@ -44,6 +68,7 @@ struct WireLine {
 
 /// What is to be recorded of each unit.
 #[derive(Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireCapture {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     serial: bool,
@@ -57,6 +82,7 @@ struct WireCapture {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum WireDelivery {
     #[default]
@@ -65,26 +91,36 @@ enum WireDelivery {
 }
 
 #[derive(Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WirePromise {
+    /// When it must have left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ship_by: Option<Timestamp>,
+    /// From when on it may arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deliver_from: Option<Timestamp>,
+    /// When it must have arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deliver_by: Option<Timestamp>,
 }
 
+/// Whom to tell of the order's progress, and how.
 #[derive(Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireNotify {
+    /// An opaque reference, never a name or an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer: Option<String>,
+    /// Those that the customer allows; none means that nobody is told.
     #[serde(default)]
     channels: Vec<String>,
+    /// Passed on as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     language: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum WireOnShort {
     #[default]
@@ -95,20 +131,25 @@ enum WireOnShort {
 
 /// What the platform knows of an order's progress.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireKnown {
     #[serde(default)]
     lines: Vec<WireKnownLine>,
+    /// The closed ones, numbered from 1.
     #[serde(default)]
     parcels: Vec<WireKnownParcel>,
+    /// All units are in closed parcels.
     #[serde(default)]
     packed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireKnownLine {
     line: String,
     picked: u32,
     packed: u32,
+    /// Units that can't be had.
     #[serde(default, skip_serializing_if = "is_zero")]
     short: u32,
 }
@@ -119,8 +160,12 @@ fn is_zero(number: &u32) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireKnownParcel {
+    #[cfg_attr(test, schemars(range(min = 1, max = 1_000)))]
     parcel: u32,
+    /// Eighteen digits, the last a check digit.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     sscc: String,
     #[serde(default)]
     handed_over: bool,
@@ -128,6 +173,7 @@ struct WireKnownParcel {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireUnits {
     line: String,
     quantity: u32,

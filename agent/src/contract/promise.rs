@@ -9,6 +9,7 @@ pub const VALID: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the site can still promise.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PromiseState<'a> {
     /// `open`: until `same_day_until` orders leave today. `full`: there is a collection, and no time to pack for it.
     /// `closed`: no collection is left today. `unknown`: see `reason`.
@@ -29,6 +30,7 @@ pub struct PromiseState<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CarrierState<'a> {
     pub carrier: &'a str,
     pub name: &'a str,
@@ -38,6 +40,7 @@ pub struct CarrierState<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextCollection<'a> {
     pub id: &'a str,
     pub at: Timestamp,
@@ -47,6 +50,7 @@ pub struct NextCollection<'a> {
 
 /// What waits to be packed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpenWork {
     pub orders: u32,
     /// Units.
@@ -54,6 +58,7 @@ pub struct OpenWork {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PaceState {
     /// Units.
     pub items_per_hour: u32,

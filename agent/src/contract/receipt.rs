@@ -5,8 +5,11 @@ use uuid::Uuid;
 
 /// Everything of `epoch` up to and including `sequence` is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Receipt {
+    /// As in the events.
     pub epoch: Uuid,
+    /// The last one without a gap before it; 0 where nothing of the epoch is stored.
     pub sequence: u64,
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 /// The site at one moment.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SiteReport {
     pub version: String,
     pub epoch: Uuid,
@@ -28,6 +29,7 @@ pub const MANIFESTS_MAX: usize = 100;
 
 /// A manifest that no courier has yet.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpenManifest {
     pub manifest: String,
     pub carrier: String,
@@ -36,6 +38,7 @@ pub struct OpenManifest {
 
 /// What is open at a station.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StationReport {
     pub station: String,
     pub mode: &'static str,

@@ -5,30 +5,48 @@ use crate::domain::event::OrderRef;
 use crate::domain::returns::{Return, ReturnLine, ReturnState};
 use serde::{Deserialize, Serialize};
 
+/// A return as announced.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireReturn {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
+    /// Where the goods came from, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     order: Option<WireOrder>,
+    #[cfg_attr(test, schemars(length(max = 500)))]
     lines: Vec<WireLine>,
+    /// What the customer chose: passed on as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     resolution: Option<String>,
 }
 
+/// An order, as returns name it.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireOrder {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     id: String,
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     number: String,
     #[serde(default)]
     revision: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct WireLine {
+    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     sku: String,
+    #[cfg_attr(test, schemars(length(min = 1, max = 200)))]
     name: String,
+    /// Units.
+    #[cfg_attr(test, schemars(range(min = 1, max = 10_000)))]
     quantity: u32,
+    /// What counts as this item, beside what the catalog says of its SKU.
     #[serde(default)]
+    #[cfg_attr(test, schemars(inner(length(min = 1, max = 64))))]
     barcodes: Vec<String>,
 }
 

@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 /// Whether the agent is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
+    /// Connected.
     Online,
     /// Stopped in order.
     Offline,
@@ -16,9 +18,12 @@ pub enum Presence {
 
 /// The agent's state.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentState<'a> {
     pub state: Presence,
+    /// The agent's version.
     pub version: &'a str,
+    /// Of its log.
     pub epoch: Uuid,
     /// Head of the log when this was published.
     pub head: u64,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Fields that name or reach a person, as letters and digits alone: `firstName` and `first_name` are one. A command
 /// with one of them anywhere is refused and not stored.
-const PERSONAL: [&str; 27] = [
+pub const PERSONAL: [&str; 27] = [
     "address",
     "addressline1",
     "addressline2",

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// `promise.at_risk`, `promise.will_miss`, `promise.recovered` and `promise.missed`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireOutlook<'a> {
     pub order: WireOrder<'a>,
     /// The collection that the order has to make; absent for one that its customer fetches, and for one that came when
@@ -42,6 +43,7 @@ pub struct WireOutlook<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ahead {
     pub orders: u32,
     /// Units.
@@ -50,6 +52,7 @@ pub struct Ahead {
 
 /// `promise.kept`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kept<'a> {
     pub order: WireOrder<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ pub struct Kept<'a> {
 
 /// `site.courier_late`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireCourierLate<'a> {
     pub carrier: Text<'a>,
     pub carrier_name: Text<'a>,
@@ -78,6 +82,7 @@ pub struct WireCourierLate<'a> {
 
 /// `site.day_closed`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireDay<'a> {
     /// In the site's zone.
     pub date: Date,
@@ -93,6 +98,7 @@ pub struct WireDay<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireManifest<'a> {
     pub manifest: Text<'a>,
     pub carrier: Text<'a>,
@@ -104,6 +110,7 @@ pub struct WireManifest<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireOrders {
     pub accepted: u64,
     pub completed: u64,
@@ -113,6 +120,7 @@ pub struct WireOrders {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireItems {
     pub picked: u64,
     pub packed: u64,
@@ -120,6 +128,7 @@ pub struct WireItems {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireParcels {
     pub sealed: u64,
     pub handed_over: u64,
@@ -127,12 +136,14 @@ pub struct WireParcels {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireReturns {
     pub received: u64,
     pub completed: u64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WirePromises {
     pub kept: u64,
     pub missed: u64,
@@ -140,6 +151,7 @@ pub struct WirePromises {
 
 /// `site.clock_corrected`: the stored times of a range of sequences are to be shifted.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClockCorrected<'a> {
     pub boot: Text<'a>,
     /// First and last sequence, both of this epoch.
@@ -150,6 +162,7 @@ pub struct ClockCorrected<'a> {
 
 /// `site.storage_salvaged`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StorageSalvaged<'a> {
     /// Events that could be read and go on.
     pub events: u64,
@@ -159,6 +172,7 @@ pub struct StorageSalvaged<'a> {
 
 /// `site.action_taken`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ActionTaken<'a> {
     pub action: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,21 +14,31 @@ use std::sync::Arc;
 
 pub type Text<'a> = Cow<'a, str>;
 
+/// An order, as events name it.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireOrder<'a> {
     pub id: Text<'a>,
+    /// What people call it.
     pub number: Text<'a>,
     pub revision: u32,
 }
 
+/// What there is of a product after the event.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireStock {
+    /// Here, whoever it is for. Below zero where a count was wrong.
     pub on_hand: i64,
+    /// Of it, what open orders still want picked.
     pub reserved: i64,
+    /// `on_hand` less `reserved`.
     pub available: i64,
 }
 
+/// Goods of an order's line.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireItem<'a> {
     pub line: Text<'a>,
     pub sku: Text<'a>,
@@ -36,6 +46,7 @@ pub struct WireItem<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireUnits<'a> {
     #[serde(flatten)]
     pub item: WireItem<'a>,
@@ -43,6 +54,7 @@ pub struct WireUnits<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Updated {
     #[serde(flatten)]
     pub terms: WireTerms,
@@ -51,49 +63,64 @@ pub struct Updated {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cancelled<'a> {
     pub order: WireOrder<'a>,
     pub reason: Text<'a>,
+    /// Whether the customer is to be told.
     pub notify: bool,
+    /// Some of its parcels had left.
     pub partial: bool,
     /// What had been picked and is still here, to be put back.
     pub picked: Vec<WireUnits<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Parcels<'a> {
     pub order: WireOrder<'a>,
+    /// How many the order has.
     pub parcels: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Started<'a> {
     pub order: WireOrder<'a>,
+    /// What the order asks for in all.
     pub units: u32,
+    /// What it was picked into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tote: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Picked<'a> {
     pub order: WireOrder<'a>,
     pub line: Text<'a>,
     pub sku: Text<'a>,
     pub name: Text<'a>,
+    /// As scanned, in the form that is compared.
     pub code: Text<'a>,
+    /// `scan`, or `manual` where a person named the line.
     pub method: Text<'a>,
+    /// Units of the line, after it.
     pub picked: u32,
     pub wanted: u32,
     pub stock: WireStock,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Packed<'a> {
     pub order: WireOrder<'a>,
     pub line: Text<'a>,
     pub sku: Text<'a>,
     pub name: Text<'a>,
+    /// Its number in the order.
     pub parcel: u32,
+    /// Units of the line, after it.
     pub packed: u32,
     pub wanted: u32,
     #[serde(flatten)]
@@ -101,53 +128,74 @@ pub struct Packed<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sealed<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    /// Eighteen digits, the last a check digit.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     pub contents: Vec<WireUnits<'a>>,
+    /// In grams, where every item's is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_g: Option<u64>,
 }
 
+/// When a carrier comes.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireCollection<'a> {
     pub id: Text<'a>,
     pub at: Timestamp,
+    /// Until when a parcel may be announced for it.
     pub cut_off: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Requested<'a> {
     pub order: WireOrder<'a>,
+    /// Book each key once.
     pub key: Text<'a>,
+    /// Its number in the order.
     pub parcel: u32,
+    /// Parcels of the order; null while it is being packed.
     pub of: Option<u32>,
     /// Whether it is the order's last parcel.
     pub r#final: bool,
+    /// Eighteen digits, the last a check digit.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     pub carrier: Text<'a>,
     pub carrier_name: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Text<'a>>,
+    /// The one that it must make; null where none is known.
     pub collection: Option<WireCollection<'a>>,
+    /// Seconds until that collection's cut-off.
     pub time_left_s: Option<i64>,
+    /// Grows with each collection that the parcel is asked for.
     pub revision: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Withdrawn<'a> {
     pub order: WireOrder<'a>,
+    /// Of the `dispatch.requested` that ends.
     pub key: Text<'a>,
     pub parcel: u32,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     pub reason: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Loaded<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     pub carrier: Text<'a>,
     pub manifest: Text<'a>,
@@ -156,14 +204,18 @@ pub struct Loaded<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gone<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    /// Parcels of the order; null while it is being packed.
     pub of: Option<u32>,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     pub carrier: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Text<'a>>,
+    /// The carrier's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Text<'a>>,
     pub manifest: Text<'a>,
@@ -172,9 +224,12 @@ pub struct Gone<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireNotice<'a> {
+    /// Send each key once.
     pub key: Text<'a>,
     pub milestone: Text<'a>,
+    /// Never a lower one after a higher one.
     pub rank: u32,
     pub order: WireOrder<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,22 +268,27 @@ pub struct WireNotice<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NoticeItem<'a> {
     pub name: Text<'a>,
     pub quantity: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireDelay<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised: Option<WireRevised<'a>>,
+    /// Whether the customer hears of a delay of this order for the first time.
     pub first: bool,
+    /// Whether what was promised holds again.
     pub restored: bool,
     /// What the customer can do about it: `keep`, `pick_up`, `cancel`.
     pub choices: Vec<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireRevised<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<WireCollection<'a>>,
@@ -237,6 +297,7 @@ pub struct WireRevised<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NoticeReturn<'a> {
     pub id: Text<'a>,
     pub authorized: bool,
@@ -245,8 +306,10 @@ pub struct NoticeReturn<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Adjusted<'a> {
     pub sku: Text<'a>,
+    /// What it changed on hand.
     pub delta: i64,
     #[serde(flatten)]
     pub stock: WireStock,
@@ -254,77 +317,100 @@ pub struct Adjusted<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Low<'a> {
     pub sku: Text<'a>,
     pub name: Text<'a>,
     #[serde(flatten)]
     pub stock: WireStock,
+    /// `on_hand` at or below it is low.
     pub threshold: i64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SiteStarted<'a> {
+    /// `new`, `restarted`, `recovered` after a crash, or `old_copy`.
     pub cause: Text<'a>,
+    /// Up to where the older epoch counts; null where there is none.
     pub follows: Option<Place<'a>>,
     pub version: Text<'a>,
+    /// Names this run of the board.
     pub boot: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Place<'a> {
+    #[cfg_attr(test, schemars(with = "uuid::Uuid"))]
     pub epoch: Text<'a>,
     pub sequence: u64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Refused<'a> {
     pub scanner: Text<'a>,
+    /// As scanned.
     pub code: Text<'a>,
+    /// What the bench heard: `wrong`, `over`, `already`, `unknown` or `refused`.
     pub signal: Text<'a>,
+    /// A word for support. New ones may come.
     pub reason: Text<'a>,
     /// The part of the reason that differs from time to time: a station, an order, a parcel, a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Text<'a>>,
+    /// Its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Text<'a>>,
+    /// Names of what was wanted instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scanner<'a> {
     pub scanner: Text<'a>,
+    /// Of a loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Nothing {}
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Held<'a> {
     pub order: WireOrder<'a>,
     pub reason: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OfOrder<'a> {
     pub order: WireOrder<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PickCompleted<'a> {
     pub order: WireOrder<'a>,
+    /// Units of the order.
     pub picked: u32,
     pub wanted: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unpicked<'a> {
     pub order: WireOrder<'a>,
     pub line: Text<'a>,
     pub sku: Text<'a>,
     pub name: Text<'a>,
+    /// Units of the line, after it.
     pub picked: u32,
     pub wanted: u32,
     /// Of goods that the order no longer wants.
@@ -335,6 +421,7 @@ pub struct Unpicked<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Short<'a> {
     pub order: WireOrder<'a>,
     pub line: Text<'a>,
@@ -342,15 +429,20 @@ pub struct Short<'a> {
     pub name: Text<'a>,
     /// Below zero: given back to the order.
     pub quantity: i64,
+    /// `not_there`, `damaged` or `other`.
     pub reason: Text<'a>,
+    /// Units of the line, after it.
     pub picked: u32,
+    /// What the line still asks for.
     pub wanted: u32,
     /// By how much it changed what is on hand.
     pub delta: i64,
     pub stock: WireStock,
 }
 
+/// What was recorded of a unit.
 #[derive(Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireValues<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<Text<'a>>,
@@ -358,14 +450,18 @@ pub struct WireValues<'a> {
     pub lot: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<jiff::civil::Date>,
+    /// In grams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_g: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ParcelOf<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    /// Eighteen digits, the last a check digit.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Text<'a>>,
@@ -374,50 +470,68 @@ pub struct ParcelOf<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Labelled<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    /// Parcels of the order; null while it is being packed.
     pub of: Option<u32>,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
+    /// The carrier's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LabelReceived<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<Text<'a>>,
+    /// Of the parcel's label.
     pub revision: u32,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LabelVoided<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
     /// The number that no longer counts.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub voided: Text<'a>,
+    /// The parcel's number from here on.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ready<'a> {
     pub order: WireOrder<'a>,
     pub parcel: u32,
     pub of: Option<u32>,
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9]{18}$")))]
     pub sscc: Text<'a>,
+    /// Where it waits for its customer.
     pub place: Text<'a>,
 }
 
+/// A return, as events name it.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireReturnRef<'a> {
     pub id: Text<'a>,
+    /// It had been announced.
     pub authorized: bool,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OfReturn<'a> {
     pub r#return: WireReturnRef<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -425,36 +539,45 @@ pub struct OfReturn<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Inspected<'a> {
     #[serde(flatten)]
     pub about: OfReturn<'a>,
     #[serde(flatten)]
     pub item: WireReturned<'a>,
+    /// `restock`, `inspect`, `discard` or `missing`.
     pub condition: Text<'a>,
     /// 1, or -1 where the last such item is taken back.
     pub quantity: i64,
+    /// Where it went on the shelf, or came off it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<WireStock>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WireReturned<'a> {
+    /// Absent: a product that the site does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<Text<'a>>,
     pub name: Text<'a>,
+    /// As scanned.
     pub code: Text<'a>,
     #[serde(flatten)]
     pub values: WireValues<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FoundItem<'a> {
     #[serde(flatten)]
     pub item: WireReturned<'a>,
+    /// `restock`, `inspect`, `discard` or `missing`.
     pub condition: Text<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outstanding<'a> {
     pub sku: Text<'a>,
     pub name: Text<'a>,
@@ -462,6 +585,7 @@ pub struct Outstanding<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReturnDone<'a> {
     #[serde(flatten)]
     pub about: OfReturn<'a>,
@@ -474,10 +598,13 @@ pub struct ReturnDone<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counted<'a> {
     pub sku: Text<'a>,
     pub name: Text<'a>,
+    /// What is there.
     pub counted: u32,
+    /// By how much the books were wrong.
     pub delta: i64,
     #[serde(flatten)]
     pub stock: WireStock,
@@ -486,8 +613,11 @@ pub struct Counted<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Operator<'a> {
+    /// The id on the badge.
     pub operator: Text<'a>,
+    /// Of an out: `relieved` or `idle`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text<'a>>,
 }
