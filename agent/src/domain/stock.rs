@@ -10,10 +10,10 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// What could be promised to a new order.
+    /// What could be promised to a new order. A damaged row may say anything: the difference stays a number.
     #[must_use]
     pub fn available(self) -> i64 {
-        self.on_hand - self.reserved
+        self.on_hand.saturating_sub(self.reserved)
     }
 
     /// One unit leaves the shelf for an order that had reserved it.
@@ -38,5 +38,19 @@ impl Stock {
     #[must_use]
     pub fn falls_to(self, threshold: i64, before: Self) -> bool {
         self.on_hand <= threshold && threshold < before.on_hand
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_two_numbers_have_a_difference() {
+        for (on_hand, reserved, available) in
+            [(23, 3, 20), (-2, 1, -3), (i64::MIN, 1, i64::MIN), (0, i64::MIN, i64::MAX)]
+        {
+            assert_eq!(Stock { on_hand, reserved }.available(), available);
+        }
     }
 }
