@@ -76,7 +76,7 @@ fn comes_by_command(kind: Kind) -> bool {
 }
 
 /// Every message of the contract, by the name of its file.
-fn messages() -> BTreeMap<String, String> {
+pub fn messages() -> BTreeMap<String, String> {
     let mut messages = BTreeMap::new();
     let first = first::events();
     for ((name, event), sequence) in first.iter().zip(1..) {

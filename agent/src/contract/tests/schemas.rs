@@ -4,6 +4,7 @@
 //! a failure. What goes up allows fields that aren't known, since v1 gains optional ones. What comes down allows them
 //! too, but for personal data, wherever it stands.
 
+mod asyncapi;
 mod data;
 mod personal;
 mod tidy;
