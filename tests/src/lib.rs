@@ -30,6 +30,9 @@ pub mod mosquitto;
 pub mod mqtt_client;
 pub mod scripted;
 
+pub mod contract;
+pub mod validators;
+
 pub mod goods;
 pub mod http;
 

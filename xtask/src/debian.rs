@@ -11,34 +11,66 @@ use anyhow::bail;
 use crate::step::Step;
 
 struct Tool {
-    program: &'static str,
+    what: What,
     package: &'static str,
     why: &'static str,
 }
 
-const TOOLS: [Tool; 5] = [
-    Tool { program: "mosquitto", package: "mosquitto", why: "the end-to-end tests run against it" },
+enum What {
+    Program(&'static str),
+    /// Of Debian's own Python, which is what Debian's packages of modules are for.
+    PythonModule(&'static str),
+}
+
+const TOOLS: [Tool; 9] = [
+    Tool { what: What::Program("mosquitto"), package: "mosquitto", why: "the end-to-end tests run against it" },
     Tool {
-        program: "rsvg-convert",
+        what: What::Program("rsvg-convert"),
         package: "librsvg2-bin",
         why: "a test makes pictures of the barcode sheets with it",
     },
-    Tool { program: "zbarimg", package: "zbar-tools", why: "a test reads barcodes with a decoder that isn't ours" },
-    Tool { program: "pg_lsclusters", package: "postgresql", why: "the platform is tested on it too" },
-    Tool { program: "strace", package: "strace", why: "a test watches the agent's fsyncs and answers with it" },
+    Tool {
+        what: What::Program("zbarimg"),
+        package: "zbar-tools",
+        why: "a test reads barcodes with a decoder that isn't ours",
+    },
+    Tool { what: What::Program("pg_lsclusters"), package: "postgresql", why: "the platform is tested on it too" },
+    Tool {
+        what: What::Program("strace"),
+        package: "strace",
+        why: "a test watches the agent's fsyncs and answers with it",
+    },
+    Tool {
+        what: What::PythonModule("jsonschema"),
+        package: "python3-jsonschema",
+        why: "tests judge messages with a validator that isn't ours",
+    },
+    Tool {
+        what: What::PythonModule("paho.mqtt.client"),
+        package: "python3-paho-mqtt",
+        why: "a test runs a consumer that is written in Python",
+    },
+    Tool {
+        what: What::Program("node"),
+        package: "nodejs",
+        why: "a test reads the AsyncAPI document with AsyncAPI's own parser",
+    },
+    Tool { what: What::Program("npm"), package: "npm", why: "that parser is installed with it, into target/" },
 ];
+
+const PYTHON: &str = "/usr/bin/python3";
 
 /// Installs what is missing.
 ///
 /// # Errors
 /// Where this machine has no apt-get, or this user may not install: with what is to be installed.
 pub fn install_missing() -> anyhow::Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| find(tool.program).is_none()).collect();
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !tool.what.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    for Tool { program, package, why } in &missing {
-        println!("── {program} is missing, {why}: installing Debian's package {package}");
+    for Tool { what, package, why } in &missing {
+        println!("── {} is missing, {why}: installing Debian's package {package}", what.name());
     }
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     let Some(administrator) = Administrator::found() else {
@@ -64,6 +96,25 @@ fn stop_service(administrator: &Administrator, service: &str) -> anyhow::Result<
     let mut stop = administrator.command("systemctl");
     let what = format!("{service}'s own service");
     Step::new(&what, stop.args(["disable", "--now", &format!("{service}.service")])).run()
+}
+
+impl What {
+    fn name(&self) -> &'static str {
+        match self {
+            What::Program(name) | What::PythonModule(name) => name,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        match self {
+            What::Program(name) => find(name).is_some(),
+            What::PythonModule(name) => {
+                let mut import = Command::new(PYTHON);
+                import.args(["-c", &format!("import {name}")]).stdout(Stdio::null()).stderr(Stdio::null());
+                import.status().is_ok_and(|status| status.success())
+            }
+        }
+    }
 }
 
 /// How something is run as root.
@@ -114,5 +165,6 @@ mod tests {
     fn finds_what_is_there() {
         assert!(find("env").is_some());
         assert!(find("no-such-program-of-the-system").is_none());
+        assert!(!What::PythonModule("no_such_module_of_the_system").is_there());
     }
 }
