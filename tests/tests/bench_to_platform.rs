@@ -1,6 +1,7 @@
 //! A scan at the bench reaches the platform: the whole way on ptys, against both brokers.
 
 use parceld_tests::goods::{catalog, gtin, order, stock};
+use parceld_tests::recorder::Recorder;
 use parceld_tests::scanner::VirtualScanner;
 use parceld_tests::site::{Broker, SITE, Site, assert_gapless};
 use serde_json::Value;
@@ -8,12 +9,12 @@ use std::collections::BTreeSet;
 
 #[test]
 fn three_orders_reach_the_platform_through_mosquitto() {
-    three_orders(Broker::mosquitto());
+    three_orders(Broker::mosquitto(), "bench_to_platform-mosquitto");
 }
 
 #[test]
 fn three_orders_reach_the_platform_through_the_embedded_broker() {
-    three_orders(Broker::embedded());
+    three_orders(Broker::embedded(), "bench_to_platform-embedded");
 }
 
 /// How an answer sounds: beeps after the acknowledgement.
@@ -22,7 +23,8 @@ const DONE: u8 = 1;
 const LOOK: u8 = 2;
 const STOP: u8 = 3;
 
-fn three_orders(broker: Broker) {
+fn three_orders(broker: Broker, recording: &str) {
+    let recorder = Recorder::start(broker.port(), env!("CARGO_TARGET_TMPDIR"), recording);
     let mut site = Site::start(broker);
     site.platform.put_catalog(SITE, &catalog("ABCD"));
     site.platform.set_stock(SITE, &stock("ABCD", 10));
@@ -76,6 +78,8 @@ fn three_orders(broker: Broker) {
     assert_eq!(refused("other_carrier"), 1);
     assert_eq!(refused("nothing_waits"), 1);
     assert_eq!(on_hand(&events, "SKU-A"), Some(7));
+    let recorded = recorder.finish();
+    assert_eq!(recorded["event.dispatch.requested"], 3, "{recorded:?}");
 }
 
 fn play(scanner: &mut VirtualScanner, script: &[(&str, u8)]) {

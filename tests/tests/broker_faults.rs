@@ -2,6 +2,7 @@
 
 use parceld_tests::goods::{gtin, order};
 use parceld_tests::mqtt_client::MqttClient;
+use parceld_tests::recorder::Recorder;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
 use parceld_tests::wait;
 use serde_json::Value;
@@ -11,6 +12,10 @@ const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
 
 fn picks(events: &[Value]) -> Vec<&Value> {
     events.iter().filter(|event| event["type"] == "parceld.pick.item_picked.v1").collect()
+}
+
+fn record(broker: &Broker, name: &str) -> Recorder {
+    Recorder::start(broker.port(), env!("CARGO_TARGET_TMPDIR"), name)
 }
 
 fn impatient(broker: Broker) -> Site {
@@ -33,7 +38,9 @@ fn scan_units(site: &mut Site, count: usize) {
 
 #[test]
 fn two_thousand_scans_without_a_broker_arrive_in_order_afterwards() {
-    let mut site = impatient(Broker::mosquitto());
+    let broker = Broker::mosquitto();
+    let recorder = record(&broker, "broker_faults-away");
+    let mut site = impatient(broker);
     open_order(&mut site, 500);
     site.until_synced();
     site.broker.kill9();
@@ -53,11 +60,14 @@ fn two_thousand_scans_without_a_broker_arrive_in_order_afterwards() {
             .zip(["SKU-A", "SKU-B", "SKU-C", "SKU-D"].iter().cycle())
             .all(|(picked, scanned)| picked == scanned)
     );
+    recorder.finish();
 }
 
 #[test]
 fn what_a_broker_acknowledged_and_lost_arrives_by_receipts() {
-    let mut site = impatient(Broker::mosquitto());
+    let broker = Broker::mosquitto();
+    let recorder = record(&broker, "broker_faults-lost");
+    let mut site = impatient(broker);
     open_order(&mut site, 50);
     site.until_received();
     site.platform.process().pause();
@@ -73,6 +83,7 @@ fn what_a_broker_acknowledged_and_lost_arrives_by_receipts() {
     let events = site.events();
     assert_gapless(&events);
     assert_eq!(picks(&events).len(), 40);
+    recorder.finish();
 }
 
 #[test]
@@ -102,7 +113,9 @@ fn a_burst_of_commands_is_carried_out_and_answered() {
 
 #[test]
 fn orders_arrive_although_the_broker_died_with_them_in_its_queue() {
-    let mut site = impatient(Broker::mosquitto());
+    let broker = Broker::mosquitto();
+    let recorder = record(&broker, "broker_faults-queue");
+    let mut site = impatient(broker);
     site.until_synced();
     site.agent.process().pause();
     for index in 0..20 {
@@ -117,4 +130,5 @@ fn orders_arrive_although_the_broker_died_with_them_in_its_queue() {
     assert_gapless(&events);
     let accepted = events.iter().filter(|event| event["type"] == "parceld.order.accepted.v1").count();
     assert_eq!(accepted, 20, "each once, however often its command came");
+    recorder.finish();
 }

@@ -3,6 +3,7 @@
 use parceld_tests::goods::{bin, capturing, catalog, gtin, in_bins, on_short, order, pickup, return_of, stock};
 use parceld_tests::http;
 use parceld_tests::picture;
+use parceld_tests::recorder::Recorder;
 use parceld_tests::site::{Broker, FLOOR, PATIENCE, SITE, Site, assert_gapless, barcodes};
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::wait;
@@ -12,17 +13,19 @@ use std::fs;
 /// A site and the words that its staff use.
 struct Floor {
     site: Site,
+    recorder: Recorder,
     barcodes: Value,
 }
 
 impl Floor {
-    fn open(letters: &str) -> Floor {
-        let site =
-            Site::whole_floor(Broker::mosquitto(), |setup| setup.set("floor.bins", true).set("floor.low_stock", 1));
+    fn open(letters: &str, recording: &str) -> Floor {
+        let broker = Broker::mosquitto();
+        let recorder = Recorder::start(broker.port(), env!("CARGO_TARGET_TMPDIR"), recording);
+        let site = Site::whole_floor(broker, |setup| setup.set("floor.bins", true).set("floor.low_stock", 1));
         site.platform.put_catalog(SITE, &catalog(letters));
         site.platform.set_stock(SITE, &stock(letters, 10));
         let barcodes = barcodes(&site.agent);
-        Floor { site, barcodes }
+        Floor { site, recorder, barcodes }
     }
 
     fn put(&self, orders: &[Value]) {
@@ -152,7 +155,7 @@ fn told(events: &[Value]) -> Vec<Value> {
 
 #[test]
 fn a_whole_floor_looks_the_same_on_the_platform() {
-    let mut floor = Floor::open("ABCDE");
+    let mut floor = Floor::open("ABCDE", "whole_floor");
     floor.put(&[
         order("gone", "dhl", "2xA 1xB"),
         order("lacking", "dhl", "2xC 1xA"),
@@ -253,12 +256,17 @@ fn a_whole_floor_looks_the_same_on_the_platform() {
     for shown in [tracked.as_str(), "r-1", "SKU-D", "collected", "held"] {
         assert!(page.contains(shown), "{shown} is not on the page");
     }
-    assert_gapless(&floor.site.events());
+    let events = floor.site.events();
+    assert_gapless(&events);
+    let recorded = floor.recorder.finish();
+    let judged: usize =
+        recorded.iter().filter(|(schema, _)| schema.starts_with("event.")).map(|(_, count)| count).sum();
+    assert!(events.len() <= judged, "{judged} of {} events were recorded", events.len());
 }
 
 #[test]
 fn an_older_copy_is_told_holds_shorts_labels_and_returns() {
-    let mut floor = Floor::open("ABCD");
+    let mut floor = Floor::open("ABCD", "whole_floor-older_copy");
     floor.put(&[
         order("begun", "dhl", "2xA"),
         order("lacking", "dhl", "1xA 2xC"),
@@ -308,4 +316,5 @@ fn an_older_copy_is_told_holds_shorts_labels_and_returns() {
     floor.assert_same_things(&[]);
     let dispatches = floor.site.platform.dispatches(SITE);
     assert!(dispatches.iter().all(|dispatch| dispatch["state"] == "fulfilled"), "{dispatches:?}");
+    floor.recorder.finish();
 }

@@ -11,10 +11,11 @@ use parceld_tests::day::Day;
 use parceld_tests::picture;
 use parceld_tests::platform::Platform;
 use parceld_tests::random::seed_or;
+use parceld_tests::recorder::Recorder;
 use parceld_tests::site::{Broker, LABELS, SITE, Site, assert_gapless};
 use parceld_tests::tempdir::TempDir;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tape::Tape;
@@ -26,7 +27,9 @@ const DATABASE: &str = "parceld.db";
 
 #[test]
 fn at_the_end_of_a_whole_day_the_platform_believes_what_happened() {
-    let mut site = Site::whole_floor(Broker::mosquitto(), impatient);
+    let broker = Broker::mosquitto();
+    let recorder = Recorder::start(broker.port(), env!("CARGO_TARGET_TMPDIR"), "whole_day");
+    let mut site = Site::whole_floor(broker, impatient);
     let mut day = Day::of(seed_or(SEED), course::SIZE, &course::FATES);
     day.open(&site, course::SIZE.orders);
     let morning = Morning::of(&mut site);
@@ -46,6 +49,7 @@ fn at_the_end_of_a_whole_day_the_platform_believes_what_happened() {
     assert_eq!(ids.len(), events.len(), "every event once");
     assert_no_scan_was_lost(&events, &day);
     let evening = end(&site);
+    assert_all_was_recorded(&recorder.finish(), &events);
     drop(site);
 
     let text = fs::read_to_string(&capture).expect("it was written");
@@ -60,6 +64,16 @@ fn at_the_end_of_a_whole_day_the_platform_believes_what_happened() {
 /// A broker that dies takes events along: they are sent again soon.
 fn impatient(setup: AgentSetup) -> AgentSetup {
     setup.set("sync.receipt_timeout", "2s")
+}
+
+/// Each kind of event that the platform has was seen on the broker, and judged.
+#[track_caller]
+fn assert_all_was_recorded(recorded: &BTreeMap<String, usize>, events: &[Value]) {
+    for event in events {
+        let kind = event["type"].as_str().expect("an event has a type");
+        let schema = kind.replace("parceld.", "event.").replace(".v1", "");
+        assert!(recorded.contains_key(&schema), "{kind} is in no recording: {recorded:?}");
+    }
 }
 
 /// The files of the site and the platform before the first scan.
