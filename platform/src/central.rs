@@ -376,7 +376,7 @@ impl Central {
                 self.receipts.stored(&heard.site, heard.epoch, heard.applied, now.ms);
             }
             if heard.gap {
-                self.receipts.gap(&heard.site, heard.epoch, now.ms);
+                self.receipts.gap(&heard.site, heard.epoch, heard.applied, now.ms);
             }
             if heard.again {
                 self.receipts.again(&heard.site, heard.epoch, now.ms);

@@ -18,6 +18,8 @@ const DELAY_MS: u64 = 500;
 const REPEAT_MS: u64 = 200;
 /// A shared subscription spreads neighbours over instances: a gap is one if it is there for longer than that takes.
 const GAP_MS: u64 = 500;
+/// As long as it stays it is told ever more seldom, up to every eight seconds.
+const GAP_DOUBLINGS_MAX: u32 = 4;
 /// The last receipt that was heard is less than what we said: by then ours should have come back.
 const DOUBT_MS: u64 = 2_000;
 /// Another instance works at this site, and will have finished by then.
@@ -42,9 +44,19 @@ struct Entry {
     waits_since_ms: Option<u64>,
     /// Say it, even if it was said, from then on.
     again_from_ms: Option<u64>,
-    /// The same if there still is a gap.
-    gap_from_ms: Option<u64>,
+    /// The same if there still is this gap.
+    gap: Option<Gap>,
     busy_until_ms: u64,
+}
+
+/// What comes next after `applied` isn't there.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    applied: i64,
+    /// When it is told; `None` while nobody has noticed it again since.
+    from_ms: Option<u64>,
+    /// How often it was told.
+    told: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +69,8 @@ struct Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     News,
-    Gap,
+    /// The event after this sequence was missing.
+    Gap(i64),
     Again,
 }
 
@@ -76,6 +89,8 @@ pub enum Answer {
     Say(i64),
     /// Another instance has said it, or there is no gap any more.
     Said,
+    /// That gap is closed, and there is another after this sequence.
+    Gap(i64),
     /// It was said just now.
     Wait,
     /// Another instance works at this site.
@@ -95,10 +110,13 @@ impl Receipts {
         entry.waits_since_ms.get_or_insert(now_ms);
     }
 
-    /// Something waits beyond a gap.
-    pub fn gap(&mut self, site: &Arc<str>, epoch: Uuid, now_ms: u64) {
-        let from_ms = if self.shared { now_ms + GAP_MS } else { now_ms };
-        self.entry(site, epoch).gap_from_ms.get_or_insert(from_ms);
+    /// Something waits beyond a gap after `applied`.
+    pub fn gap(&mut self, site: &Arc<str>, epoch: Uuid, applied: i64, now_ms: u64) {
+        let first_ms = self.gap_ms();
+        let known = &mut self.entry(site, epoch).gap;
+        let mut gap = known.filter(|known| known.applied == applied).unwrap_or(Gap { applied, from_ms: None, told: 0 });
+        gap.from_ms.get_or_insert(now_ms + (first_ms << gap.told));
+        *known = Some(gap);
     }
 
     /// The site should hear it at once: it sent something again, or may not have heard.
@@ -124,17 +142,24 @@ impl Receipts {
         let due = self.sites.iter().filter_map(|((site, epoch), entry)| {
             let why = entry.due().into_iter().flatten().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, why)| why);
             // What is said in any case covers the rest.
-            why.max_by_key(|why| *why as u8).map(|why| Due { site: Arc::clone(site), epoch: *epoch, why })
+            why.max_by_key(|why| why.rank()).map(|why| Due { site: Arc::clone(site), epoch: *epoch, why })
         });
         due.collect()
     }
 
     pub fn answered(&mut self, due: &Due, answer: Answer, now_ms: u64) {
+        let from_ms = Some(now_ms + self.gap_ms());
         let Some(entry) = self.sites.get_mut(&(Arc::clone(&due.site), due.epoch)) else { return };
         let said = Entry { stored: entry.stored, told: entry.told, heard: entry.heard, ..Entry::default() };
         match answer {
-            Answer::Say(sequence) => *entry = Entry { told: Some(Told { sequence, at_ms: now_ms }), ..said },
+            Answer::Say(sequence) => {
+                let told =
+                    entry.gap.map_or(0, |gap| gap.told + u32::from(gap.from_ms.is_some())).min(GAP_DOUBLINGS_MAX);
+                let gap = entry.gap.map(|gap| Gap { from_ms: None, told, ..gap });
+                *entry = Entry { told: Some(Told { sequence, at_ms: now_ms }), gap, ..said };
+            }
             Answer::Said => *entry = said,
+            Answer::Gap(applied) => *entry = Entry { gap: Some(Gap { applied, from_ms, told: 0 }), ..said },
             Answer::Wait => entry.busy_until_ms = now_ms + REPEAT_MS,
             Answer::Busy => entry.busy_until_ms = now_ms + BUSY_MS,
         }
@@ -146,8 +171,22 @@ impl Receipts {
         self.sites.values().flat_map(Entry::due).flatten().map(|(due_ms, _)| due_ms).min()
     }
 
+    fn gap_ms(&self) -> u64 {
+        if self.shared { GAP_MS } else { 0 }
+    }
+
     fn entry(&mut self, site: &Arc<str>, epoch: Uuid) -> &mut Entry {
         self.sites.entry((Arc::clone(site), epoch)).or_default()
+    }
+}
+
+impl Why {
+    fn rank(self) -> u8 {
+        match self {
+            Self::News => 0,
+            Self::Gap(_) => 1,
+            Self::Again => 2,
+        }
     }
 }
 
@@ -162,7 +201,7 @@ impl Entry {
         let at = |due_ms: u64, why| (due_ms.max(self.busy_until_ms), why);
         [
             waited.map(|due_ms| at(due_ms, Why::News)),
-            self.gap_from_ms.map(|from_ms| at(from_ms.max(repeat_ms), Why::Gap)),
+            self.gap.and_then(|gap| Some(at(gap.from_ms?.max(repeat_ms), Why::Gap(gap.applied)))),
             self.again_from_ms.map(|from_ms| at(from_ms.max(repeat_ms), Why::Again)),
             doubt.map(|told| at(told.at_ms + DOUBT_MS, Why::Again)),
         ]
@@ -192,12 +231,13 @@ pub fn claim(db: &Db, due: &Due, now_ms: i64) -> Result<Answer, Error> {
     };
     let wanted = match due.why {
         Why::News => false,
-        Why::Gap => gap,
+        Why::Gap(after) => gap && after == applied,
         Why::Again => true,
     };
     let just_now = (told_ms..told_ms.saturating_add(REPEAT_MS as i64)).contains(&now_ms);
     if applied <= told && !wanted {
-        return Ok(Answer::Said);
+        let moved = gap && matches!(due.why, Why::Gap(_));
+        return Ok(if moved { Answer::Gap(applied) } else { Answer::Said });
     }
     if applied <= told && just_now {
         return Ok(Answer::Wait);
@@ -227,7 +267,7 @@ mod tests {
                     receipts.stored(&site, epoch, sequence, now_ms);
                 }
                 "again" => receipts.again(&site, epoch, now_ms),
-                "gap" => receipts.gap(&site, epoch, now_ms),
+                "gap" => receipts.gap(&site, epoch, stored, now_ms),
                 "heard" => receipts.heard("s", epoch, sequence),
                 _ => {
                     let due = receipts.due(now_ms);
@@ -281,6 +321,9 @@ mod tests {
              1099 silent
              1100 says 7
              1200 heard 7
+             1300 gap
+             2299 silent
+             2300 says 7
              9000 silent
              9100 stored 8
              9600 says 8
@@ -302,7 +345,7 @@ mod tests {
         let rows = [
             (0, Why::News, Answer::Say(5)),
             (10, Why::News, Answer::Said),
-            (10, Why::Gap, Answer::Said),
+            (10, Why::Gap(5), Answer::Said),
             (10, Why::Again, Answer::Wait),
             (200, Why::Again, Answer::Say(5)),
             (50, Why::Again, Answer::Say(5)),
@@ -312,7 +355,9 @@ mod tests {
             assert_eq!(db.transact(|db| claim(db, &due, now_ms)).unwrap(), expected, "{now_ms} {why:?}");
         }
         db.run("INSERT INTO aside (epoch, sequence, id, payload) VALUES (1, 7, ?1, '')", &params![epoch]).unwrap();
-        let due = Due { site: "s".into(), epoch, why: Why::Gap };
+        let due = Due { site: "s".into(), epoch, why: Why::Gap(4) };
+        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Gap(5), "it moves");
+        let due = Due { why: Why::Gap(5), ..due };
         assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(5));
         let due = Due { epoch: Uuid::from_u128(2), ..due };
         assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(0));

@@ -19,6 +19,8 @@ pub struct Platform {
     arguments: Vec<String>,
     /// A program and its arguments, to which the platform's own are added.
     runner: Vec<String>,
+    /// Its file, or the URL of what it may share with others.
+    storage: String,
     dir: TempDir,
 }
 
@@ -38,21 +40,40 @@ impl Platform {
     /// The same through another program, which must become it.
     #[must_use]
     pub fn through(runner: Vec<String>, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(runner, broker_port, arguments, |_| {})
+        Platform::at(runner, broker_port, arguments, None, |_| {})
+    }
+
+    /// The same with its data in a server's database, whose URL is given.
+    #[must_use]
+    pub fn on(url: &str, broker_port: u16, arguments: &[&str]) -> Platform {
+        Platform::at(Vec::new(), broker_port, arguments, Some(url), |_| {})
+    }
+
+    /// One of several instances that share a server's database and what sites send.
+    #[must_use]
+    pub fn sharing(url: &str, broker_port: u16, client_id: &str) -> Platform {
+        Platform::on(url, broker_port, &["--share", "platform", "--client-id", client_id])
     }
 
     /// The same with all that another one knew, from a copy of its [`database`](Platform::database).
     #[must_use]
     pub fn knowing(database: &Path, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(Vec::new(), broker_port, arguments, |own| {
+        Platform::at(Vec::new(), broker_port, arguments, None, |own| {
             fs::copy(database, own).expect("a database can be copied");
         })
     }
 
-    fn at(runner: Vec<String>, broker_port: u16, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Platform {
+    fn at(
+        runner: Vec<String>,
+        broker_port: u16,
+        arguments: &[&str],
+        url: Option<&str>,
+        prepare: impl FnOnce(&Path),
+    ) -> Platform {
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let (port, dir) = (net::free_port(), TempDir::new("platform"));
-        let mut platform = Platform { process: None, port, broker_port, arguments, runner, dir };
+        let storage = url.map_or_else(|| dir.join("platform.db").display().to_string(), str::to_owned);
+        let mut platform = Platform { process: None, port, broker_port, arguments, runner, storage, dir };
         prepare(&platform.database());
         platform.restart();
         platform
@@ -70,6 +91,7 @@ impl Platform {
         self.process.is_some()
     }
 
+    /// Its file, where it has one.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.dir.join("platform.db")
@@ -94,7 +116,7 @@ impl Platform {
             }
         };
         command.arg("--broker").arg(format!("mqtt://{}", net::loopback(self.broker_port)));
-        command.arg("--database").arg(self.database());
+        command.arg("--database").arg(&self.storage);
         command.arg("--listen").arg(net::loopback(self.port).to_string());
         command.args(&self.arguments);
         let mut process = Process::spawn("parceld-platform", &mut command, &self.dir.join("log"));
@@ -189,6 +211,13 @@ impl Platform {
     pub fn order(&self, site: &str, order: &str) -> Option<Value> {
         let reply = self.get(&format!("/api/sites/{site}/orders/{order}"));
         (reply.status != 404).then(|| reply.success().json())
+    }
+
+    /// All that was told of one order, in the order in which it was applied.
+    #[must_use]
+    #[track_caller]
+    pub fn events_of(&self, site: &str, order: &str) -> Vec<Value> {
+        self.list(site, &format!("orders/{order}/events"))
     }
 
     #[must_use]

@@ -98,8 +98,14 @@ impl Site {
     /// The same with changes to the configuration.
     #[must_use]
     pub fn with(broker: Broker, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
-        let stations = [("bench-1", "pack"), ("bench-2", "pack"), ("door-1", "load")];
         let platform = Platform::start(broker.port());
+        Site::with_platform(broker, platform, change)
+    }
+
+    /// The same with a platform that is there already.
+    #[must_use]
+    pub fn with_platform(broker: Broker, platform: Platform, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
+        let stations = [("bench-1", "pack"), ("bench-2", "pack"), ("door-1", "load")];
         Site::of(broker, platform, &stations, |setup| change(setup.carrier("dhl").carrier("postnord")))
     }
 

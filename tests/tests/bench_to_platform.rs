@@ -1,6 +1,8 @@
-//! A scan at the bench reaches the platform: the whole way on ptys, against both brokers.
+//! A scan at the bench reaches the platform: the whole way on ptys, against both brokers and both databases.
 
 use parceld_tests::goods::{catalog, gtin, order, stock};
+use parceld_tests::platform::Platform;
+use parceld_tests::postgres::Postgres;
 use parceld_tests::recorder::Recorder;
 use parceld_tests::scanner::VirtualScanner;
 use parceld_tests::site::{Broker, SITE, Site, assert_gapless};
@@ -9,12 +11,19 @@ use std::collections::BTreeSet;
 
 #[test]
 fn three_orders_reach_the_platform_through_mosquitto() {
-    three_orders(Broker::mosquitto(), "bench_to_platform-mosquitto");
+    three_orders(Site::start(Broker::mosquitto()), "bench_to_platform-mosquitto");
 }
 
 #[test]
 fn three_orders_reach_the_platform_through_the_embedded_broker() {
-    three_orders(Broker::embedded(), "bench_to_platform-embedded");
+    three_orders(Site::start(Broker::embedded()), "bench_to_platform-embedded");
+}
+
+#[test]
+fn three_orders_reach_a_platform_with_a_database_server() {
+    let (server, broker) = (Postgres::start(), Broker::mosquitto());
+    let platform = Platform::on(&server.database(), broker.port(), &[]);
+    three_orders(Site::with_platform(broker, platform, |setup| setup), "bench_to_platform-server");
 }
 
 /// How an answer sounds: beeps after the acknowledgement.
@@ -23,9 +32,8 @@ const DONE: u8 = 1;
 const LOOK: u8 = 2;
 const STOP: u8 = 3;
 
-fn three_orders(broker: Broker, recording: &str) {
-    let recorder = Recorder::start(broker.port(), env!("CARGO_TARGET_TMPDIR"), recording);
-    let mut site = Site::start(broker);
+fn three_orders(mut site: Site, recording: &str) {
+    let recorder = Recorder::start(site.broker.port(), env!("CARGO_TARGET_TMPDIR"), recording);
     site.platform.put_catalog(SITE, &catalog("ABCD"));
     site.platform.set_stock(SITE, &stock("ABCD", 10));
     for (id, carrier, lines) in [("o1", "dhl", "2xA 1xB"), ("o2", "dhl", "1xC 1xA"), ("o3", "postnord", "1xB")] {
