@@ -88,7 +88,8 @@ fn work(
             Job::Message(_) => {}
             Job::Connected(new) => {
                 if let Err(error) = central.connected(clock.now()) {
-                    tracing::error!(%error, "the storage failed: the broker shall connect again");
+                    tracing::error!(%error, "the storage failed: the broker is asked again");
+                    thread::sleep(FAILED_WAIT);
                     continue;
                 }
                 *line = Some(new);
@@ -126,6 +127,7 @@ fn store(
         tracing::error!(%error, messages = messages.len(), "nothing of this was stored: it shall be delivered again");
         messages.clear();
         *line = None;
+        thread::sleep(FAILED_WAIT);
         return;
     }
     changed.send_modify(|commits| *commits += 1);

@@ -187,6 +187,7 @@ impl Site {
             "specversion": "1.0", "id": id, "source": "/sites/s", "type": format!("parceld.{kind}.v1"),
             "time": "2026-11-22T14:03:11.482Z", "epoch": self.epoch, "sequence": sequence, "head": sequence,
             "clock": "synced", "historical": false, "data": data,
+            "subject": data["order"]["id"].as_str().or(data["id"].as_str()).map(|order| format!("orders/{order}")),
         });
         self.say(&format!("events/{group}"), false, &event);
     }
@@ -394,6 +395,58 @@ fn a_newer_epoch_gets_open_orders_with_what_is_known() {
 }
 
 #[test]
+fn a_checkout_hears_what_the_site_promises_while_it_can_be_relied_on() {
+    let place = Place::new();
+    let (_broker, _platform) = (place.mosquitto(), place.platform());
+    let site = Site::new(&place, 1);
+    site.online(1);
+    wait_for("the site", || (place.get("")[0]["agent"]["state"] == "online").then_some(()));
+    let told = || place.get("/s/promise");
+    assert_eq!(told(), json!({"state": "unknown", "reason": "never_told", "same_day_until": null}));
+    let promise = |until: &str| {
+        json!({"state": "open", "same_day_until": "2026-11-26T15:00:00Z", "computed_at": "2020-11-26T12:00:00Z",
+               "valid_until": until, "capacity_left": 31})
+    };
+    site.say("state/promise", true, &promise("2020-11-26T12:05:00Z"));
+    wait_for("a promise that is old", || (told()["reason"] == "expired").then_some(()));
+    let lasting = promise("2999-01-01T00:00:00Z");
+    site.say("state/promise", true, &lasting);
+    wait_for("a promise that holds", || (told() == lasting).then_some(()));
+    let lost = json!({"state": "lost", "version": "1", "epoch": site.epoch, "head": 0, "session": 1});
+    site.say("state/agent", true, &lost);
+    wait_for("a site that is gone", || (told()["reason"] == "agent_lost").then_some(()));
+}
+
+#[test]
+fn an_order_is_followed_by_its_id() {
+    let place = Place::new();
+    let (_broker, _platform) = (place.mosquitto(), place.platform());
+    let mut site = Site::new(&place, 1);
+    site.online(1);
+    wait_for("the platform's subscription", || (place.get("")[0]["agent"]["state"] == "online").then_some(()));
+    site.filler(1);
+    let mut terms = order("10");
+    terms["revision"] = 1.into();
+    site.event(2, "order.accepted", &terms);
+    site.filler(3);
+    let named = json!({"id": "10", "number": "<b>10</b>", "revision": 1});
+    site.event(4, "promise.will_miss", &json!({"order": named, "cause": "backlog", "broken": true}));
+    site.wait_for_receipt(4);
+    let kinds: Vec<Value> =
+        place.get("/s/orders/10/events").as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+    assert_eq!(kinds, ["parceld.order.accepted.v1", "parceld.promise.will_miss.v1"]);
+    assert_eq!(place.get("/s/orders/11/events"), json!([]));
+    let promise = &place.get("/s/orders/10")["promise"];
+    assert_eq!(
+        (&promise["state"], &promise["cause"], &promise["broken"]),
+        (&json!("will_miss"), &json!("backlog"), &json!(true))
+    );
+    assert_eq!(place.get("/s/promises")[0]["order"], "10");
+    assert_eq!(place.get("/s/orders?number=10"), json!([]));
+    assert_eq!(place.get("/s/orders?number=%3Cb%3E10%3C/b%3E")[0]["id"], "10");
+}
+
+#[test]
 fn the_page_shows_text_as_text_and_bad_requests_are_told_why() {
     let place = Place::new();
     let (_broker, _platform) = (place.mosquitto(), place.platform());
@@ -434,6 +487,10 @@ fn the_page_shows_text_as_text_and_bad_requests_are_told_why() {
         "scanners",
         "commands",
         "replies",
+        "promises",
+        "couriers",
+        "days",
+        "letters",
     ];
     for list in lists {
         assert!(place.get(&format!("/s/{list}")).is_array(), "{list}");

@@ -260,6 +260,43 @@ fn data_that_cannot_be_read_never_stops_the_sequence() {
 }
 
 #[test]
+fn what_a_database_cannot_store_never_stops_the_sequence() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    let stock = |sku: &str| json!({"sku": sku, "delta": 1, "on_hand": 5, "reserved": 0, "available": 5});
+    // Nothing that a server's index could hold, and nothing that it could make smaller.
+    let key = |n: u128| Uuid::from_u128(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).simple().to_string();
+    world.event("stock.adjusted", stock(&(1..300).map(key).collect::<String>()));
+    world.event("stock.adjusted", stock("A\0B"));
+    world.event("stock.adjusted", stock("C"));
+    assert_eq!(world.rows("SELECT sku FROM stock WHERE sku = 'C'"), ["C"]);
+    assert!(world.rows("SELECT reason FROM quarantine").len() <= 1);
+    world.wait(1_000);
+    assert_eq!(world.receipts(), [(json!(Uuid::from_u128(1)), json!(4))]);
+}
+
+#[test]
+fn the_newest_promise_of_a_site_is_kept() {
+    let mut world = World::new();
+    let promise = "SELECT promise FROM sites";
+    let state = |computed: &str, valid: &str| {
+        let moment = |time: &str| format!("2026-11-22T{time}:00Z");
+        json!({"state": "open", "computed_at": moment(computed), "valid_until": moment(valid), "more": 1}).to_string()
+    };
+    let first = state("13:59", "14:04");
+    world.message("r/s/state/promise", &first);
+    world.message("r/s/state/promise", &state("13:58", "14:03"));
+    assert_eq!(world.rows(promise), [first], "an instance that lags changes nothing");
+    world.now.at = "2026-11-22T14:05:00Z".parse().unwrap();
+    let put_back = state("13:00", "13:05");
+    world.message("r/s/state/promise", &put_back);
+    assert_eq!(world.rows(promise), [put_back], "the site's clock was put back");
+    world.message("r/s/state/promise", "");
+    world.message("r/s/state/promise", "{}");
+    assert_eq!(world.rows("SELECT topic FROM quarantine"), ["r/s/state/promise"]);
+}
+
+#[test]
 fn a_newer_epoch_is_told_all_that_is_open() {
     let mut world = World::new();
     world.begin_epoch(1);

@@ -6,7 +6,7 @@
 use super::{Error, OpenError, Row, VERSION, Value};
 use bytes::BytesMut;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Postgres {
     schema: Option<String>,
     statements: RefCell<HashMap<String, Statement>>,
     client: Client,
+    /// An answer is still out: whatever comes is no longer ours.
+    silent: Cell<bool>,
     runtime: Runtime,
 }
 
@@ -49,7 +51,7 @@ impl Postgres {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = connect(&runtime, config, schema)?;
         let (config, schema) = (config.clone(), schema.map(str::to_owned));
-        Ok(Self { config, schema, statements: RefCell::default(), client, runtime })
+        Ok(Self { config, schema, statements: RefCell::default(), client, silent: Cell::new(false), runtime })
     }
 
     /// Makes the tables, or brings them up to date.
@@ -95,8 +97,9 @@ impl Postgres {
     /// # Errors
     /// The server can't be reached, or refuses.
     pub fn renew(&mut self) -> Result<(), Error> {
-        if self.client.is_closed() {
+        if self.is_closed() {
             self.client = connect(&self.runtime, &self.config, self.schema.as_deref())?;
+            self.silent.set(false);
             self.statements.get_mut().clear();
         }
         Ok(())
@@ -104,7 +107,7 @@ impl Postgres {
 
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.silent.get() || self.client.is_closed()
     }
 
     pub fn batch(&self, sql: &str) -> Result<(), Error> {
@@ -127,8 +130,8 @@ impl Postgres {
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         let rows = self.wait(self.client.query(&statement, &values))?;
         for row in rows {
-            let cells: Result<Vec<Cell>, _> = (0..row.len()).map(|column| row.try_get(column)).collect();
-            each(Row(cells?.into_iter().map(|Cell(value)| value).collect()))?;
+            let cells: Result<Vec<Column>, _> = (0..row.len()).map(|column| row.try_get(column)).collect();
+            each(Row(cells?.into_iter().map(|Column(value)| value).collect()))?;
         }
         Ok(())
     }
@@ -143,7 +146,11 @@ impl Postgres {
     }
 
     fn wait<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
+        if self.silent.get() {
+            return Err(Error::Silent);
+        }
         let answered = self.runtime.block_on(async { timeout(ANSWER_MAX, answer).await });
+        self.silent.set(answered.is_err());
         Ok(answered.map_err(|_| Error::Silent)??)
     }
 }
@@ -221,9 +228,9 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-struct Cell(Value<'static>);
+struct Column(Value<'static>);
 
-impl<'a> FromSql<'a> for Cell {
+impl<'a> FromSql<'a> for Column {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(match *kind {
             Type::INT8 => Value::Int(i64::from_sql(kind, raw)?),
