@@ -1,4 +1,5 @@
 mod asked;
+mod instances;
 
 use super::*;
 use crate::store::testing::{empty, texts};
@@ -15,8 +16,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::on(empty())
+    }
+
+    fn on(db: Db) -> Self {
         let now = Now { ms: 0, at: "2026-11-22T14:00:00Z".parse().unwrap() };
-        let central = Central::new(empty(), Topics::new("r"), now).unwrap();
+        let central = Central::new(db, Topics::new("r"), now).unwrap();
         Self { central, now, epoch: 1, sequence: 0 }
     }
 
