@@ -40,6 +40,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use topic::Topics;
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 use web::Web;
 use writer::Job;
 
@@ -61,8 +62,8 @@ struct Options {
     /// File with the password of the PostgreSQL user, rather than in the URL, where other users of this machine see it.
     #[arg(long, value_name = "FILE")]
     database_password_file: Option<PathBuf>,
-    /// Instances with the same group, each with its own --client-id, share what sites send (MQTT 5 shared subscription)
-    /// on one PostgreSQL database. Any of them may be killed at any moment.
+    /// Instances with the same group share what sites send (MQTT 5 shared subscription) on one PostgreSQL database. Any of
+    /// them may be killed at any moment.
     #[arg(long, value_name = "GROUP")]
     share: Option<String>,
     /// What all topics begin with.
@@ -74,9 +75,10 @@ struct Options {
     /// Further host names that requests may be for; on loopback only its own names are served.
     #[arg(long, value_name = "HOST")]
     allowed_host: Vec<String>,
-    /// MQTT client id. The broker keeps what comes while we are away under this name, so only one may use it.
-    #[arg(long, value_name = "ID", default_value = "parceld-platform")]
-    client_id: String,
+    /// MQTT client id, by default parceld-platform. The broker keeps what comes while we are away under this name, so
+    /// only one may use it. With --share nothing is kept, and by default each instance has a new one.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
     /// User at the broker.
     #[arg(long, value_name = "NAME", requires = "password_file")]
     username: Option<String>,
@@ -241,7 +243,11 @@ fn broker(options: &Options) -> anyhow::Result<Broker> {
         }
         _ => None,
     };
-    let (client_id, group) = (options.client_id.clone(), options.share.clone());
+    let group = options.share.clone();
+    let client_id = options.client_id.clone().unwrap_or_else(|| match group {
+        Some(_) => format!("parceld-platform-{}", Uuid::new_v4().simple()),
+        None => "parceld-platform".to_owned(),
+    });
     Ok(Broker { host: host.to_owned(), port, client_id, login, group })
 }
 
