@@ -6,11 +6,16 @@
 
 use crate::clock::Now;
 use crate::command::{Desk, Refusal, Request};
+use crate::counter;
 use crate::faults;
 use crate::inbox::{Finished, Inbox, TakeError};
 use crate::label;
+use crate::letters::channels::{Channel, Customer};
+use crate::letters::draft::{self, Draft};
 use crate::outbox::{self, Claimed};
+use crate::post;
 use crate::receipts::{self, Answer, Due, Receipts};
+use crate::senders::{Next, Office};
 use crate::store::{Db, Error, params};
 use crate::topic::{Topic, Topics};
 use crate::wire::{self, Agent, Presence, PromiseState, ReceiptHeard, Reply, Unreadable};
@@ -142,6 +147,57 @@ impl Central {
         self.finished(finished, now);
         self.commands_due_ms = Some(now.ms);
         Ok(ids)
+    }
+
+    /// Letters of a channel that are to be sent now, up to `letters_max`, and when the next one is due. Nobody else gets
+    /// them for a while.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn letters(
+        &mut self,
+        office: &Office,
+        channel: Channel,
+        letters_max: usize,
+        now: Now,
+    ) -> Result<(Vec<Draft>, Option<u64>), Error> {
+        let now_ms = self.own_ms(now);
+        let (drafts, next_ms) = self.db.transact(|db| {
+            let mut drafts = Vec::new();
+            for letter in post::claim(db, channel.word(), &office.name, now, now_ms, letters_max)? {
+                let post::Letter { id, attempts, .. } = letter;
+                match draft::draft(db, office, &letter, channel, now.at)? {
+                    Ok((once, message)) => drafts.push(Draft { id, attempt: i64::from(attempts) + 1, once, message }),
+                    Err(why) => post::unsaid(db, id, why, now)?,
+                }
+            }
+            Ok::<_, Error>((drafts, post::next_ms(db, channel.word())?))
+        })?;
+        Ok((drafts, next_ms.map(|next_ms| self.program_ms(next_ms))))
+    }
+
+    /// What became of a letter.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn letter_ended(&mut self, id: i64, next: &Next, now: Now) -> Result<(), Error> {
+        let now_ms = self.own_ms(now);
+        self.db.transact(|db| match next {
+            Next::Sent => post::sent(db, id, now),
+            Next::Again { wait_ms, why } => post::failed(db, id, why, Some(now_ms.saturating_add(*wait_ms)), now),
+            Next::Failed { why } => post::failed(db, id, why, None, now),
+        })
+    }
+
+    /// Enters a customer into the address book, or takes the entry out.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn customer(&mut self, reference: &str, customer: Option<&Customer>, now: Now) -> Result<(), Error> {
+        self.db.transact(|db| match customer {
+            Some(customer) => counter::enter(db, reference, customer, now),
+            None => counter::forget(db, reference),
+        })
     }
 
     /// Publishes `payload` as it is, once.

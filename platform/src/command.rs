@@ -1,6 +1,7 @@
 //! Commands to sites: what may be asked for, and how each is written.
 
 use crate::clock::Now;
+use crate::counter::{self, Ask};
 use crate::faults;
 use crate::outbox;
 use crate::store::{Db, Error, OfStorage, params};
@@ -51,6 +52,11 @@ pub enum Request {
     Resend {
         epoch: Uuid,
         from: u64,
+    },
+    /// What a customer asks for about an order, or the shop decides about its return.
+    Counter {
+        order: String,
+        ask: Ask,
     },
     /// The file that a site starts with: what was put before is not put again.
     Seed(Seed),
@@ -107,6 +113,8 @@ pub enum Refusal {
     UnknownOrder(String),
     #[error("parcel {1} of order {0} is not known here")]
     UnknownParcel(String, i64),
+    #[error("{0}")]
+    Conflict(String),
     #[error("the command has {0} bytes, no site reads more than {COMMAND_BYTES_MAX}")]
     TooLarge(usize),
     #[error("{WAITING_MAX} commands of this site are unanswered: the site is gone, or doesn't answer")]
@@ -160,6 +168,11 @@ impl<'a> Desk<'a> {
         (self.db, self.site)
     }
 
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
     /// Stores what a request asks for. Returns the ids of its commands.
     ///
     /// # Errors
@@ -176,6 +189,7 @@ impl<'a> Desk<'a> {
             Request::Resend { epoch, from } => {
                 Ok(vec![self.send("events.resend", None, &json!({ "epoch": epoch, "from": from }))?])
             }
+            Request::Counter { order, ask } => counter::take(self, &order, ask),
             Request::Seed(seed) => self.seed(seed),
         }
     }
@@ -220,7 +234,11 @@ impl<'a> Desk<'a> {
         Ok(id)
     }
 
-    fn put(&mut self, mut order: Value) -> Result<Uuid, Refusal> {
+    /// `order.put`, newer than every one before unless it says a revision.
+    ///
+    /// # Errors
+    /// It is no order, or as [`Desk::send`].
+    pub fn put(&mut self, mut order: Value) -> Result<Uuid, Refusal> {
         let mut terms = Terms::check(&order).map_err(Refusal::Invalid)?;
         let last = self.last_revision(&terms.id)?;
         let revision = *terms.revision.get_or_insert(last.map_or(1, |last| last.saturating_add(1)));
@@ -241,7 +259,17 @@ impl<'a> Desk<'a> {
         self.send("order.put", Some((&terms.id, revision)), &order)
     }
 
-    fn cancel(&mut self, id: &str, revision: Option<u32>, reason: &str, notify: bool) -> Result<Vec<Uuid>, Refusal> {
+    /// `order.cancel`: a request, which the site may reject.
+    ///
+    /// # Errors
+    /// The order is not known, or as [`Desk::send`].
+    pub fn cancel(
+        &mut self,
+        id: &str,
+        revision: Option<u32>,
+        reason: &str,
+        notify: bool,
+    ) -> Result<Vec<Uuid>, Refusal> {
         let known = self.last_revision(id)?;
         let revision = revision.or(known).ok_or_else(|| Refusal::UnknownOrder(id.to_owned()))?;
         let data = json!({ "id": id, "revision": revision, "reason": reason, "notify": notify });
@@ -289,7 +317,11 @@ impl<'a> Desk<'a> {
         Ok(vec![self.send("parcel.label", Some((order, revision)), &data)?])
     }
 
-    fn put_return(&mut self, announced: &Value) -> Result<Uuid, Refusal> {
+    /// `return.put`
+    ///
+    /// # Errors
+    /// It is no return, or as [`Desk::send`].
+    pub fn put_return(&mut self, announced: &Value) -> Result<Uuid, Refusal> {
         let checked = Return::check(announced).map_err(Refusal::Invalid)?;
         terms::store_return(self.db, self.site, &checked, "put", &faults::stamp(self.now))?;
         let data = serde_json::to_value(&checked).map_err(|error| Refusal::Invalid(error.to_string()))?;

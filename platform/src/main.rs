@@ -8,18 +8,24 @@ mod apply;
 mod central;
 mod clock;
 mod command;
+mod counter;
+mod dossier;
 mod faults;
 mod inbox;
 mod label;
+mod letters;
 mod link;
 mod outbox;
 mod post;
 mod receipts;
+mod senders;
+mod shop;
 mod store;
 mod terms;
 mod topic;
 mod web;
 mod wire;
+mod words;
 mod writer;
 
 use anyhow::{Context, bail};
@@ -27,10 +33,14 @@ use central::Central;
 use clap::Parser;
 use clock::Clock;
 use command::{Request, Seed};
+use letters::Channel;
 use link::Broker;
+use senders::{Office, Sender, Smtp, Webhook};
+use shop::Shop;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use store::Place;
@@ -94,6 +104,19 @@ struct Options {
     /// Make the carrier's label for every parcel that a site asks one for: a tracking number and its barcode.
     #[arg(long)]
     labels: bool,
+    /// Shops that customers know, as TOML: look, voice, zone, pages and sites. Without it there is one example shop.
+    #[arg(long, value_name = "FILE")]
+    shops: Option<PathBuf>,
+    /// Mail server that e-mail is handed to, without TLS: keep it on one machine or in a tunnel. Nothing is sent by
+    /// channels without a service.
+    #[arg(long, value_name = "HOST:PORT")]
+    smtp: Option<String>,
+    /// Where text messages are posted to, as http://…
+    #[arg(long, value_name = "URL")]
+    sms_webhook: Option<String>,
+    /// Where push messages are posted to, as http://…
+    #[arg(long, value_name = "URL")]
+    push_webhook: Option<String>,
 }
 
 /// Requests that are under way at the end have this long.
@@ -116,10 +139,13 @@ API:
   POST /api/sites/{site}/orders/{id}/parcels/{n}/label
                                                {"tracking": "TN1", "zpl": "^XA...", "revision": 2}, each optional
   POST /api/sites/{site}/returns               a return, or an array of them
+  POST /api/sites/{site}/returns/{id}/resolve  {"resolution": "refund"}
   POST /api/sites/{site}/catalog               {"products": [...]}
   POST /api/sites/{site}/stock                 {"items": [{"sku": "TEA", "quantity": 40}]}
   POST /api/sites/{site}/resend                {"epoch": "...", "from": 1}
   POST /api/sites/{site}/commands              published once, as it is
+  PUT  /api/customers/{reference}              {"email": "...", "phone": "...", "push": "...", "language": "sv",
+                                                "preferences": {"packed": ["sms"], "*": ["email"]}}; also GET, DELETE
   GET  /api/sites, /api/sites/{site}, /api/quarantine
   GET  /api/sites/{site}/{orders|parcels|dispatches|notifications|returns|stock|refused|scanners|commands|replies}
   GET  /api/sites/{site}/{promises|couriers|days|letters}
@@ -146,6 +172,14 @@ fn main() -> anyhow::Result<()> {
     {
         bail!("--root {:?}: 1 to {ROOT_LEVELS_MAX} levels, none of them empty, without + and #", options.root);
     }
+    let shops: Arc<[Arc<Shop>]> = match &options.shops {
+        Some(file) => shop::load(file).with_context(|| format!("--shops {}", file.display()))?,
+        None => shop::built_in()?,
+    }
+    .into();
+    let senders = senders(&options)?;
+    let channels = senders.iter().map(|(channel, _)| *channel).collect();
+    let office = Arc::new(Office { shops: Arc::clone(&shops), channels, name: broker.client_id.clone() });
     let clock = Clock::start();
     let topics = Topics::new(&options.root);
     let place = place(&options)?;
@@ -162,7 +196,7 @@ fn main() -> anyhow::Result<()> {
         .name("writer".into())
         .spawn(move || writer::run(central, waiting, &handle, clock, &changed))?;
     let hosts = hosts(options.listen, options.allowed_host);
-    let web = Web::new(jobs.clone(), place, clock, changes, stopped.clone(), hosts);
+    let web = Web::new(jobs.clone(), place, clock, changes.clone(), stopped.clone(), hosts, shops);
     let served = runtime.block_on(async {
         let listener =
             TcpListener::bind(options.listen).await.with_context(|| format!("--listen {}", options.listen))?;
@@ -172,6 +206,13 @@ fn main() -> anyhow::Result<()> {
         }
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let link = tokio::spawn(link::run(broker, topics, jobs.clone(), stopped.clone()));
+        let senders: Vec<_> = senders
+            .into_iter()
+            .map(|(channel, sender)| {
+                let desk = senders::Desk { office: Arc::clone(&office), channel, jobs: jobs.clone(), clock };
+                tokio::spawn(desk.run(sender, changes.clone(), stopped.clone()))
+            })
+            .collect();
         let mut ended = stopped.clone();
         let server = axum::serve(listener, web.router())
             .with_graceful_shutdown(async move {
@@ -188,6 +229,10 @@ fn main() -> anyhow::Result<()> {
         stop.send_replace(true);
         drop(jobs);
         link.await?;
+        for sender in senders {
+            // Cut off in the middle of a letter it says nothing of it: after its claim the letter is sent again.
+            let _ = timeout(DRAIN_MAX, sender).await;
+        }
         match timeout(DRAIN_MAX, server).await {
             Ok(ended) => ended??,
             Err(_) => tracing::warn!("some requests were cut off"),
@@ -197,13 +242,34 @@ fn main() -> anyhow::Result<()> {
         }
         Ok(())
     });
-    drop(runtime);
+    runtime.shutdown_timeout(DRAIN_MAX);
     let ended = writer.join();
     served?;
     if ended.is_err() {
         bail!("the writer panicked");
     }
     Ok(())
+}
+
+fn senders(options: &Options) -> anyhow::Result<Vec<(Channel, Sender)>> {
+    let mut senders = Vec::new();
+    if let Some(place) = &options.smtp {
+        let read = place.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = read.with_context(|| format!("--smtp {place}: must be HOST:PORT"))?;
+        senders.push((Channel::Email, Sender::Smtp(Smtp::new(host, port))));
+    }
+    let hooks = [
+        (Channel::Sms, "--sms-webhook", &options.sms_webhook),
+        (Channel::Push, "--push-webhook", &options.push_webhook),
+    ];
+    for (channel, option, url) in hooks {
+        let Some(url) = url else { continue };
+        if !url.starts_with("http://") {
+            bail!("{option} {url}: must be http://…; TLS is not built in, so keep it on one machine or in a tunnel");
+        }
+        senders.push((channel, Sender::Webhook(Webhook::new(url))));
+    }
+    Ok(senders)
 }
 
 async fn plant(jobs: &mpsc::Sender<Job>, site: String, seed: Seed) -> anyhow::Result<()> {

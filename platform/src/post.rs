@@ -56,17 +56,24 @@ pub fn drop(db: &Db, site: i64, key: &str, state: &str, time: &str) -> Result<()
     Ok(())
 }
 
-/// Takes up to `letters_max` letters that are due, for `by`. To be called in a transaction of its own.
+/// Takes up to `letters_max` letters of a channel that are due, for `by`. To be called in a transaction of its own.
 ///
 /// # Errors
 /// The storage's.
-pub fn claim(db: &Db, by: &str, now: Now, now_ms: i64, letters_max: usize) -> Result<Vec<Letter>, Error> {
+pub fn claim(
+    db: &Db,
+    channel: &str,
+    by: &str,
+    now: Now,
+    now_ms: i64,
+    letters_max: usize,
+) -> Result<Vec<Letter>, Error> {
     let due = db.rows(
         "SELECT id, site, key FROM letters
-         WHERE state = 'to_send' AND due_ms <= ?1
+         WHERE state = 'to_send' AND channel = ?4 AND due_ms <= ?1
              AND (claimed_until_ms IS NULL OR claimed_until_ms <= ?1 OR ?2 < claimed_until_ms)
          ORDER BY due_ms, id LIMIT ?3 FOR UPDATE SKIP LOCKED",
-        &params![now_ms, now_ms.saturating_add(CLAIM_MS), letters_max],
+        &params![now_ms, now_ms.saturating_add(CLAIM_MS), letters_max, channel],
         |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
     )?;
     let mut claimed = Vec::with_capacity(due.len());
@@ -109,6 +116,19 @@ pub fn claim(db: &Db, by: &str, now: Now, now_ms: i64, letters_max: usize) -> Re
     Ok(claimed)
 }
 
+/// Nobody is to be told on this channel.
+///
+/// # Errors
+/// The storage's.
+pub fn unsaid(db: &Db, id: i64, why: &str, now: Now) -> Result<(), Error> {
+    db.run(
+        "UPDATE letters SET state = 'unsaid', why = ?2, attempts = 0, claimed_until_ms = NULL, updated = ?3
+         WHERE id = ?1 AND state = 'to_send'",
+        &params![id, why, faults::stamp(now)],
+    )?;
+    Ok(())
+}
+
 /// The provider has taken it.
 ///
 /// # Errors
@@ -149,14 +169,14 @@ pub fn failed(db: &Db, id: i64, why: &str, again_ms: Option<i64>, now: Now) -> R
     Ok(())
 }
 
-/// The next moment at which a letter is due, whoever has claimed it.
+/// The next moment at which a letter of a channel is due, whoever has claimed it.
 ///
 /// # Errors
 /// The storage's.
-pub fn next_ms(db: &Db) -> Result<Option<i64>, Error> {
+pub fn next_ms(db: &Db, channel: &str) -> Result<Option<i64>, Error> {
     let next = "SELECT min(CASE WHEN claimed_until_ms IS NULL THEN due_ms ELSE claimed_until_ms END)
-        FROM letters WHERE state = 'to_send'";
-    Ok(db.row(next, &[], |row| row.get(0))?.flatten())
+        FROM letters WHERE state = 'to_send' AND channel = ?1";
+    Ok(db.row(next, &params![channel], |row| row.get(0))?.flatten())
 }
 
 fn expire(db: &Db, site: i64, letter: &Letter, now: Now) -> Result<(), Error> {
@@ -195,8 +215,8 @@ mod tests {
         db
     }
 
-    fn claims(db: &mut Db, by: &str, now_ms: i64, letters_max: usize) -> Vec<String> {
-        let claimed = db.transact(|db| claim(db, by, now(), now_ms, letters_max)).unwrap();
+    fn claims(db: &mut Db, channel: &str, by: &str, now_ms: i64, letters_max: usize) -> Vec<String> {
+        let claimed = db.transact(|db| claim(db, channel, by, now(), now_ms, letters_max)).unwrap();
         claimed.iter().map(|letter| format!("{} {} {}", letter.key, letter.channel, letter.attempts)).collect()
     }
 
@@ -207,12 +227,12 @@ mod tests {
     #[test]
     fn a_letter_is_claimed_by_one_instance_until_its_time_is_over() {
         let mut db = letters();
-        assert_eq!(claims(&mut db, "one", 1_000, 1), ["a email 0"]);
-        assert_eq!(claims(&mut db, "two", 1_000, 2), ["a sms 0", "b email 0"]);
-        assert_eq!(claims(&mut db, "one", 1_000, 9), ["b sms 0"], "what has expired is dropped");
-        assert!(claims(&mut db, "one", 60_999, 9).is_empty());
-        assert_eq!(next_ms(&db).unwrap(), Some(61_000));
-        assert_eq!(claims(&mut db, "two", 61_000, 1), ["a email 1"]);
+        assert_eq!(claims(&mut db, "email", "one", 1_000, 1), ["a email 0"]);
+        assert_eq!(claims(&mut db, "sms", "two", 1_000, 2), ["a sms 0", "b sms 0"]);
+        assert_eq!(claims(&mut db, "email", "one", 1_000, 9), ["b email 0"], "what has expired is dropped");
+        assert!(claims(&mut db, "email", "one", 60_999, 9).is_empty());
+        assert_eq!(next_ms(&db, "email").unwrap(), Some(61_000));
+        assert_eq!(claims(&mut db, "email", "two", 61_000, 1), ["a email 1"]);
         assert_eq!(states(&db)[4..], ["c email expired", "c sms expired"]);
         assert_eq!(texts(&db, "SELECT state FROM notifications WHERE key = 'c'"), ["expired"]);
     }
@@ -220,7 +240,8 @@ mod tests {
     #[test]
     fn a_letter_ends_sent_failed_or_replaced() {
         let mut db = letters();
-        claims(&mut db, "one", 1_000, 9);
+        claims(&mut db, "email", "one", 1_000, 9);
+        claims(&mut db, "sms", "one", 1_000, 9);
         failed(&db, 1, "busy", Some(5_000), now()).unwrap();
         failed(&db, 2, "no such number", None, now()).unwrap();
         drop(&db, 1, "b", "replaced", "t").unwrap();
@@ -231,11 +252,11 @@ mod tests {
             ["a email to_send", "a sms failed", "b email sent", "b sms replaced"],
             "what was replaced on its way is sent all the same, if it was"
         );
-        assert!(claims(&mut db, "two", 4_999, 9).is_empty());
-        assert_eq!(claims(&mut db, "two", 5_000, 9), ["a email 1"]);
+        assert!(claims(&mut db, "email", "two", 4_999, 9).is_empty());
+        assert_eq!(claims(&mut db, "email", "two", 5_000, 9), ["a email 1"]);
         sent(&db, 1, now()).unwrap();
         assert_eq!(texts(&db, "SELECT key || ' ' || state FROM notifications ORDER BY key")[0], "a sent");
-        assert_eq!(next_ms(&db).unwrap(), None);
+        assert_eq!(next_ms(&db, "email").unwrap(), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Terms of orders and returns: checked when they are put, stored, and sent again when a site has lost them.
 
 use crate::apply;
+use crate::counter;
 use crate::store::{Db, Error, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,6 +88,7 @@ pub fn store(db: &Db, site: i64, terms: &Terms, text: &str, state: &str, time: &
          terms = excluded.terms, updated = excluded.updated WHERE orders.revision <= excluded.revision",
         &params![site, terms.id, number, terms.revision.unwrap_or(1), state, text, time],
     )?;
+    counter::token(db, site, &terms.id)?;
     Ok(())
 }
 

@@ -6,8 +6,11 @@
 mod api;
 mod lists;
 mod page;
+pub(crate) mod support;
+pub(crate) mod track;
 
 use crate::clock::Clock;
+use crate::shop::Shop;
 use crate::store::{Db, Error, Place};
 use crate::writer::Job;
 use axum::Router;
@@ -33,6 +36,7 @@ pub struct Web {
     pub stop: watch::Receiver<bool>,
     /// Names that a request may be for; none means any.
     pub hosts: Option<Arc<[String]>>,
+    pub shops: Arc<[Arc<Shop>]>,
     readers: Arc<Readers>,
 }
 
@@ -52,10 +56,11 @@ impl Web {
         changed: watch::Receiver<u64>,
         stop: watch::Receiver<bool>,
         hosts: Option<Vec<String>>,
+        shops: Arc<[Arc<Shop>]>,
     ) -> Self {
         let hosts = hosts.map(Into::into);
         let readers = Readers { place, permits: Arc::new(Semaphore::new(READS_MAX)), idle: Mutex::default() };
-        Self { jobs, clock, changed, stop, hosts, readers: Arc::new(readers) }
+        Self { jobs, clock, changed, stop, hosts, shops, readers: Arc::new(readers) }
     }
 
     pub fn router(self) -> Router {
@@ -63,6 +68,14 @@ impl Web {
             .route("/", get(page::page))
             .route("/live", get(page::live))
             .route("/assets/{name}", get(page::asset))
+            .route("/t/assets/{name}", get(track::asset))
+            .route("/t/shops/{shop}/{file}", get(track::brand))
+            .route("/t/{token}", get(track::page))
+            .route("/t/{token}/stop", get(track::stop).post(track::stop_at_once))
+            .route("/t/{token}/{what}", post(track::ask))
+            .route("/support", get(support::search))
+            .route("/support/{site}/{order}", get(support::page))
+            .route("/api/customers/{reference}", get(api::entry).put(api::enter).delete(api::forget))
             .route("/api/sites", get(api::sites))
             .route("/api/quarantine", get(api::quarantine))
             .route("/api/sites/{site}", get(api::site))
@@ -70,6 +83,7 @@ impl Web {
             .route("/api/sites/{site}/orders/{order}", get(api::order))
             .route("/api/sites/{site}/orders/{order}/{verb}", get(api::of_order).post(api::lead))
             .route("/api/sites/{site}/orders/{order}/parcels/{n}/label", post(api::label))
+            .route("/api/sites/{site}/returns/{id}/resolve", post(api::resolve))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self)
@@ -116,6 +130,12 @@ impl From<Error> for Problem {
     }
 }
 
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self(status, error) = self;
@@ -124,7 +144,7 @@ impl IntoResponse for Problem {
 }
 
 const CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'",
 );
 
@@ -141,7 +161,7 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
         None => next.run(request).await,
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

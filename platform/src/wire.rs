@@ -96,8 +96,14 @@ impl<'a> Envelope<'a> {
     /// `{group}.{type}`, without what every type of this version has around it.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
-        self.r#type.strip_prefix("parceld.")?.strip_suffix(".v1")
+        kind(&self.r#type)
     }
+}
+
+/// `{group}.{type}` of a type of this version.
+#[must_use]
+pub fn kind(r#type: &str) -> Option<&str> {
+    r#type.strip_prefix("parceld.")?.strip_suffix(".v1")
 }
 
 /// `state/agent`.

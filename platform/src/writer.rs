@@ -3,7 +3,12 @@
 use crate::central::Central;
 use crate::clock::Clock;
 use crate::command::{Refusal, Request};
+use crate::letters::channels::{Channel, Customer};
+use crate::letters::draft::Draft;
 use crate::link::{Delivery, Line};
+use crate::senders::{Next, Office};
+use crate::store::Error;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -17,10 +22,40 @@ pub enum Job {
     Connected(Line),
     Disconnected(u64),
     Message(Delivery),
-    Ask { site: String, request: Request, answer: oneshot::Sender<Result<Vec<Uuid>, Refusal>> },
-    Raw { site: String, payload: String, answer: oneshot::Sender<Result<(), Refusal>> },
+    Ask {
+        site: String,
+        request: Request,
+        answer: oneshot::Sender<Result<Vec<Uuid>, Refusal>>,
+    },
+    Raw {
+        site: String,
+        payload: String,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A sender wants letters; it also hears when the next one is due.
+    Letters {
+        office: Arc<Office>,
+        channel: Channel,
+        answer: oneshot::Sender<Result<Letters, Error>>,
+    },
+    LetterEnded {
+        id: i64,
+        next: Next,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
+    /// Without an entry it is taken out.
+    Customer {
+        reference: String,
+        entry: Option<Customer>,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
 }
 
+/// Letters to send now, and when the next one is due.
+pub type Letters = (Vec<Draft>, Option<u64>);
+
+/// Letters that a sender has in hand at once. They have to be out within the time of a claim, however slow a service is.
+const LETTERS_MAX: usize = 2;
 /// Jobs that may wait. More than the broker may have outstanding, so that it never waits for this.
 pub const JOBS_MAX: usize = 2_048;
 /// Jobs in one round, and so messages in one transaction.
@@ -105,6 +140,16 @@ fn work(
             }
             Job::Raw { site, payload, answer } => {
                 let _ = answer.send(central.raw(&site, payload));
+            }
+            Job::Letters { office, channel, answer } => {
+                let _ = answer.send(central.letters(&office, channel, LETTERS_MAX, clock.now()));
+            }
+            Job::LetterEnded { id, next, answer } => {
+                let _ = answer.send(central.letter_ended(id, &next, clock.now()));
+                changed.send_modify(|commits| *commits += 1);
+            }
+            Job::Customer { reference, entry, answer } => {
+                let _ = answer.send(central.customer(&reference, entry.as_ref(), clock.now()).map_err(Refusal::from));
             }
         }
     }

@@ -1,5 +1,6 @@
 mod asked;
 mod instances;
+mod letters;
 
 use super::*;
 use crate::store::testing::{empty, texts};
@@ -186,25 +187,6 @@ fn an_order_goes_from_its_put_to_the_door() {
     assert_eq!(world.rows(dispatches), ["10/1/c/1 fulfilled"]);
     assert_eq!(world.rows(notifications), ["10/packed replaced", "10/handed_over to_send"]);
     assert!(world.rows("SELECT reason FROM quarantine").is_empty());
-}
-
-#[test]
-fn a_notification_makes_all_old_that_it_names() {
-    let mut world = World::new();
-    world.begin_epoch(1);
-    notify(&mut world, "10", "packed", 20, None);
-    notify(&mut world, "10", "delayed", 25, None);
-    notify(&mut world, "10", "short_shipped", 22, None);
-    world.event(
-        "notification.requested",
-        json!({"key": "10/handed_over", "milestone": "handed_over", "rank": 40, "order": named("10"),
-               "customer": "c-1", "channels": ["email"], "items": [], "promise": {},
-               "expires_at": "2026-11-23T14:00:00Z", "replaces": "10/packed", "also_replaces": ["10/delayed"]}),
-    );
-    assert_eq!(
-        world.rows("SELECT key || ' ' || state FROM notifications ORDER BY rank"),
-        ["10/packed replaced", "10/short_shipped to_send", "10/delayed replaced", "10/handed_over to_send"]
-    );
 }
 
 #[test]

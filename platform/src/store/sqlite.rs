@@ -12,6 +12,7 @@ const MIGRATIONS: [&str; VERSION] = [
     include_str!("../schema/sqlite/1.sql"),
     include_str!("../schema/sqlite/2.sql"),
     include_str!("../schema/sqlite/3.sql"),
+    include_str!("../schema/sqlite/4.sql"),
 ];
 
 /// More than the platform's own statements, so that each is prepared once.

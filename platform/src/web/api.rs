@@ -3,6 +3,10 @@
 use super::lists::{self, Asked};
 use super::{Problem, Web};
 use crate::command::{Catalog, Label, Lead, Refusal, Request, Stock};
+use crate::counter::Ask;
+use crate::dossier;
+use crate::letters::channels::Customer;
+use crate::shop;
 use crate::store::{Db, Value as Stored, params};
 use crate::topic;
 use crate::wire::{Agent, Presence, PromiseState};
@@ -48,6 +52,11 @@ struct Cancel {
     notify: bool,
     /// Only for an order that isn't known here.
     revision: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    resolution: String,
 }
 
 #[derive(Deserialize)]
@@ -129,9 +138,15 @@ pub async fn list(
 
 /// One order with its parcels.
 pub async fn order(State(web): State<Web>, Path((site, order)): Path<(String, String)>) -> Result<Response, Problem> {
+    let shops = web.shops.clone();
     web.read(move |db| {
         let found = lists::order(db, site_id(db, &site)?, &order)?;
-        let body = found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("order {order} is not known here")))?;
+        let mut body =
+            found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("order {order} is not known here")))?;
+        let shop = shop::of_site(&shops, &site);
+        if let Some((shop, token)) = shop.zip(dossier::token(db, &site, &order)?) {
+            body["page"] = shop.page(&token).into();
+        }
         Ok(Json(body).into_response())
     })
     .await
@@ -182,6 +197,48 @@ pub async fn ask(
     accept(&web, site, request).await
 }
 
+/// `POST /api/sites/{site}/returns/{id}/resolve`: what the shop decided. The customer is told.
+pub async fn resolve(
+    State(web): State<Web>,
+    Path((site, id)): Path<(String, String)>,
+    body: String,
+) -> Result<Response, Problem> {
+    let Resolve { resolution } = parse(&body)?;
+    let (of, return_id) = (site.clone(), id.clone());
+    let order = web.read(move |db| Ok(dossier::order_of_return(db, &of, &return_id)?)).await?;
+    let order =
+        order.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("return {id} of an order is not known here")))?;
+    accept(&web, site, Request::Counter { order, ask: Ask::Resolve { id, resolution } }).await
+}
+
+/// An entry of the address book.
+pub async fn entry(State(web): State<Web>, Path(reference): Path<String>) -> Result<Response, Problem> {
+    web.read(move |db| {
+        let found = dossier::customer(db, &reference)?;
+        let customer =
+            found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, "the address book doesn't have it".into()))?;
+        Ok(Json(customer).into_response())
+    })
+    .await
+}
+
+/// `PUT /api/customers/{reference}`: replaces the entry.
+pub async fn enter(State(web): State<Web>, Path(reference): Path<String>, body: String) -> Result<Response, Problem> {
+    let entry: Customer = parse(&body)?;
+    entry.check().map_err(|why| Problem(StatusCode::BAD_REQUEST, why))?;
+    change_entry(&web, reference, Some(entry)).await
+}
+
+pub async fn forget(State(web): State<Web>, Path(reference): Path<String>) -> Result<Response, Problem> {
+    change_entry(&web, reference, None).await
+}
+
+async fn change_entry(web: &Web, reference: String, entry: Option<Customer>) -> Result<Response, Problem> {
+    let (answer, done) = oneshot::channel();
+    submit(web, Job::Customer { reference, entry, answer }, done).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 /// `POST /api/sites/{site}/orders/{order}/{cancel|hold|release|expedite}`.
 pub async fn lead(
     State(web): State<Web>,
@@ -228,7 +285,7 @@ async fn accept(web: &Web, site: String, request: Request) -> Result<Response, P
     Ok((StatusCode::ACCEPTED, Json(json!({ "commands": ids }))).into_response())
 }
 
-async fn submit<T>(web: &Web, job: Job, done: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Problem> {
+pub(super) async fn submit<T>(web: &Web, job: Job, done: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Problem> {
     let stopping = || Problem(StatusCode::SERVICE_UNAVAILABLE, "the platform is stopping".to_owned());
     web.jobs.send(job).await.map_err(|_| stopping())?;
     Ok(done.await.map_err(|_| stopping())??)
@@ -239,6 +296,7 @@ impl From<Refusal> for Problem {
         let status = match &refusal {
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
             Refusal::UnknownOrder(_) | Refusal::UnknownParcel(..) => StatusCode::NOT_FOUND,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -146,6 +146,7 @@ pub async fn asset(Path(name): Path<String>) -> Response {
     let (content, text) = match name.as_str() {
         "tokens.css" => ("text/css; charset=utf-8", include_str!("../../assets/tokens.css")),
         "page.css" => ("text/css; charset=utf-8", include_str!("../../assets/page.css")),
+        "support.css" => ("text/css; charset=utf-8", include_str!("../../assets/support.css")),
         "live.js" => ("text/javascript; charset=utf-8", include_str!("../../assets/live.js")),
         _ => return Problem(StatusCode::NOT_FOUND, "there is no such file".to_owned()).into_response(),
     };
