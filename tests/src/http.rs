@@ -57,6 +57,22 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Reply, ureq::E
     Ok(Reply { status, body: response.body_mut().read_to_string()? })
 }
 
+/// # Errors
+/// Where nobody answers in time.
+pub fn put(url: &str, body: &Value) -> Result<Reply, ureq::Error> {
+    read(client().put(url).content_type("application/json").send(body.to_string())?)
+}
+
+/// Sends a form as a browser does; a redirect is the answer, not followed.
+///
+/// # Errors
+/// Where nobody answers in time.
+pub fn submit(url: &str, fields: &[(&str, &str)]) -> Result<Reply, ureq::Error> {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
+    let client: ureq::Agent = config.max_redirects(0).build().into();
+    read(client.post(url).send_form(fields.iter().copied())?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read, Write};

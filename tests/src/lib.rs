@@ -40,6 +40,9 @@ pub mod http;
 pub mod agent;
 pub mod picture;
 pub mod platform;
+pub mod post_office;
+
+pub mod browser;
 
 pub mod day;
 

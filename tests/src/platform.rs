@@ -238,6 +238,13 @@ impl Platform {
         self.list(site, "notifications")
     }
 
+    /// Letters of the outbox, with their channel and state.
+    #[must_use]
+    #[track_caller]
+    pub fn letters(&self, site: &str) -> Vec<Value> {
+        self.list(site, "letters")
+    }
+
     #[must_use]
     #[track_caller]
     pub fn stock(&self, site: &str) -> Vec<Value> {
