@@ -86,6 +86,22 @@ pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) 
     Ok(())
 }
 
+/// Whoever has not been told yet that an order is on its way, or late, is not told: it doesn't come. That it is cancelled
+/// is news of its own, if anybody is to hear it.
+pub fn cancelled(desk: &Desk<'_>, order: &OrderRef<'_>) -> Result<(), ApplyError> {
+    let waiting = desk.db.rows(
+        "SELECT key FROM notifications
+         WHERE site = ?1 AND order_id = ?2 AND state IN ('held', 'to_send')
+             AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'delayed')",
+        &params![desk.about.site, order.id],
+        |row| row.get::<String>(0),
+    )?;
+    for key in waiting {
+        replace(desk, &order.id, &key, "order.cancelled")?;
+    }
+    Ok(())
+}
+
 fn replace(desk: &Desk<'_>, order: &str, key: &str, by: &str) -> Result<(), ApplyError> {
     let (db, site) = (desk.db, desk.about.site);
     let replaced = db.run(

@@ -475,6 +475,33 @@ fn a_courier_that_a_site_has_forgotten_is_sent_away_with_its_parcel() {
 }
 
 #[test]
+fn a_customer_whose_order_is_cancelled_is_told_no_step_that_waits() {
+    let mut play = check(PACKED);
+    let mut request = |order: &str, milestone: &str, rank: i64| {
+        let data = json!({
+            "key": format!("{order}/{milestone}"), "milestone": milestone, "rank": rank,
+            "order": {"id": order, "number": order}, "expires_at": "2026-11-23T14:00:00Z",
+        });
+        play.apply("notification.requested", &data);
+    };
+    for (milestone, rank) in [("packed", 20), ("short_shipped", 22), ("delayed", 25), ("handed_over", 40)] {
+        request("1", milestone, rank);
+    }
+    request("2", "packed", 20);
+    play.play("order.cancelled picked=A2,B1");
+    play.says(
+        "SELECT key || ' ' || state FROM notifications ORDER BY order_id, rank",
+        &[
+            "1/packed replaced",
+            "1/short_shipped to_send",
+            "1/delayed replaced",
+            "1/handed_over to_send",
+            "2/packed to_send",
+        ],
+    );
+}
+
+#[test]
 fn a_cancelled_order_that_is_accepted_again_begins_anew() {
     check(PACKED).play(
         "order.cancelled picked=A2,B1

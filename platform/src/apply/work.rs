@@ -1,7 +1,7 @@
 //! Orders at work: accepted and led, picked, packed.
 
 use super::picture::{Known, Line, Of, Order, State, Units};
-use super::{ApplyError, Desk, OfOrder, OrderRef, Text, read};
+use super::{ApplyError, Desk, OfOrder, OrderRef, Text, notify, read};
 use crate::faults::{self, Conflict};
 use crate::store::params;
 use crate::terms::{self, Terms};
@@ -108,6 +108,7 @@ pub fn lead(desk: &Desk<'_>, kind: &str, data: &str) -> Result<(), ApplyError> {
         "cancelled" => {
             let Cancelled { order, picked } = read(data)?;
             desk.nobody_comes(&order, None, "cancelled")?;
+            notify::cancelled(desk, &order)?;
             desk.order(&order, |order| order.cancelled(picked))
         }
         "held" => desk.told(read(data)?, |order| order.held = true),
