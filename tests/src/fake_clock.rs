@@ -78,7 +78,7 @@ fn library() -> PathBuf {
     architectures
         .map(|architecture| architecture.join("faketime/libfaketimeMT.so.1"))
         .find(|library| library.is_file())
-        .expect("libfaketime is missing: install it with `apt-get install libfaketime`")
+        .expect("libfaketime is missing: install it with `apt-get install faketime`")
 }
 
 #[cfg(test)]

@@ -63,6 +63,21 @@ pub fn of_platform(platform: &Platform, site: &str) -> Value {
     })
 }
 
+/// Asserts that the site, `here`, and its platform, `there`, believe the same of everything.
+///
+/// # Panics
+/// With the first thing that differs.
+#[track_caller]
+pub fn assert_same(here: &Value, there: &Value) {
+    for part in ["orders", "returns", "stock"] {
+        let (here, there) = (here[part].as_object().expect("a part"), there[part].as_object().expect("a part"));
+        for (id, here) in here {
+            assert_eq!(there.get(id), Some(here), "{part}: {id} on the platform and at the site");
+        }
+        assert_eq!(here.len(), there.len(), "{part}");
+    }
+}
+
 fn rows(file: &Connection, sql: &str, read: impl Fn(&Value) -> Value) -> Map<String, Value> {
     let mut rows = file.prepare(sql).expect("the agent's tables");
     let rows = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));

@@ -22,7 +22,7 @@ enum What {
     PythonModule(&'static str),
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: &[Tool] = &[
     Tool { what: What::Program("mosquitto"), package: "mosquitto", why: "the end-to-end tests run against it" },
     Tool {
         what: What::Program("rsvg-convert"),
@@ -34,6 +34,8 @@ const TOOLS: [Tool; 9] = [
         package: "zbar-tools",
         why: "a test reads barcodes with a decoder that isn't ours",
     },
+    Tool { what: What::Program("faketime"), package: "faketime", why: "tests let days pass with its library" },
+    Tool { what: What::Program("chromium"), package: "chromium", why: "a test looks at customers' pages with it" },
     Tool { what: What::Program("pg_lsclusters"), package: "postgresql", why: "the platform is tested on it too" },
     Tool {
         what: What::Program("strace"),

@@ -181,13 +181,7 @@ pub fn desk(day: &mut Day, wave: usize, cancelled: &[usize], returned: &[(String
         }
     }
     for (id, product) in returned {
-        let condition = ["restock", "discard", "inspect"][day.books.returns.len() % 3];
-        let code = word(day, &format!("C-{}", condition.to_uppercase()));
-        scans.extend([scan(id, GOOD), scan(gtin(*product), GOOD), scan(code, GOOD), scan(word(day, "DONE"), DONE)]);
-        if condition == "restock" {
-            day.books.put_back(*product);
-        }
-        day.books.returns.push((id.clone(), *product, condition));
+        scans.extend(receive(day, id, id, *product));
     }
     let (mode, quantity) = match wave {
         9 => ("RECEIVE", 24),
@@ -200,6 +194,18 @@ pub fn desk(day: &mut Day, wave: usize, cancelled: &[usize], returned: &[(String
     let on_hand = day.books.stock.entry(COUNTED).or_default();
     *on_hand = if mode == "COUNT" { quantity } else { *on_hand + quantity };
     scans
+}
+
+/// One unit comes back under `code`, which stands for the return `id`.
+#[must_use]
+pub fn receive(day: &mut Day, code: &str, id: &str, product: char) -> Vec<Scan> {
+    let condition = ["restock", "discard", "inspect"][day.books.returns.len() % 3];
+    let word_of_it = word(day, &format!("C-{}", condition.to_uppercase()));
+    if condition == "restock" {
+        day.books.put_back(product);
+    }
+    day.books.returns.push((id.to_owned(), product, condition));
+    vec![scan(code, GOOD), scan(gtin(product), GOOD), scan(word_of_it, GOOD), scan(word(day, "DONE"), DONE)]
 }
 
 /// Parcels that go with another carrier get another label.

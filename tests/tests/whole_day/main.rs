@@ -40,7 +40,7 @@ fn at_the_end_of_a_whole_day_the_platform_believes_what_happened() {
     fs::write(&capture, tape.to_string()).expect("the capture can be written");
 
     day.books.assert_believed_by(&site);
-    assert_same_picture(&site);
+    picture::assert_same(&end(&site), &picture::of_platform(&site.platform, SITE));
     let told = site.platform.site(SITE).expect("the platform knows the site");
     assert_eq!((&told["conflicts"], &told["gaps"]), (&Value::Array(Vec::new()), &0.into()));
     let events = site.events();
@@ -117,18 +117,6 @@ fn end(site: &Site) -> Value {
     site.until_answered();
     site.until_synced();
     picture::of_site(&site.agent.database())
-}
-
-#[track_caller]
-fn assert_same_picture(site: &Site) {
-    let (here, there) = (end(site), picture::of_platform(&site.platform, SITE));
-    for part in ["orders", "returns", "stock"] {
-        let (here, there) = (here[part].as_object().expect("a part"), there[part].as_object().expect("a part"));
-        for (id, here) in here {
-            assert_eq!(there.get(id), Some(here), "{part}: {id} on the platform and at the site");
-        }
-        assert_eq!(here.len(), there.len(), "{part}");
-    }
 }
 
 /// What was wrong is there as well: an event for each scan that did not count.
