@@ -57,12 +57,6 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Reply, ureq::E
     Ok(Reply { status, body: response.body_mut().read_to_string()? })
 }
 
-/// # Errors
-/// Where nobody answers in time.
-pub fn put(url: &str, body: &Value) -> Result<Reply, ureq::Error> {
-    read(client().put(url).content_type("application/json").send(body.to_string())?)
-}
-
 /// Sends a form as a browser does; a redirect is the answer, not followed.
 ///
 /// # Errors

@@ -33,6 +33,8 @@ pub struct Notice {
     pub order: String,
     /// The request for something newer that makes this one old.
     pub replaced_by: Option<String>,
+    /// A step of an order that was cancelled after it was asked for.
+    pub untrue: bool,
 }
 
 impl Picture {
@@ -44,10 +46,10 @@ impl Picture {
         picture
     }
 
-    /// Keys of what has to be said: nothing newer replaces it.
+    /// Keys of what has to be said: nothing newer replaces it, and it is still so.
     #[must_use]
     pub fn to_be_said(&self) -> BTreeSet<&str> {
-        let last = self.notices.iter().filter(|(_, notice)| notice.replaced_by.is_none());
+        let last = self.notices.iter().filter(|(_, notice)| !notice.is_old());
         last.map(|(key, _)| key.as_str()).collect()
     }
 
@@ -73,6 +75,7 @@ impl Picture {
             "dispatch.withdrawn" => drop(self.dispatches.insert(text(&data["key"]), "withdrawn".to_owned())),
             "dispatch.missed" => drop(self.dispatches.insert(text(&data["key"]), "missed".to_owned())),
             "notification.requested" => self.notice(data),
+            "order.cancelled" => self.no_step_is_true(&text(&data["order"]["id"])),
             _ => {}
         }
         if let Some(order) = data["order"]["id"].as_str().and_then(|id| self.orders.get_mut(id)) {
@@ -83,6 +86,12 @@ impl Picture {
         }
     }
 
+    fn no_step_is_true(&mut self, order: &str) {
+        let steps = ["order_accepted", "packed", "ready_for_pickup", "delayed"];
+        let of_it = self.notices.values_mut().filter(|notice| notice.order == order);
+        of_it.filter(|notice| steps.contains(&notice.milestone.as_str())).for_each(|notice| notice.untrue = true);
+    }
+
     fn notice(&mut self, data: &Value) {
         let key = text(&data["key"]);
         if let Some(replaced) = data["replaces"].as_str()
@@ -90,9 +99,21 @@ impl Picture {
         {
             older.replaced_by.get_or_insert_with(|| key.clone());
         }
-        let notice =
-            Notice { milestone: text(&data["milestone"]), order: text(&data["order"]["id"]), replaced_by: None };
+        let notice = Notice {
+            milestone: text(&data["milestone"]),
+            order: text(&data["order"]["id"]),
+            replaced_by: None,
+            untrue: false,
+        };
         self.notices.insert(key, notice);
+    }
+}
+
+impl Notice {
+    /// Nobody is to be told any more, who was not told in time.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        self.untrue || self.replaced_by.is_some()
     }
 }
 

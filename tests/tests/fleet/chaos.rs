@@ -18,6 +18,8 @@ pub enum Turn {
     /// SIGTERM: it has a moment to say good-bye, and to save.
     Stops(Part),
     Returns(Part),
+    /// The database server ends all connections of the platform.
+    CutsDatabase,
     /// The platform is asked to send a site another order.
     Orders {
         site: usize,
@@ -28,10 +30,11 @@ pub enum Turn {
 const UP_MAX: Duration = Duration::from_millis(4_000);
 const AWAY_MAX: Duration = Duration::from_millis(1_500);
 const ORDER_EVERY: Duration = Duration::from_millis(800);
+const CUT_MAX: Duration = Duration::from_millis(5_000);
 
 /// The turns of `length`, with the time since its start of each.
 #[must_use]
-pub fn plan(seed: u64, length: Duration, parts: &[Part], sites: usize) -> Vec<(Duration, Turn)> {
+pub fn plan(seed: u64, length: Duration, parts: &[Part], cuts: bool, sites: usize) -> Vec<(Duration, Turn)> {
     let mut turns = Vec::new();
     for (part, number) in parts.iter().zip(0..) {
         let mut random = Random::stream(seed, number);
@@ -53,6 +56,12 @@ pub fn plan(seed: u64, length: Duration, parts: &[Part], sites: usize) -> Vec<(D
         turns.push((at, Turn::Orders { site: random.below(sites) }));
         at += ORDER_EVERY;
     }
+    let mut random = Random::stream(seed, parts.len() as u64 + 1);
+    let mut at = part_of(CUT_MAX, &mut random);
+    while cuts && at < length {
+        turns.push((at, Turn::CutsDatabase));
+        at += part_of(CUT_MAX, &mut random);
+    }
     turns.sort_by_key(|(at, _)| *at);
     turns
 }
@@ -65,12 +74,12 @@ fn part_of(most: Duration, random: &mut Random) -> Duration {
 fn whatever_goes_comes_back() {
     let parts = [Part::Platform(0), Part::Platform(1), Part::Broker];
     for seed in 0..50 {
-        let turns = plan(seed, Duration::from_secs(20), &parts, 5);
-        assert_eq!(turns, plan(seed, Duration::from_secs(20), &parts, 5), "seed {seed}");
+        let turns = plan(seed, Duration::from_secs(20), &parts, true, 5);
+        assert_eq!(turns, plan(seed, Duration::from_secs(20), &parts, true, 5), "seed {seed}");
         for part in parts {
             let of_it = turns.iter().filter(|(_, turn)| match turn {
                 Turn::Breaks(of) | Turn::Stops(of) | Turn::Returns(of) => *of == part,
-                Turn::Orders { .. } => false,
+                Turn::Orders { .. } | Turn::CutsDatabase => false,
             });
             let mut is_away = false;
             for (_, turn) in of_it {

@@ -71,8 +71,7 @@ fn assert_same_picture(platform: &Platform, site: &str, picture: &Picture) {
     for told in notices {
         let key = text(&told["key"]);
         let notice = picture.notices.get(&key).unwrap_or_else(|| panic!("{site}: nobody asked for {key}"));
-        let is_replaced = notice.replaced_by.is_some();
-        assert_eq!(told["state"] == "replaced", is_replaced, "{key}: {} for {notice:?}", told["state"]);
+        assert_eq!(told["state"] == "replaced", notice.is_old(), "{key}: {} for {notice:?}", told["state"]);
     }
 }
 

@@ -9,8 +9,10 @@ mod checks;
 use chaos::{Part, Turn};
 use parceld_tests::fleet::{Fleet, Plan};
 use parceld_tests::goods;
+use parceld_tests::http;
 use parceld_tests::mosquitto::{Mosquitto, Options};
 use parceld_tests::platform::Platform;
+use parceld_tests::postgres::{Postgres, Session};
 use parceld_tests::random::{Random, SEED_VARIABLE, seed_or};
 use parceld_tests::wait::{self, Stopwatch};
 use std::thread;
@@ -22,6 +24,7 @@ const SEEDS_OF_LONG: u64 = 10;
 
 const SHORT: Size = Size { sites: 50, events_per_site: 80, length: Duration::from_secs(14) };
 const LONG: Size = Size { sites: 50, events_per_site: 400, length: Duration::from_secs(60) };
+const SHORT_ALONE: Size = Size { sites: 20, events_per_site: 80, length: Duration::from_secs(8) };
 
 /// After the last blow: a platform that is back has to hear every site out, each of which waits its time.
 const HEALS_WITHIN: Duration = Duration::from_secs(90);
@@ -33,16 +36,37 @@ struct Size {
     length: Duration,
 }
 
+/// How many instances there are, and what they store in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One, with a file.
+    Alone,
+    /// Three, with a database on a server.
+    Three,
+}
+
 #[test]
-fn whatever_dies_every_event_of_a_fleet_is_applied_once_and_in_order() {
-    play(seed_or(SEED), SHORT);
+fn three_instances_apply_every_event_of_a_fleet_once_whatever_dies() {
+    play(Kind::Three, seed_or(SEED), SHORT);
+}
+
+#[test]
+fn one_instance_applies_every_event_of_a_fleet_once_whatever_dies() {
+    play(Kind::Alone, seed_or(SEED), SHORT_ALONE);
 }
 
 #[test]
 #[ignore = "long"]
-fn whatever_dies_for_long_every_event_of_a_fleet_is_applied_once_and_in_order() {
+fn three_instances_apply_every_event_of_a_fleet_once_whatever_dies_for_long() {
     let first = seed_or(SEED);
-    (first..first + SEEDS_OF_LONG).for_each(|seed| play(seed, LONG));
+    (first..first + SEEDS_OF_LONG).for_each(|seed| play(Kind::Three, seed, LONG));
+}
+
+#[test]
+#[ignore = "long"]
+fn one_instance_applies_every_event_of_a_fleet_once_whatever_dies_for_long() {
+    let first = seed_or(SEED);
+    (first..first + SEEDS_OF_LONG).for_each(|seed| play(Kind::Alone, seed, LONG));
 }
 
 /// Says which seed it was, where it failed.
@@ -56,41 +80,55 @@ impl Drop for Replay {
     }
 }
 
-fn play(seed: u64, size: Size) {
+fn play(kind: Kind, seed: u64, size: Size) {
     let _replay = Replay(seed);
-    let mut world = World::start(seed, size);
+    let mut world = World::start(kind, seed, size);
     world.break_and_mend(seed, size);
     world.fleet.until_received(HEALS_WITHIN);
     wait::until("a reply to every command", HEALS_WITHIN, || {
-        let answered = |name: &str| world.platform.site(name).is_some_and(|site| site["commands"]["waiting"] == 0);
+        let answered = |name: &str| world.platforms[0].site(name).is_some_and(|site| site["commands"]["waiting"] == 0);
         world.fleet.sites().iter().all(|site| answered(&site.name)).then_some(())
     });
-    checks::assert_no_quarantine(&world.platform);
-    for site in world.fleet.sites() {
-        checks::assert_believed(&world.platform, site);
+    // Each instance tells the same.
+    for (at, platform) in world.platforms.iter().enumerate() {
+        checks::assert_no_quarantine(platform);
+        for site in world.fleet.sites().iter().skip(at).step_by(world.platforms.len()) {
+            checks::assert_believed(platform, site);
+        }
     }
     let told: usize = world.fleet.sites().iter().map(|site| site.log.answered().len()).sum();
     assert!(world.orders <= told, "{told} commands were answered, at least {} orders were sent", world.orders);
-    println!("seed {seed}: {} events, {}", world.fleet.progress().0, world.counts());
+    println!("{kind:?}, seed {seed}: {} events, {}", world.fleet.progress().0, world.counts());
 }
 
 struct World {
-    // Dropped in this order: sites leave while the broker is there.
+    // Dropped in this order: sites leave while the broker is there, and the platform while its database is.
     fleet: Fleet,
-    platform: Platform,
+    platforms: Vec<Platform>,
     broker: Mosquitto,
+    server: Option<(Postgres, String)>,
     orders: usize,
 }
 
 impl World {
-    fn start(seed: u64, size: Size) -> World {
+    fn start(kind: Kind, seed: u64, size: Size) -> World {
         let mut random = Random::stream(seed, u64::MAX);
         let broker = Mosquitto::with(Options {
             persistence: random.once_in(2),
             autosave_s: random.once_in(2).then_some(1),
             max_queued_messages: random.once_in(2).then_some(0),
         });
-        let platform = Platform::start(broker.port());
+        let server = (kind == Kind::Three).then(|| {
+            let server = Postgres::start();
+            let database = server.database();
+            (server, database)
+        });
+        let platforms = match &server {
+            None => vec![Platform::start(broker.port())],
+            Some((_, url)) => {
+                (1..=3).map(|n| Platform::sharing(url, broker.port(), &format!("platform-{n}"))).collect()
+            }
+        };
         let steps = u32::try_from(size.events_per_site).unwrap_or(u32::MAX);
         let plan = Plan {
             seed,
@@ -100,39 +138,50 @@ impl World {
             receipt_timeout: Duration::from_secs(1),
             historical_after: Duration::from_secs(2),
         };
-        World { fleet: Fleet::start(broker.port(), plan), platform, broker, orders: 0 }
+        World { fleet: Fleet::start(broker.port(), plan), platforms, broker, server, orders: 0 }
     }
 
     fn break_and_mend(&mut self, seed: u64, size: Size) {
+        let instances = (0..self.platforms.len()).map(Part::Platform);
+        let parts: Vec<Part> = instances.chain([Part::Broker]).collect();
+        let turns = chaos::plan(seed, size.length, &parts, self.server.is_some(), size.sites);
         let clock = Stopwatch::start();
-        for (at, turn) in chaos::plan(seed, size.length, &[Part::Platform(0), Part::Broker], size.sites) {
+        for (at, turn) in turns {
             wait::until("the time of the next turn", size.length, || (at <= clock.elapsed()).then_some(()));
             match turn {
-                Turn::Breaks(Part::Platform(_)) => self.platform.kill9(),
-                Turn::Stops(Part::Platform(_)) => self.platform.stop(),
-                Turn::Returns(Part::Platform(_)) => self.platform.restart(),
+                Turn::Breaks(Part::Platform(n)) => self.platforms[n].kill9(),
+                Turn::Stops(Part::Platform(n)) => self.platforms[n].stop(),
+                Turn::Returns(Part::Platform(n)) => self.platforms[n].restart(),
                 Turn::Breaks(Part::Broker) => self.broker.kill9(),
                 Turn::Stops(Part::Broker) => self.broker.stop(),
                 Turn::Returns(Part::Broker) => self.broker.restart(),
+                Turn::CutsDatabase => self.cut_database(),
                 Turn::Orders { site } => self.order(site),
             }
         }
     }
 
-    /// Where no instance is there to be asked, nobody orders.
+    fn cut_database(&self) {
+        let Some((_, url)) = &self.server else { return };
+        Session::open(url).expect("a connection").batch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+    }
+
+    /// Where no instance is there to take it, nobody orders.
     fn order(&mut self, site: usize) {
-        if !self.platform.is_running() {
-            return;
-        }
-        let id = format!("told-{}", self.orders);
-        self.platform.put_order(&self.fleet.sites()[site].name, &goods::order(&id, "dhl", "2xA 1xB"));
-        self.orders += 1;
+        let Some(platform) = self.platforms.iter().find(|platform| platform.is_running()) else { return };
+        let order = goods::order(&format!("told-{}", self.orders), "dhl", "2xA 1xB");
+        let url = format!("{}/api/sites/{}/orders", platform.url(), self.fleet.sites()[site].name);
+        let taken = http::post(&url, &order).is_ok_and(|reply| reply.status == 202);
+        self.orders += usize::from(taken);
     }
 
     fn counts(&self) -> String {
         let sum = |field: &str| -> u64 {
-            let sites = self.fleet.sites().iter().filter_map(|site| self.platform.site(&site.name)?[field].as_u64());
-            sites.sum()
+            let sites = self.fleet.sites().iter();
+            sites.filter_map(|site| self.platforms[0].site(&site.name)?[field].as_u64()).sum()
         };
         format!("{} duplicates, {} let go beyond gaps, {} orders sent", sum("duplicates"), sum("dropped"), self.orders)
     }

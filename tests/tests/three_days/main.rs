@@ -180,8 +180,13 @@ impl Course {
         {
             round.extend(Some(order).filter(is_here));
         }
-        // A unit is for the first order of the round that wants it: who gets none stands last.
+        // A unit is for the first order of the round that wants it: who gets none stands last, and alone.
         round.sort_by_key(|order| self.day.fates[*order] == Fate::Short);
+        round.iter().rev().skip(1).for_each(|order| {
+            if self.day.fates[*order] == Fate::Short {
+                self.day.fates[*order] = Fate::Plain;
+            }
+        });
         let picked: Vec<usize> = self.picked.drain(..).filter(is_here).collect();
         let (first, second) = staff::pick(&mut self.day, self.wave, &round);
         let (packed, again) = staff::pack(&mut self.day, &picked);
