@@ -91,6 +91,15 @@ impl Central {
         self
     }
 
+    /// Letters that the instance `name` had claimed when it ended need not wait until that is over.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn starting_again(self, name: &str) -> Result<Self, Error> {
+        post::give_back(&self.db, name)?;
+        Ok(self)
+    }
+
     /// From here on every label that a site asks for is made and sent.
     ///
     /// # Errors

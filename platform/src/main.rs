@@ -185,6 +185,7 @@ fn main() -> anyhow::Result<()> {
     let place = place(&options)?;
     let central = Central::new(place.open()?, topics.clone(), clock.now()).context("the database can't be read")?;
     let central = if options.share.is_some() { central.sharing() } else { central };
+    let central = central.starting_again(&office.name)?;
     let central = if options.labels { central.making_labels()? } else { central };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 

@@ -116,6 +116,15 @@ pub fn claim(
     Ok(claimed)
 }
 
+/// What `by` claimed in an earlier life is anybody's again. Whether it had been sent nobody knows: its key tells.
+///
+/// # Errors
+/// The storage's.
+pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
+    db.run("UPDATE letters SET claimed_until_ms = NULL WHERE state = 'to_send' AND claimed_by = ?1", &params![by])?;
+    Ok(())
+}
+
 /// Nobody is to be told on this channel.
 ///
 /// # Errors
@@ -235,6 +244,15 @@ mod tests {
         assert_eq!(claims(&mut db, "email", "two", 61_000, 1), ["a email 1"]);
         assert_eq!(states(&db)[4..], ["c email expired", "c sms expired"]);
         assert_eq!(texts(&db, "SELECT state FROM notifications WHERE key = 'c'"), ["expired"]);
+    }
+
+    #[test]
+    fn an_instance_that_starts_again_gives_back_what_it_had_claimed() {
+        let mut db = letters();
+        assert_eq!(claims(&mut db, "email", "one", 1_000, 1), ["a email 0"]);
+        assert_eq!(claims(&mut db, "email", "two", 1_000, 1), ["b email 0"]);
+        give_back(&db, "one").unwrap();
+        assert_eq!(claims(&mut db, "email", "two", 1_001, 9), ["a email 1"]);
     }
 
     #[test]
