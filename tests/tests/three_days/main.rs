@@ -24,6 +24,7 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
+use truth::When;
 
 const SEED: u64 = 20_261_126;
 const SEEDS_OF_LONG: u64 = 5;
@@ -108,10 +109,10 @@ fn play(seed: u64, plan: Plan) {
     course.cable.mend();
     course.hear_all();
     course.settle();
-    let at_once = truth::assert_told(&course.site);
+    let at_once = truth::assert_told(&course.site, When::Back);
     truth::assert_no_courier_twice(&course.site);
     course.finish(&void);
-    let in_the_end = truth::assert_told(&course.site);
+    let in_the_end = truth::assert_told(&course.site, When::Later);
     truth::assert_no_courier_twice(&course.site);
     course.assert_all_right();
     println!("seed {seed}: {} wishes; told when it was back {at_once:?}, in the end {in_the_end:?}", course.asks.len());

@@ -62,8 +62,8 @@ impl Milestone {
         let hours = match self {
             Self::OrderAccepted | Self::Packed | Self::Delayed => 24,
             Self::HandedOver | Self::Collected => 48,
-            Self::ReadyForPickup | Self::ShortShipped => 72,
-            Self::Cancelled | Self::ReturnReceived | Self::FeedbackInvited => 7 * 24,
+            Self::ReadyForPickup => 72,
+            Self::ShortShipped | Self::Cancelled | Self::ReturnReceived | Self::FeedbackInvited => 7 * 24,
         };
         Duration::from_secs(hours * 3600)
     }
