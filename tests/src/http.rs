@@ -46,6 +46,12 @@ pub fn post(url: &str, body: &Value) -> Result<Reply, ureq::Error> {
     read(client().post(url).content_type("application/json").send(body.to_string())?)
 }
 
+/// # Errors
+/// Where nobody answers in time.
+pub fn put(url: &str, body: &Value) -> Result<Reply, ureq::Error> {
+    read(client().put(url).content_type("application/json").send(body.to_string())?)
+}
+
 /// A fresh client for each request: no kept connection holds up a server that stops.
 fn client() -> ureq::Agent {
     let config = ureq::Agent::config_builder();

@@ -31,6 +31,8 @@ pub struct Order {
 pub struct Notice {
     pub milestone: String,
     pub order: String,
+    /// The channels that its customer allows.
+    pub channels: Vec<String>,
     /// The request for something newer that makes this one old.
     pub replaced_by: Option<String>,
     /// A step of an order that was cancelled after it was asked for.
@@ -100,6 +102,7 @@ impl Picture {
             older.replaced_by.get_or_insert_with(|| key.clone());
         }
         let notice = Notice {
+            channels: data["channels"].as_array().into_iter().flatten().map(text).collect(),
             milestone: text(&data["milestone"]),
             order: text(&data["order"]["id"]),
             replaced_by: None,

@@ -118,12 +118,18 @@ enum Stage {
 /// A milestone, its rank, and how long anybody wants to hear of it.
 struct Milestone(&'static str, u32, i64);
 
+/// What the site `number` of a fleet is called; `c-` before it is its customer.
+#[must_use]
+pub fn site_name(number: usize) -> String {
+    format!("site-{number:03}")
+}
+
 impl Life {
     /// The life of the site `number` in the fleet of `seed`.
     #[must_use]
     pub fn of(seed: u64, number: usize) -> Life {
         Life {
-            site: format!("site-{number:03}"),
+            site: site_name(number),
             number,
             random: Random::stream(seed, number as u64),
             started: false,
@@ -186,7 +192,7 @@ impl Life {
         let channels =
             self.random.one_of(&[&["email"][..], &["sms"], &["push", "email"], &["email", "sms"], &[]]).to_vec();
         let notify = (!channels.is_empty())
-            .then(|| json!({ "customer": format!("c-{}-{}", self.number, self.begun), "channels": channels, "language": "en" }));
+            .then(|| json!({ "customer": format!("c-{}", self.site), "channels": channels, "language": "en" }));
         let day = |hours: i64| format!("{:.0}", now + SignedDuration::from_hours(hours));
         let mut order = Order {
             number: id.to_uppercase(),

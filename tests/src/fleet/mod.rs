@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use life::site_name;
 pub use log::Log;
 
 use crate::random::Random;

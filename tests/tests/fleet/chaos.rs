@@ -1,6 +1,7 @@
 //! When what breaks, by a seed: each thing that can break is up for a while, then away for a while, and so on.
 
 use parceld_tests::random::Random;
+use parceld_tests::sink::Mood;
 use std::time::Duration;
 
 /// What can break.
@@ -20,6 +21,8 @@ pub enum Turn {
     Returns(Part),
     /// The database server ends all connections of the platform.
     CutsDatabase,
+    /// Where letters end, by its number, misbehaves, or no longer does.
+    Sink(usize, Mood),
     /// The platform is asked to send a site another order.
     Orders {
         site: usize,
@@ -31,6 +34,23 @@ const UP_MAX: Duration = Duration::from_millis(4_000);
 const AWAY_MAX: Duration = Duration::from_millis(1_500);
 const ORDER_EVERY: Duration = Duration::from_millis(800);
 const CUT_MAX: Duration = Duration::from_millis(5_000);
+
+/// The moods of `count` sinks, one after the other, each of which is well in the end.
+#[must_use]
+pub fn moods(seed: u64, length: Duration, count: usize) -> Vec<(Duration, Turn)> {
+    let mut turns = Vec::new();
+    for number in 0..count {
+        let mut random = Random::stream(!seed, number as u64);
+        let mut at = part_of(UP_MAX, &mut random);
+        while at < length {
+            let mood = *random.one_of(&[Mood::Fails, Mood::Hangs, Mood::Drops]);
+            let well = at + part_of(AWAY_MAX, &mut random);
+            turns.extend([(at, Turn::Sink(number, mood)), (well, Turn::Sink(number, Mood::Takes))]);
+            at = well + part_of(UP_MAX, &mut random);
+        }
+    }
+    turns
+}
 
 /// The turns of `length`, with the time since its start of each.
 #[must_use]
@@ -79,7 +99,7 @@ fn whatever_goes_comes_back() {
         for part in parts {
             let of_it = turns.iter().filter(|(_, turn)| match turn {
                 Turn::Breaks(of) | Turn::Stops(of) | Turn::Returns(of) => *of == part,
-                Turn::Orders { .. } | Turn::CutsDatabase => false,
+                Turn::Orders { .. } | Turn::CutsDatabase | Turn::Sink(..) => false,
             });
             let mut is_away = false;
             for (_, turn) in of_it {

@@ -5,6 +5,7 @@
 
 mod chaos;
 mod checks;
+mod told;
 
 use chaos::{Part, Turn};
 use parceld_tests::fleet::{Fleet, Plan};
@@ -17,6 +18,7 @@ use parceld_tests::random::{Random, SEED_VARIABLE, seed_or};
 use parceld_tests::wait::{self, Stopwatch};
 use std::thread;
 use std::time::Duration;
+use told::Sinks;
 
 /// Another seed is another fleet, and other things break.
 const SEED: u64 = 20_261_126;
@@ -28,6 +30,9 @@ const SHORT_ALONE: Size = Size { sites: 20, events_per_site: 80, length: Duratio
 
 /// After the last blow: a platform that is back has to hear every site out, each of which waits its time.
 const HEALS_WITHIN: Duration = Duration::from_secs(90);
+
+/// A letter that an instance had claimed when it died is another's after a minute; one that was refused waits ten seconds.
+const LETTERS_WITHIN: Duration = Duration::from_secs(150);
 
 #[derive(Debug, Clone, Copy)]
 struct Size {
@@ -84,7 +89,9 @@ fn play(kind: Kind, seed: u64, size: Size) {
     let _replay = Replay(seed);
     let mut world = World::start(kind, seed, size);
     world.break_and_mend(seed, size);
+    let clock = Stopwatch::start();
     world.fleet.until_received(HEALS_WITHIN);
+    let received_ms = clock.elapsed().as_millis();
     wait::until("a reply to every command", HEALS_WITHIN, || {
         let answered = |name: &str| world.platforms[0].site(name).is_some_and(|site| site["commands"]["waiting"] == 0);
         world.fleet.sites().iter().all(|site| answered(&site.name)).then_some(())
@@ -96,8 +103,17 @@ fn play(kind: Kind, seed: u64, size: Size) {
             checks::assert_believed(platform, site);
         }
     }
-    let told: usize = world.fleet.sites().iter().map(|site| site.log.answered().len()).sum();
-    assert!(world.orders <= told, "{told} commands were answered, at least {} orders were sent", world.orders);
+    let answered: usize = world.fleet.sites().iter().map(|site| site.log.answered().len()).sum();
+    assert!(world.orders <= answered, "{answered} commands were answered, at least {} orders were sent", world.orders);
+    if let Some(sinks) = &world.sinks {
+        let (platform, sites) = (&world.platforms[0], world.fleet.sites());
+        told::until_all_sent(platform, sites, LETTERS_WITHIN);
+        let sent_ms = clock.elapsed().as_millis();
+        println!(
+            "received after {received_ms} ms, all sent after {sent_ms} ms: {:?}",
+            told::assert_told(platform, sites, sinks)
+        );
+    }
     println!("{kind:?}, seed {seed}: {} events, {}", world.fleet.progress().0, world.counts());
 }
 
@@ -106,6 +122,7 @@ struct World {
     fleet: Fleet,
     platforms: Vec<Platform>,
     broker: Mosquitto,
+    sinks: Option<Sinks>,
     server: Option<(Postgres, String)>,
     orders: usize,
 }
@@ -123,11 +140,20 @@ impl World {
             let database = server.database();
             (server, database)
         });
-        let platforms = match &server {
-            None => vec![Platform::start(broker.port())],
-            Some((_, url)) => {
-                (1..=3).map(|n| Platform::sharing(url, broker.port(), &format!("platform-{n}"))).collect()
+        let sinks = (kind == Kind::Three).then(Sinks::start);
+        let platforms: Vec<Platform> = match (&server, &sinks) {
+            (Some((_, url)), Some(sinks)) => {
+                let instance = |n: usize| {
+                    let client_id = format!("platform-{n}");
+                    let letters = sinks.arguments();
+                    let letters = letters.iter().map(String::as_str);
+                    let arguments: Vec<&str> =
+                        ["--share", "platform", "--client-id", &client_id].into_iter().chain(letters).collect();
+                    Platform::on(url, broker.port(), &arguments)
+                };
+                (1..=3).map(instance).collect()
             }
+            _ => vec![Platform::start(broker.port())],
         };
         let steps = u32::try_from(size.events_per_site).unwrap_or(u32::MAX);
         let plan = Plan {
@@ -138,13 +164,19 @@ impl World {
             receipt_timeout: Duration::from_secs(1),
             historical_after: Duration::from_secs(2),
         };
-        World { fleet: Fleet::start(broker.port(), plan), platforms, broker, server, orders: 0 }
+        if sinks.is_some() {
+            told::introduce(&platforms[0], size.sites);
+        }
+        let fleet = Fleet::start(broker.port(), plan);
+        World { fleet, platforms, broker, sinks, server, orders: 0 }
     }
 
     fn break_and_mend(&mut self, seed: u64, size: Size) {
         let instances = (0..self.platforms.len()).map(Part::Platform);
         let parts: Vec<Part> = instances.chain([Part::Broker]).collect();
-        let turns = chaos::plan(seed, size.length, &parts, self.server.is_some(), size.sites);
+        let mut turns = chaos::plan(seed, size.length, &parts, self.server.is_some(), size.sites);
+        turns.extend(chaos::moods(seed, size.length, Sinks::COUNT));
+        turns.sort_by_key(|(at, _)| *at);
         let clock = Stopwatch::start();
         for (at, turn) in turns {
             wait::until("the time of the next turn", size.length, || (at <= clock.elapsed()).then_some(()));
@@ -156,6 +188,11 @@ impl World {
                 Turn::Stops(Part::Broker) => self.broker.stop(),
                 Turn::Returns(Part::Broker) => self.broker.restart(),
                 Turn::CutsDatabase => self.cut_database(),
+                Turn::Sink(number, mood) => {
+                    if let Some(sinks) = &self.sinks {
+                        sinks.set(number, mood);
+                    }
+                }
                 Turn::Orders { site } => self.order(site),
             }
         }
