@@ -25,6 +25,9 @@ pub fn title(delay: &Delay, before: Option<&Promise>, pickup: bool, when: &When<
     let Some(now) = now.map(|now| when.day(now)) else {
         return words.say(if delay.first { "delayed.title_unknown" } else { "delayed.title_again_unknown" });
     };
+    if arrives_as_promised(delay, before) {
+        return words.say("delayed.title_arrives");
+    }
     if !delay.first {
         return words.fill("delayed.title_again", &[("now", &now)]);
     }
@@ -33,6 +36,13 @@ pub fn title(delay: &Delay, before: Option<&Promise>, pickup: bool, when: &When<
         Some(before) if before != now => words.fill("delayed.title", &[("now", &now), ("before", &before)]),
         _ => words.say("delayed.title_later"),
     }
+}
+
+/// It leaves later than it was to leave, and is with its customer when that was promised.
+fn arrives_as_promised(delay: &Delay, before: Option<&Promise>) -> bool {
+    let arrives = |promise: &Promise| promise.deliver_by;
+    let now = delay.revised.as_ref().and_then(|revised| arrives(&revised.promise));
+    now.is_some() && before.and_then(arrives) == now
 }
 
 /// Whose fault it is, and what happens next.
@@ -101,6 +111,7 @@ pub fn before_and_now(notice: &Notice, pickup: bool, when: &When<'_>) -> Vec<(St
     let mut rows = Vec::new();
     match (before, now) {
         (_, Some((label, now))) if restored => rows.push((when.words.say(label), now, false)),
+        (Some((_, before)), Some((label, now))) if before == now => rows.push((when.words.say(label), now, false)),
         (before, now) => {
             if let Some((_, before)) = before {
                 rows.push((when.words.say("promise.promised"), before, true));

@@ -127,6 +127,17 @@ fn cases() -> Vec<(&'static str, Notice, Known)> {
             ),
             one.clone(),
         ),
+        (
+            "delayed, arrives as promised",
+            delayed(
+                "accepted_late",
+                json!({ "first": true, "choices": all, "revised": {
+                    "collection": { "id": "fjard@2026-11-26T18:00", "at": "2026-11-26T17:00:00Z", "cut_off": "2026-11-26T16:45:00Z" },
+                    "deliver_from": "2026-11-26T17:00:00Z", "deliver_by": "2026-11-26T19:00:00Z",
+                } }),
+            ),
+            one.clone(),
+        ),
         ("delayed, restored", delayed("backlog", json!({ "restored": true, "first": false })), one.clone()),
         (
             "return received",
