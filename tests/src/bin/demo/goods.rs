@@ -71,7 +71,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10041",
         lines: &[(&MUG, 2), (&TEA, 1)],
         by: Some((CARGO_BIKE, "same-day")),
-        ship_within_min: 90,
+        ship_within_min: 150,
         slip: Some(Slip::OneTooMany),
         customer: "c-7f31",
         channels: &["push", "email"],
@@ -80,7 +80,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10042",
         lines: &[(&COFFEE, 1), (&HONEY, 1)],
         by: Some((CARGO_BIKE, "same-day")),
-        ship_within_min: 100,
+        ship_within_min: 155,
         slip: Some(Slip::WrongItem(TEA.code)),
         customer: "c-02a9",
         channels: &["sms"],
@@ -89,7 +89,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10043",
         lines: &[(&SOAP, 3)],
         by: Some((CARGO_BIKE, "same-day")),
-        ship_within_min: 110,
+        ship_within_min: 160,
         slip: None,
         customer: "c-b48e",
         channels: &["email"],
@@ -98,7 +98,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10044",
         lines: &[(&CANDLE, 1), (&TOWEL, 2)],
         by: Some((EXAMPLE_POST, "home")),
-        ship_within_min: 240,
+        ship_within_min: 270,
         slip: Some(Slip::NotThere),
         customer: "c-5d10",
         channels: &["email", "sms"],
@@ -107,7 +107,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10045",
         lines: &[(&TEA, 2), (&HONEY, 1), (&MUG, 1)],
         by: Some((EXAMPLE_POST, "home")),
-        ship_within_min: 250,
+        ship_within_min: 275,
         slip: Some(Slip::Unknown("OLD-LABEL-77")),
         customer: "c-e6c2",
         channels: &["email"],
@@ -116,7 +116,7 @@ pub const ORDERS: [Order; 7] = [
         id: "10046",
         lines: &[(&COFFEE, 2)],
         by: Some((EXAMPLE_POST, "pickup-point")),
-        ship_within_min: 260,
+        ship_within_min: 280,
         slip: None,
         customer: "c-91d7",
         channels: &["push"],
@@ -191,6 +191,13 @@ impl Order {
             put["service"] = service.into();
         }
         put
+    }
+
+    /// The reference of its customer, and the entry in the platform's address book.
+    #[must_use]
+    pub fn address(&self) -> (&'static str, Value) {
+        let customer = self.customer;
+        (customer, json!({ "email": format!("{customer}@example.com"), "phone": "+46 70 000 00 00", "push": customer }))
     }
 
     #[must_use]

@@ -65,7 +65,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     scanners.iter_mut().for_each(Scanner::get_ready);
     let story = Story::new();
     story.opening(&site);
-    let worked = site.put_orders(&stop).and_then(|()| work(arguments, &site, &story, &stop, &mut scanners));
+    let put = site.put_orders(&stop);
+    if put.is_ok() {
+        story.pages(&site);
+    }
+    let worked = put.and_then(|()| work(arguments, &site, &story, &stop, &mut scanners));
     if worked.as_ref().is_err_and(|error| !error.is::<Stopped>()) {
         eprintln!("{}", site.end_of_log());
     }

@@ -9,6 +9,8 @@ use parceld_tests::embedded::DemoBroker;
 use parceld_tests::http;
 use parceld_tests::platform::Platform;
 use parceld_tests::printer::{Label, VirtualPrinter};
+use parceld_tests::sink::smtp::{Mail, MailSink};
+use parceld_tests::sink::webhook::{Post, WebhookSink};
 use parceld_tests::wait::{self, Stopwatch};
 use serde_json::Value;
 
@@ -80,6 +82,9 @@ pub struct Site {
     platform: Platform,
     /// With the benches that they stand at.
     printers: [(&'static str, VirtualPrinter); 2],
+    /// Where the platform's letters end.
+    mails: MailSink,
+    posts: WebhookSink,
     // Last, so that the others can say goodbye.
     _broker: DemoBroker,
 }
@@ -88,7 +93,10 @@ impl Site {
     #[must_use]
     pub fn open(scanners: &[Scanner; 4]) -> Site {
         let broker = DemoBroker::start();
-        let platform = Platform::start(broker.port());
+        let (mails, posts) = (MailSink::start(), WebhookSink::start());
+        let (smtp, hook) = (mails.address(), posts.url());
+        let senders = ["--smtp", &smtp, "--sms-webhook", &hook, "--push-webhook", &hook];
+        let platform = Platform::with(broker.port(), &senders);
         let printers = ["bench-1", "bench-2"].map(|bench| (bench, VirtualPrinter::start()));
         let mut setup = AgentSetup::new(SITE, &broker.url())
             .set("site.name", "Demo site")
@@ -102,7 +110,7 @@ impl Site {
         }
         let mut agent = setup.start();
         agent.ready();
-        Site { agent, platform, printers, _broker: broker }
+        Site { agent, platform, printers, mails, posts, _broker: broker }
     }
 
     #[must_use]
@@ -130,6 +138,8 @@ impl Site {
         self.platform.set_stock(SITE, &goods::stock());
         let now = now();
         for order in &ORDERS {
+            let (customer, address) = order.address();
+            http::put(&format!("{}/api/customers/{customer}", self.platform_url()), &address)?;
             self.platform.put_order(SITE, &order.put(now));
         }
         self.platform.put_return(SITE, &RETURN.put());
@@ -170,6 +180,25 @@ impl Site {
     #[must_use]
     pub fn labels(&self) -> [(&'static str, Vec<Label>); 2] {
         self.printers.each_ref().map(|(bench, printer)| (*bench, printer.printed()))
+    }
+
+    /// What customers have been sent, mails before the others: to whom, and what it says first.
+    #[must_use]
+    pub fn letters(&self) -> [Vec<(String, String)>; 2] {
+        let mail = |mail: &Mail| (mail.recipients.join(", "), mail.header("Subject").unwrap_or_default());
+        let post = |post: &Post| {
+            let message = post.json();
+            let said = message["title"].as_str().or(message["text"].as_str()).unwrap_or_default();
+            (message["to"].as_str().unwrap_or_default().to_owned(), said.to_owned())
+        };
+        [self.mails.mails().iter().map(mail).collect(), self.posts.posts().iter().map(post).collect()]
+    }
+
+    /// The page of an order, as its customer sees it.
+    #[must_use]
+    pub fn page_of(&self, order: &str) -> Option<String> {
+        let page = self.get(&format!("orders/{order}"))?["page"].as_str()?.to_owned();
+        Some(format!("{}{}", self.platform_url(), &page[page.find("/t/")?..]))
     }
 
     #[must_use]

@@ -80,7 +80,7 @@ impl Story {
     /// None but the end: a platform that doesn't answer is asked again.
     pub fn tell_what_arrives(&self, site: &Site, board: &Board, stop: &Stop) -> anyhow::Result<()> {
         let mut told = 0;
-        let mut told_labels = [0; 2];
+        let (mut told_labels, mut told_letters) = ([0; 2], [0; 2]);
         loop {
             let events = site.events(told);
             let turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +94,10 @@ impl Story {
             for ((bench, labels), told) in site.labels().iter().zip(&mut told_labels) {
                 labels.iter().skip(*told).for_each(|label| self.printed(bench, label));
                 *told = labels.len();
+            }
+            for (letters, told) in site.letters().iter().zip(&mut told_letters) {
+                letters.iter().skip(*told).for_each(|(to, said)| self.sent(to, said));
+                *told = letters.len();
             }
             drop(turn);
             stop.pause(LOOK_EVERY)?;
@@ -112,6 +116,20 @@ impl Story {
             site.agent_url(),
             site.platform_url()
         ));
+    }
+
+    /// Where a customer looks.
+    pub fn pages(&self, site: &Site) {
+        for order in [ORDERS[0].id, ORDERS[1].id] {
+            if let Some(page) = site.page_of(order) {
+                self.line(&format!("  What the customer of order {order} sees   {page}"));
+            }
+        }
+        self.line("");
+    }
+
+    fn sent(&self, to: &str, said: &str) {
+        self.line(&format!("         {} to {to}: {said}", self.coloured(Colour::Blue, &format!("{:<14}", "letter"))));
     }
 
     fn printed(&self, bench: &str, label: &Label) {
@@ -207,6 +225,12 @@ fn told(kind: &str, data: &Value) -> String {
                 data["channels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             format!("tell {} by {}: {}", word("customer"), channels.join(" and "), milestone(order, data))
         }
+        "promise.at_risk" => format!("order {order} may come too late: {}", in_words("cause")),
+        "promise.will_miss" => format!("order {order} will miss its collection: {}", in_words("cause")),
+        "promise.recovered" => format!("order {order} is in time again"),
+        "promise.missed" => format!("order {order} has missed its collection: {}", in_words("cause")),
+        "promise.kept" if data["late"] == true => format!("order {order} has left late"),
+        "promise.kept" => format!("order {order} has left in time"),
         "return.authorized" => format!("return {} of order {order} may come", word("id")),
         "return.received" => format!("return {of_return} of order {order} is here"),
         "return.item_inspected" => match data["stock"]["on_hand"].as_i64() {
@@ -315,6 +339,12 @@ mod tests {
                 "return.completed",
                 json!({ "return": { "id": "R-1" }, "order": order, "resolution": "refund" }),
                 "return R-1 of order 10041: refund",
+            ),
+            ("promise.kept", json!({ "order": order, "late": false }), "order 10041 has left in time"),
+            (
+                "promise.at_risk",
+                json!({ "order": order, "cause": "slow_pace" }),
+                "order 10041 may come too late: slow pace",
             ),
             ("nothing.known", json!({}), ""),
         ];
