@@ -6,11 +6,16 @@ use super::name::CarrierId;
 use super::order::{Delivery, Order, Parcel};
 use super::rules::Rules;
 use super::sscc::Sscc;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// For each carrier the time of the last collection that is over, though its time may still come: the courier came early.
 pub type Gone = BTreeMap<CarrierId, Timestamp>;
+
+/// No courier comes earlier than this for a collection: over a long run of holidays.
+const EARLY_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Nobody waits longer than this for a courier: the day has been closed by then.
+const LATE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// What dispatching depends on.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +40,31 @@ impl Desk<'_> {
     /// Until when nobody comes any more for the order's carrier.
     #[must_use]
     pub fn gone_until(&self, order: &Order) -> Option<Timestamp> {
-        self.rules.carrier_id_of(order).and_then(|carrier| self.gone.get(carrier)).copied()
+        let gone = self.rules.carrier_id_of(order).and_then(|carrier| self.gone.get(carrier)).copied();
+        gone.filter(|gone| self.is_plausible(*gone))
+    }
+
+    /// Whether a courier can have come so early for a collection at `gone`; else the clock was wrong when it was closed,
+    /// and nobody may be left waiting for years.
+    #[must_use]
+    pub fn is_plausible(&self, gone: Timestamp) -> bool {
+        gone.duration_since(self.now) <= EARLY_MAX
+    }
+
+    /// The collection whose manifest a parcel goes on that is loaded now: the last one where its courier is still
+    /// awaited, or where the parcel was to go with it; or else the next.
+    #[must_use]
+    pub fn collection_at_the_door(&self, order: &Order, parcel: &Parcel) -> Option<Collection> {
+        let carrier = self.rules.carrier_of(order).filter(|_| self.clock_trusted)?;
+        let from = self.now.saturating_sub(LATE_MAX).unwrap_or(Timestamp::MIN);
+        let last = carrier.between(from, self.now, &self.rules.zone).pop();
+        let gone = self.gone_until(order);
+        let is_awaited = |last: &Collection| {
+            let late = self.now.duration_since(last.at).unsigned_abs();
+            let expected = late <= carrier.grace || parcel.collection.as_ref() == Some(&last.id);
+            expected && gone.is_none_or(|gone| gone < last.at)
+        };
+        last.filter(is_awaited).or_else(|| self.collection_for(order, None))
     }
 
     /// Asks for a courier for parcel `n`, at the next collection after `after`, or after now; none for an order that

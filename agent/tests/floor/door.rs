@@ -32,6 +32,21 @@ fn the_first_parcel_chooses_the_manifest() {
     assert_eq!(manifests, ["dhl@2026-11-22T16:30#1", "dhl@2026-11-22T16:30#1", "postnord@2026-11-22T17:00#1"]);
 }
 
+/// It is 16:42, then 17:10: the courier of 16:30 has not come.
+#[test]
+fn a_courier_that_comes_late_comes_for_its_own_collection() {
+    for late_ms in [31_320_000, 33_000_000] {
+        let site = check(
+            THREE,
+            &format!(
+                "{PACKED}
+                {late_ms} p0@door → accepted [pack.parcel_labelled dispatch.parcel_loaded]"
+            ),
+        );
+        assert_eq!(site.last("dispatch.parcel_loaded")["manifest"], "dhl@2026-11-22T16:30#1");
+    }
+}
+
 #[test]
 fn hand_over_asks_about_parcels_left_behind_once() {
     check(

@@ -78,7 +78,7 @@ fn load(facts: &Facts<'_>, order: &Order, parcel: &Parcel, void: bool) -> Decisi
         }
         Some(manifest) => manifest.clone(),
         None => {
-            let collection = facts.desk().collection_for(order, None);
+            let collection = facts.desk().collection_at_the_door(order, parcel);
             Manifest::open(carrier, collection, facts.manifests + 1)
         }
     };

@@ -122,7 +122,7 @@ pub fn offer(desk: Desk<'_>, capacity: &Capacity, load: &Load) -> Offer {
     let today = rules.day(now);
     let mut last_today: Option<Timestamp> = None;
     let mut of = |carrier: &Carrier| {
-        let over = desk.gone.get(&carrier.id).copied();
+        let over = desk.gone.get(&carrier.id).copied().filter(|over| desk.is_plausible(*over));
         let open = |next: &Collection| now < next.cut_off && over.is_none_or(|over| over < next.at);
         let collections: Vec<_> = carrier.upcoming(now, &rules.zone).into_iter().filter(open).collect();
         let last = collections.iter().rfind(|next| rules.day(next.at) == today);

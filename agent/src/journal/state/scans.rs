@@ -165,7 +165,9 @@ impl State {
             _ => self.manifest(station, &subject)?,
         };
         let manifests = match (&manifest, &subject) {
-            (None, Subject::Parcel { order, .. }) if station.mode == Mode::Load => self.manifests(order, moment)?,
+            (None, Subject::Parcel { order, n, .. }) if station.mode == Mode::Load => {
+                self.manifests(order, *n, moment)?
+            }
             _ => 0,
         };
         let closes = asks(Verb::HandOver) || asks(Verb::Reprint) || scan.meaning == Meaning::Cause(Cause::NoCourier);
@@ -397,8 +399,9 @@ impl State {
         Ok(manifest.filter(|manifest| !manifest.closed))
     }
 
-    fn manifests(&self, order: &Order, moment: &Moment) -> Result<u32, Error> {
-        match (self.desk(moment).collection_for(order, None), self.config.rules.carrier_id_of(order)) {
+    fn manifests(&self, order: &Order, n: u32, moment: &Moment) -> Result<u32, Error> {
+        let collection = order.parcel(n).and_then(|parcel| self.desk(moment).collection_at_the_door(order, parcel));
+        match (collection, self.config.rules.carrier_id_of(order)) {
             (Some(collection), _) => Shelf::manifests(&self.conn, &collection.id),
             (None, Some(carrier)) => Shelf::manifests(&self.conn, carrier),
             (None, None) => Ok(0),
