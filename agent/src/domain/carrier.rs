@@ -102,6 +102,13 @@ impl Carrier {
         upcoming
     }
 
+    /// Whether it comes for this collection, as far as the configuration tells now.
+    #[must_use]
+    pub fn comes(&self, collection: &Collection, zone: &TimeZone) -> bool {
+        let day = collection.at.to_zoned(zone.clone()).date();
+        self.collections_on(day, zone).any(|known| known == *collection)
+    }
+
     fn collections_on(&self, date: Date, zone: &TimeZone) -> impl Iterator<Item = Collection> {
         let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or_default();
         let holiday = self.holidays.contains(&date);

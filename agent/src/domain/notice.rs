@@ -61,12 +61,8 @@ pub struct Delay {
     pub revised: Option<Revised>,
     /// Why, as the promise's event says it.
     pub cause: Box<str>,
-    /// Whether the customer has heard of no delay of this order before.
-    pub first: bool,
     /// It holds again.
     pub restored: bool,
-    /// From 1, and higher for each.
-    pub revision: u32,
 }
 
 /// What can be kept instead.
@@ -212,15 +208,16 @@ pub fn return_received(rules: &Rules, order: &Order, known: &Return, now: Timest
 #[must_use]
 pub fn delayed(rules: &Rules, order: &Order, delay: Delay, now: Timestamp) -> Option<Notice> {
     let notice = draft(rules, order, Milestone::Delayed, None, now)?;
-    let Delay { revised, cause, first, restored, revision } = delay;
+    let Delay { revised, cause, restored } = delay;
     let choices = if restored { Vec::new() } else { choices(order) };
     let before = order.told(Milestone::Delayed, None).map(|(_, before)| before);
+    let revision = before.map_or(0, |before| before.revision) + 1;
     Some(Notice {
         key: key(rules, order, None, Milestone::Delayed, revision),
         items: left_here(order),
         reason: Some(cause),
-        delay: Some(DelayNotice { revised, first, restored, choices }),
-        replaces: before.filter(|before| before.revision < revision).map(|before| key_of(rules, order, before)),
+        delay: Some(DelayNotice { revised, first: before.is_none(), restored, choices }),
+        replaces: before.map(|before| key_of(rules, order, before)),
         ..notice
     })
 }

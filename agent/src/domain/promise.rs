@@ -48,6 +48,8 @@ impl Default for Pledge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub target: Target,
+    /// When it has to leave for its promise to hold: what is promised instead is as many days later as it leaves.
+    pub due: Timestamp,
     pub course: Course,
     /// What troubles it, or troubled it last.
     pub trouble: Option<Trouble>,
@@ -66,6 +68,7 @@ pub struct Basis {
     pub carrier: Option<CarrierId>,
     pub ship_by: Option<Timestamp>,
     pub deliver_from: Option<Timestamp>,
+    pub deliver_by: Option<Timestamp>,
 }
 
 impl Basis {
@@ -75,8 +78,12 @@ impl Basis {
             Delivery::Carrier { carrier, .. } => Some(carrier.clone()),
             Delivery::Pickup => None,
         };
-        let Promise { ship_by, deliver_from, .. } = order.terms.promise;
-        Self { carrier, ship_by, deliver_from }
+        let Promise { ship_by, deliver_from, deliver_by } = order.terms.promise;
+        Self { carrier, ship_by, deliver_from, deliver_by }
+    }
+
+    fn promises_the_same(&self, other: &Self) -> bool {
+        Self { carrier: other.carrier.clone(), ..self.clone() } == *other
     }
 }
 
@@ -94,7 +101,7 @@ pub enum Course {
     OnTrack,
     AtRisk,
     WillMiss,
-    /// Kept, or missed with nothing after it.
+    /// Kept; or missed, with no collection known that comes after it: then its target has none.
     Over,
 }
 
@@ -114,7 +121,6 @@ impl Course {
 pub struct Told {
     /// What was promised instead, as far as anybody knew.
     pub promise: Option<Promise>,
-    pub revision: u32,
     /// Later it was told that all is well again.
     pub restored: bool,
 }
@@ -322,32 +328,80 @@ impl Bench<'_> {
     fn standing(&mut self) -> Option<Standing> {
         let order = self.case.order;
         let (known, basis) = (self.case.standing, Basis::of(order));
-        if let Some(known) = known.filter(|known| known.basis == basis) {
+        let holds = |known: &&Standing| known.basis == basis && !self.is_called_off(known);
+        if let Some(known) = known.filter(holds) {
             return Some(known.clone());
         }
+        if known.is_none() && is_fulfilled(order) {
+            return self.unseen(basis);
+        }
         let Some(target) = first_target(self.desk, self.case) else {
-            return known.filter(|known| is_fulfilled(order) && known.course == Course::Over).cloned();
+            let stays = |known: &&Standing| known.basis == basis || is_fulfilled(order) && known.course == Course::Over;
+            return known.filter(stays).map(|known| Standing { basis: basis.clone(), ..known.clone() });
         };
-        if let Some(known) = known
-            && (known.target == target || known.course == Course::Over)
-        {
+        let Some(known) = known else {
+            return Some(self.begin(target, None, basis));
+        };
+        if known.course == Course::Over {
             return Some(Standing { basis, ..known.clone() });
         }
-        let told = known.and_then(|known| known.told.clone());
-        let standing = Standing { target, course: Course::OnTrack, trouble: None, broken: false, told, basis };
-        let late = order.terms.promise.ship_by.is_some_and(|by| by < standing.target.at);
-        if !late || standing.target.collection.is_none() || is_fulfilled(order) {
-            return Some(standing);
+        if known.target == target && known.basis.promises_the_same(&basis) {
+            return Some(Standing { basis, ..known.clone() });
         }
-        Some(self.too_late(standing))
+        Some(self.begin(target, Some(known), basis))
+    }
+
+    /// A new promise, or the same one with another collection to make.
+    fn begin(&mut self, target: Target, before: Option<&Standing>, basis: Basis) -> Standing {
+        let order = self.case.order;
+        let same = before.is_some_and(|before| before.basis.promises_the_same(&basis));
+        let told = before.and_then(|before| before.told.clone());
+        // New times are what the customer knows now: a delay that was told of the old ones is settled with them.
+        let told = told.map(|told| Told { restored: told.restored || !same, ..told });
+        let due = if same { before.map(|before| before.due) } else { None };
+        let late = order.terms.promise.ship_by.is_some_and(|by| by < target.at) && target.collection.is_some();
+        // Where the customer waits for worse, it is to be told that it recovers.
+        let recovers = !late && told.as_ref().is_some_and(|told| !told.restored);
+        let course = if recovers { Course::WillMiss } else { Course::OnTrack };
+        let trouble = before.and_then(|before| before.trouble).filter(|_| recovers);
+        let standing = Standing { due: due.unwrap_or(target.at), target, course, trouble, broken: false, told, basis };
+        match late && !is_fulfilled(order) {
+            true => self.too_late(standing, before.filter(|_| same)),
+            false => standing,
+        }
+    }
+
+    /// It has left, or lies ready, before anybody looked: with which collection nobody knows.
+    fn unseen(&self, basis: Basis) -> Option<Standing> {
+        let order = self.case.order;
+        let Promise { ship_by, deliver_from, .. } = order.terms.promise;
+        let at = match &order.terms.delivery {
+            Delivery::Pickup => ship_by.or(deliver_from)?,
+            Delivery::Carrier { .. } => {
+                self.desk.rules.carrier_of(order)?;
+                ship_by.unwrap_or(self.desk.now)
+            }
+        };
+        let target = Target { collection: None, at, cut_off: at };
+        Some(Standing { target, due: at, course: Course::OnTrack, trouble: None, broken: false, told: None, basis })
+    }
+
+    /// The configuration knows a collection no more that is still to come.
+    fn is_called_off(&self, known: &Standing) -> bool {
+        let (now, zone) = (self.desk.now, &self.desk.rules.zone);
+        let to_come = known.target.collection.as_ref().filter(|to_come| now < to_come.at);
+        let Some((to_come, carrier)) = to_come.zip(self.desk.rules.carrier_of(self.case.order)) else { return false };
+        known.course != Course::Over && self.case.ending.is_none() && !carrier.comes(to_come, zone)
     }
 
     /// No collection keeps the promise any more: it is missed before it began.
-    fn too_late(&mut self, standing: Standing) -> Standing {
-        let collection = standing.target.collection.clone();
-        let promise = self.shifted(self.due_day(), standing.target.at);
-        let revised = Some(Revised { collection, promise });
-        let mut standing = Standing { trouble: Some(Trouble::AcceptedLate), broken: true, ..standing };
+    fn too_late(&mut self, standing: Standing, before: Option<&Standing>) -> Standing {
+        if before.is_some_and(|before| before.broken) {
+            return Standing { broken: true, trouble: before.and_then(|before| before.trouble), ..standing };
+        }
+        let due = before.map_or_else(|| self.due_day(), |before| before.due);
+        let mut standing = Standing { due, trouble: Some(Trouble::AcceptedLate), broken: true, ..standing };
+        let revised = Some(self.revised_to(standing.due, &standing.target));
         self.turn(Turn::Missed, &standing, None, revised.clone(), true);
         self.tell(&mut standing, revised, false);
         standing
@@ -359,8 +413,7 @@ impl Bench<'_> {
             return self.kept(standing);
         }
         if standing.course == Course::Over {
-            let is_back = standing.target.collection.is_some();
-            return if is_back { self.missed(standing, Trouble::LeftBehind) } else { standing };
+            return self.after_all(standing);
         }
         if let Some(ending) = self.case.ending {
             let trouble = match ending {
@@ -377,6 +430,28 @@ impl Bench<'_> {
             return standing;
         }
         self.turned(standing, course, trouble)
+    }
+
+    /// What was over is here: a parcel that was left behind, or an order for which no collection was known.
+    fn after_all(&mut self, standing: Standing) -> Standing {
+        let order = self.case.order;
+        if let Some(collection) = &standing.target.collection {
+            let gone = self.desk.gone_until(order).is_some_and(|gone| collection.at <= gone);
+            return match self.desk.now < collection.at && !gone && self.case.ending.is_none() {
+                true => Standing { course: Course::OnTrack, ..standing },
+                false => self.missed(standing, Trouble::LeftBehind),
+            };
+        }
+        if order.terms.delivery == Delivery::Pickup {
+            return standing;
+        }
+        let Some(target) = first_target(self.desk, self.case) else { return standing };
+        let mut standing = Standing { target, course: Course::OnTrack, ..standing };
+        if standing.told.as_ref().is_some_and(|told| told.promise.is_none()) {
+            let revised = Some(self.revised_to(standing.due, &standing.target));
+            self.tell(&mut standing, revised, false);
+        }
+        standing
     }
 
     /// How the order stands now, and why.
@@ -408,6 +483,8 @@ impl Bench<'_> {
         let spare = finish.map_or(SignedDuration::MIN, |finish| cut_off.duration_since(finish));
         let course = match standing.course {
             _ if spare < -margin => Course::WillMiss,
+            // Nothing gets better while nobody may work on it.
+            Course::AtRisk | Course::WillMiss if order.progress.held => return (standing.course, usual),
             Course::OnTrack if spare < margin => Course::AtRisk,
             // Better only with room to spare, or it would flap.
             Course::AtRisk | Course::WillMiss if margin + margin / 2 <= spare => return (Course::OnTrack, usual),
@@ -420,7 +497,7 @@ impl Bench<'_> {
         let mut standing = Standing { course, trouble: Some(trouble), ..standing };
         match course {
             Course::OnTrack => {
-                let revised = Some(self.revised_to(&standing.target, &standing.target));
+                let revised = Some(self.revised_to(standing.due, &standing.target));
                 let broken = revised.as_ref().is_some_and(|revised| self.breaks(&standing.target, revised));
                 self.turn(Turn::Recovered, &standing, standing.target.collection.clone(), revised.clone(), broken);
                 if standing.told.as_ref().is_some_and(|told| !told.restored) && !standing.broken {
@@ -430,7 +507,7 @@ impl Bench<'_> {
             Course::AtRisk | Course::WillMiss => {
                 let revised = self
                     .next(&standing.target, self.case.forecast.finish)
-                    .map(|next| self.revised_to(&standing.target, &next));
+                    .map(|next| self.revised_to(standing.due, &next));
                 let broken = self.would_break(&standing.target, revised.as_ref());
                 let turn = if course == Course::AtRisk { Turn::AtRisk } else { Turn::WillMiss };
                 self.turn(turn, &standing, standing.target.collection.clone(), revised.clone(), broken);
@@ -448,7 +525,7 @@ impl Bench<'_> {
         let order = self.case.order;
         let finish = self.case.forecast.finish.filter(|_| !is_packed(order));
         let next = self.next(&standing.target, finish);
-        let revised = next.as_ref().map(|next| self.revised_to(&standing.target, next));
+        let revised = next.as_ref().map(|next| self.revised_to(standing.due, next));
         let broken = self.would_break(&standing.target, revised.as_ref());
         let mut after = Standing { trouble: Some(trouble), broken: standing.broken || broken, ..standing };
         self.turn(Turn::Missed, &after, after.target.collection.clone(), revised.clone(), broken);
@@ -458,7 +535,10 @@ impl Bench<'_> {
         }
         match next {
             Some(target) => Standing { target, course: Course::OnTrack, ..after },
-            None => Standing { course: Course::Over, ..after },
+            None => {
+                let target = Target { collection: None, ..after.target };
+                Standing { target, course: Course::Over, ..after }
+            }
         }
     }
 
@@ -468,8 +548,13 @@ impl Bench<'_> {
         }
         let order = self.case.order;
         let promise = order.terms.promise.clone();
-        let late = standing.broken || promise.ship_by.is_some_and(|by| by < self.desk.now);
         let collection = standing.target.collection.clone();
+        // A courier that comes at 16:35 for the collection of 16:30 has kept it.
+        let late = match &collection {
+            Some(collection) => promise.ship_by.is_some_and(|by| by < collection.at),
+            None => standing.target.at < self.desk.now,
+        };
+        let late = late || standing.broken;
         self.events.push(Event::PromiseKept { order: order.reference(), collection, promise, late });
         Standing { course: Course::Over, ..standing }
     }
@@ -512,8 +597,8 @@ impl Bench<'_> {
         after.find(|next| ready < if packed { next.at } else { next.cut_off }).map(Target::from)
     }
 
-    fn revised_to(&self, from: &Target, to: &Target) -> Revised {
-        Revised { collection: to.collection.clone(), promise: self.shifted(from.at, to.at) }
+    fn revised_to(&self, due: Timestamp, to: &Target) -> Revised {
+        Revised { collection: to.collection.clone(), promise: self.shifted(due, to.at) }
     }
 
     /// What was promised, later by as many days as the collection is; it ships with that collection.
@@ -595,22 +680,23 @@ impl Bench<'_> {
         if !is_news {
             return;
         }
-        let revision = told.map_or(1, |told| told.revision + 1);
         let trouble = standing.trouble.unwrap_or(Trouble::Backlog);
-        let delay = Delay { revised, cause: trouble.word().into(), first: told.is_none(), restored, revision };
+        let delay = Delay { revised, cause: trouble.word().into(), restored };
         if let Some(notice) = delayed(self.desk.rules, self.case.order, delay, self.desk.now) {
             self.events.push(Event::NotificationRequested(Box::new(notice)));
+            standing.told = Some(Told { promise, restored });
         }
-        standing.told = Some(Told { promise, revision, restored });
     }
 }
 
-/// Whether `now` promises something later than `before` did, or nothing where something was promised.
+/// Whether `now` promises something later than `before` did, or nothing where something was promised, or something at last.
 fn is_later(now: &Option<Promise>, before: &Option<Promise>) -> bool {
     match (now, before) {
         (Some(now), Some(before)) => before.ship_by < now.ship_by || before.deliver_by < now.deliver_by,
         (None, Some(_)) => true,
-        (_, None) => false,
+        // Now there is a date where none was known.
+        (Some(_), None) => true,
+        (None, None) => false,
     }
 }
 

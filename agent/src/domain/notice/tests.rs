@@ -78,8 +78,8 @@ fn happens(rules: &Rules, order: &mut Order, words: &str) -> Option<Notice> {
             short(rules, order, Some(Cause::NotThere), now())
         }
         "delayed" | "restored" => {
-            let (first, restored, revision) = (n() == 1, words[0] == "restored", n());
-            delayed(rules, order, Delay { revised: None, cause: "backlog".into(), first, restored, revision }, now())
+            let restored = words[0] == "restored";
+            delayed(rules, order, Delay { revised: None, cause: "backlog".into(), restored }, now())
         }
         "cancelled" => cancelled(rules, order, words[1], now()),
         "returned" => {

@@ -109,6 +109,26 @@ impl Site {
             ["handover", collection] => self.end(collection, Ending::HandedOver),
             ["nobody", collection] => self.end(collection, Ending::NoCourier),
             ["day", "closes"] => self.day_closed = Some(self.now),
+            // The configuration has no such carrier any more, or it comes at another time.
+            ["without", carrier] => self.rules.carriers.retain(|known| *known.id != *carrier),
+            ["fjard", "comes", hour] => {
+                let carrier = self.rules.carriers.iter_mut().find(|known| *known.id == *"fjard").unwrap();
+                carrier.collections[0].at = civil::time(hour.parse().unwrap(), 0, 0, 0);
+            }
+            // `holidays 2026-11-24 20`: so many days without dhl.
+            ["holidays", from, days] => {
+                let from: civil::Date = from.parse().unwrap();
+                let days: i64 = days.parse().unwrap();
+                self.rules.carriers[0].holidays = (0..days).map(|day| from.checked_add(day.days()).unwrap()).collect();
+            }
+            ["gone", collection] => {
+                let (carrier, at) = collection.split_once('@').unwrap();
+                self.gone.insert(carrier.into(), self.time(at));
+            }
+            ["silent", id] => Arc::make_mut(&mut self.orders.get_mut(id).unwrap().terms).notify.channels.clear(),
+            ["reachable", id] => {
+                Arc::make_mut(&mut self.orders.get_mut(id).unwrap().terms).notify.channels.push("email".into());
+            }
             ["clock", word] => self.trusted = word == "known",
             // `pace 60 for 40`: 60 units an hour, for the last 40 minutes.
             ["pace", per_hour, "for", minutes] => {
@@ -507,5 +527,151 @@ fn a_second_delay_is_told_only_when_it_is_later_than_the_first() {
          2026-11-23 16:35 | handover dhl@2026-11-23T16:30 | 1 missed not_packed dhl@2026-11-24T11:00 broken
          2026-11-24 10:45 | wait | 1 will_miss cut_off dhl@2026-11-24T16:30 broken; 1 told again 24 15:30Z
          2026-11-24 11:02 | handover dhl@2026-11-24T11:00 | 1 missed not_packed dhl@2026-11-24T16:30 broken",
+    );
+}
+
+#[test]
+fn an_order_with_no_collection_after_it_is_missed_once_and_goes_on_when_one_is_known() {
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                          | holidays 2026-11-24 20 |
+         2026-11-23 16:15 | wait | 1 will_miss cut_off ? broken; 1 told first ?
+         2026-11-23 16:40 | handover dhl@2026-11-23T16:30 | 1 missed not_packed ? broken
+         2026-11-23 16:41 | wait |
+         2026-11-23 16:42 | pack 1 |
+         2026-11-30 09:00 | wait | 1 told again 14 10:00Z
+         2026-11-30 09:01 | wait |
+         2026-12-14 11:02 | leave 1 | 1 kept late",
+    );
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                          | without dhl |
+         2026-11-23 23:30 | day closes | 1 missed not_packed ? broken; 1 told first ?
+         2026-11-23 23:31 | wait |
+         2026-11-24 23:30 | day closes |",
+    );
+}
+
+#[test]
+fn what_is_promised_instead_is_counted_from_the_day_that_was_promised() {
+    check(
+        60,
+        "2026-11-23 15:30 | accept 1: 2xA via dhl, ship 2026-11-23 17:00, by 2026-11-24 12:00 |
+         2026-11-23 16:15 | wait | 1 will_miss cut_off dhl@2026-11-24T11:00 broken; 1 told first 25 11:00Z
+         2026-11-23 16:35 | handover dhl@2026-11-23T16:30 | 1 missed not_packed dhl@2026-11-24T11:00 broken
+         2026-11-24 10:45 | wait | 1 will_miss cut_off dhl@2026-11-24T16:30 broken; 1 told again 25 11:00Z
+         2026-11-24 11:05 | handover dhl@2026-11-24T11:00 | 1 missed not_packed dhl@2026-11-24T16:30 broken
+         2026-11-24 16:15 | wait | 1 will_miss cut_off dhl@2026-11-25T11:00 broken; 1 told again 26 11:00Z",
+    );
+}
+
+#[test]
+fn a_hold_makes_nothing_better() {
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 170xA via dhl, ship 2026-11-23 17:00 | 1 will_miss backlog dhl@2026-11-24T11:00 broken; 1 told first 24 10:00Z
+         2026-11-23 14:05 | hold 1 |
+         2026-11-23 14:20 | release 1 |",
+    );
+}
+
+#[test]
+fn a_parcel_found_before_its_promise_is_over_has_missed_nothing() {
+    check(
+        60,
+        "2026-11-23 10:00 | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                          | pack 1 |
+         2026-11-23 11:02 | leave 1 | 1 kept
+         2026-11-23 11:10 | found 1 |
+         2026-11-23 16:32 | leave 1 | 1 kept",
+    );
+}
+
+#[test]
+fn a_courier_that_comes_late_for_its_collection_keeps_the_promise() {
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 2xA via dhl, ship 2026-11-23 16:30 |
+                          | pack 1 |
+         2026-11-23 16:45 | leave 1 | 1 kept",
+    );
+}
+
+#[test]
+fn what_left_before_anybody_looked_left_with_no_collection_that_is_known() {
+    check(
+        60,
+        "2026-11-23 15:00 | clock unknown |
+                          | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                          | pack 1 |
+         2026-11-23 15:10 | leave 1 |
+                          | gone dhl@2026-11-23T16:30 |
+         2026-11-23 15:20 | clock known | 1 kept
+         2026-11-23 15:21 | wait |",
+    );
+}
+
+#[test]
+fn an_order_follows_its_carriers_new_timetable() {
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 2xA via fjard, ship 2026-11-23 20:00 |
+                          | fjard comes 19 |
+         2026-11-23 17:40 | wait |
+         2026-11-23 18:20 | wait | 1 at_risk backlog fjard@2026-11-24T19:00 broken
+         2026-11-23 18:30 | wait | 1 will_miss cut_off fjard@2026-11-24T19:00 broken; 1 told first 24 18:00Z",
+    );
+}
+
+#[test]
+fn a_collection_that_was_closed_under_a_wrong_clock_keeps_nobody_waiting() {
+    check(
+        60,
+        "2026-11-23 14:00 | gone dhl@2046-11-23T16:30 |
+                          | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                          | pack 1 |
+         2026-11-23 16:35 | leave 1 | 1 kept",
+    );
+}
+
+#[test]
+fn nothing_is_restored_for_a_customer_who_heard_of_no_delay() {
+    check(
+        60,
+        "2026-11-23 14:00 | accept 1: 170xA via dhl, ship 2026-11-23 17:00 | 1 will_miss backlog dhl@2026-11-24T11:00 broken; 1 told first 24 10:00Z
+                          | cancel 1 |
+                          | accept 2: 1xA via dhl |
+                          | silent 2 |
+                          | put 2 r2: 170xA via dhl, ship 2026-11-23 17:00 | 2 will_miss backlog dhl@2026-11-24T11:00 broken; 2 told first 24 10:00Z",
+    );
+    let quiet = "2026-11-23 14:00 | accept 1: 2xA via dhl, ship 2026-11-23 17:00 |
+                                  | silent 1 |
+                 2026-11-23 16:15 | wait | 1 will_miss cut_off dhl@2026-11-24T11:00 broken
+                                  | reachable 1 |
+                 2026-11-23 16:20 | pack 1 |
+                 2026-11-23 16:25 | load 1 | 1 recovered cut_off dhl@2026-11-23T16:30";
+    check(60, quiet);
+}
+
+#[test]
+fn a_delay_is_counted_on_when_an_order_was_without_a_carrier() {
+    check(
+        60,
+        "2026-11-23 16:00 | accept 1: 2xA via dhl, ship 2026-11-23 17:00 | 1 at_risk backlog dhl@2026-11-24T11:00 broken
+         2026-11-23 16:15 | wait | 1 will_miss cut_off dhl@2026-11-24T11:00 broken; 1 told first 24 10:00Z
+         2026-11-23 16:20 | put 1 r2: 2xA via nobody, ship 2026-11-23 17:00 |
+         2026-11-23 16:25 | put 1 r3: 2xA via dhl, ship 2026-11-23 17:00 | 1 missed accepted_late dhl@2026-11-24T11:00 broken; 1 told again 24 10:00Z",
+    );
+}
+
+#[test]
+fn a_carrier_that_can_make_it_restores_what_another_could_not() {
+    check(
+        60,
+        "2026-11-23 16:00 | accept 1: 2xA via dhl, ship 2026-11-23 19:00 | 1 at_risk backlog dhl@2026-11-24T11:00 broken
+         2026-11-23 16:15 | wait | 1 will_miss cut_off dhl@2026-11-24T11:00 broken; 1 told first 24 10:00Z
+         2026-11-23 16:20 | put 1 r2: 2xA via fjard, ship 2026-11-23 19:00 | 1 recovered cut_off fjard@2026-11-23T18:00; 1 told restored 23 18:00Z",
     );
 }

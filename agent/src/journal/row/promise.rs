@@ -12,6 +12,7 @@ use std::ops::Not;
 struct StandingRow {
     at: Timestamp,
     cut_off: Timestamp,
+    due: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,11 +27,12 @@ struct StandingRow {
     ship_by: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deliver_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deliver_by: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct ToldRow {
-    revision: u32,
     #[serde(default, skip_serializing_if = "Not::not")]
     restored: bool,
     /// Nobody could tell when.
@@ -48,19 +50,13 @@ struct ToldRow {
 pub fn standing(standing: &Standing) -> Result<(usize, String), serde_json::Error> {
     let told = |told: &Told| {
         let Promise { ship_by, deliver_from, deliver_by } = told.promise.clone().unwrap_or_default();
-        ToldRow {
-            revision: told.revision,
-            restored: told.restored,
-            open: told.promise.is_none(),
-            ship_by,
-            deliver_from,
-            deliver_by,
-        }
+        ToldRow { restored: told.restored, open: told.promise.is_none(), ship_by, deliver_from, deliver_by }
     };
     let Target { collection, at, cut_off } = &standing.target;
     let body = serde_json::to_string(&StandingRow {
         at: *at,
         cut_off: *cut_off,
+        due: standing.due,
         collection: collection.as_ref().map(|collection| collection.id.to_string()),
         trouble: standing.trouble.map(|trouble| trouble.word().to_owned()),
         broken: standing.broken,
@@ -68,6 +64,7 @@ pub fn standing(standing: &Standing) -> Result<(usize, String), serde_json::Erro
         carrier: standing.basis.carrier.as_deref().map(str::to_owned),
         ship_by: standing.basis.ship_by,
         deliver_from: standing.basis.deliver_from,
+        deliver_by: standing.basis.deliver_by,
     })?;
     Ok((standing.course as usize, body))
 }
@@ -83,12 +80,13 @@ pub fn read_standing(course: usize, body: &str) -> Result<Standing, Damaged> {
     let told = |row: ToldRow| {
         let ToldRow { ship_by, deliver_from, deliver_by, .. } = row;
         let promise = (!row.open).then_some(Promise { ship_by, deliver_from, deliver_by });
-        Told { promise, revision: row.revision, restored: row.restored }
+        Told { promise, restored: row.restored }
     };
     let (at, cut_off) = (row.at, row.cut_off);
     let collection = row.collection.map(|id| Collection { id: id.as_str().into(), at, cut_off });
     Ok(Standing {
         target: Target { collection, at, cut_off },
+        due: row.due,
         course,
         trouble,
         broken: row.broken,
@@ -97,6 +95,7 @@ pub fn read_standing(course: usize, body: &str) -> Result<Standing, Damaged> {
             carrier: row.carrier.map(|carrier| carrier.as_str().into()),
             ship_by: row.ship_by,
             deliver_from: row.deliver_from,
+            deliver_by: row.deliver_by,
         },
     })
 }
