@@ -28,8 +28,8 @@ pub struct Seen {
 /// Where the schedule stands, as the file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// Up to which place units have been counted.
-    pub counted: Place,
+    /// Up to which place units have been counted; none before the schedule's first work on this file.
+    pub counted: Option<Place>,
     /// The place of the last completion whose customer was asked how it was.
     pub invited: Place,
     /// When the last day was closed, and at which place; none before the first one.
@@ -59,10 +59,19 @@ impl Reader {
         let place: Option<Place> = slate::get(conn, slate::DAY_CLOSED)?;
         let at = at.and_then(|at| Timestamp::from_microsecond(at).ok());
         Ok(Marks {
-            counted: slate::get(conn, slate::COUNTED)?.unwrap_or_default(),
+            counted: slate::get(conn, slate::COUNTED)?,
             invited: slate::get(conn, slate::INVITED)?.unwrap_or_default(),
             day_closed: at.zip(place),
         })
+    }
+
+    /// The place of the last event before `at`, by the clock of then; reads the whole log.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn place_at(&self, at: Timestamp) -> Result<Place, Error> {
+        let query = "SELECT coalesce(max(place), 0) FROM events WHERE at <= ?1";
+        Ok(self.connection().query_row(query, [at.as_microsecond()], |row| row.get(0))?)
     }
 
     /// The first `limit` events of these kinds after `after` up to `to`, in order.

@@ -191,12 +191,15 @@ impl Shelf {
 
     /// For each carrier the time of the latest collection whose manifest is closed.
     pub fn gone(conn: &Connection) -> Result<Gone, Error> {
-        let mut statement = conn.prepare_cached("SELECT id, carrier, closed, body FROM manifests WHERE closed = 1")?;
+        // A collection's manifest is named by its carrier, day and time: the last name is the last time.
+        let mut statement = conn.prepare_cached(
+            "SELECT max(id), carrier, body FROM manifests WHERE closed = 1 AND instr(id, '@') GROUP BY carrier",
+        )?;
         let mut rows = statement.query([])?;
         let mut gone = Gone::new();
         while let Some(row) = rows.next()? {
             let (id, carrier): (String, String) = (row.get(0)?, row.get(1)?);
-            let manifest = row::read_manifest(&id, &carrier, true, &row.get::<_, String>(3)?)?;
+            let manifest = row::read_manifest(&id, &carrier, true, &row.get::<_, String>(2)?)?;
             if let Some(collection) = manifest.collection {
                 let known = gone.entry(manifest.carrier).or_insert(collection.at);
                 *known = (*known).max(collection.at);

@@ -25,8 +25,10 @@ const STEP_MAX: Duration = Duration::from_secs(2);
 
 /// Sends a tick every minute, and whenever the clock has stepped, as long as somebody listens.
 pub async fn run(clock: Clock, ticks: mpsc::Sender<()>) {
+    let mut waited = false;
     while !ticks.is_closed() {
         if !clock.now().trusted {
+            waited = true;
             tokio::time::sleep(COMPARE_EVERY).await;
             continue;
         }
@@ -38,6 +40,10 @@ pub async fn run(clock: Clock, ticks: mpsc::Sender<()>) {
                 continue;
             }
         };
+        if std::mem::take(&mut waited) {
+            // What is due by the time that is known now need not wait for the minute to end.
+            let _ = ticks.try_send(());
+        }
         let why = watch(clock, &ticks, &scheduler).await;
         let mut scheduler = scheduler.inner;
         if let Err(error) = scheduler.shutdown().await {
