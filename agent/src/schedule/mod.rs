@@ -31,6 +31,8 @@ use tokio::time::Instant;
 
 /// How soon after one look at the log the next one may come: a busy floor moves its head all the time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What only grows or shrinks is said once a minute; a tick may come a little early.
+const SAY_NEWS: SignedDuration = SignedDuration::from_secs(55);
 /// What is offered is said again after this, though it has not changed: what was said last holds for five minutes.
 const SAY_AGAIN: SignedDuration = SignedDuration::from_secs(3 * 60);
 /// Events that are looked at in one go: bounds what a start after a long time reads at once.
@@ -331,7 +333,8 @@ impl Planner {
         self.offers.send_if_modified(|said| {
             let holds = said.as_ref().is_some_and(|said| {
                 let age = offer.computed_at.duration_since(said.computed_at);
-                said.says_what(&offer) && (SignedDuration::ZERO..SAY_AGAIN).contains(&age)
+                let soon = (SignedDuration::ZERO..SAY_NEWS).contains(&age) && said.sells_as(&offer);
+                soon || said.says_what(&offer) && (SignedDuration::ZERO..SAY_AGAIN).contains(&age)
             });
             if !holds {
                 *said = Some(Arc::new(offer));

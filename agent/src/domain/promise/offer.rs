@@ -107,6 +107,17 @@ impl Offer {
         }
     }
 
+    /// Whether a checkout sells by both: the same collections can be made, and as much as before is open or closed.
+    #[must_use]
+    pub fn sells_as(&self, other: &Self) -> bool {
+        let sold = |offer: &Self| {
+            let carriers = offer.carriers.iter();
+            let sold = carriers.map(|of| (of.carrier.clone(), of.same_day_until.is_some(), of.collections.clone()));
+            (offer.door, sold.collect::<Vec<_>>())
+        };
+        sold(self) == sold(other)
+    }
+
     /// Whether both say the same to a checkout.
     #[must_use]
     pub fn says_what(&self, other: &Self) -> bool {
