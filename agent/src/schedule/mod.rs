@@ -4,25 +4,23 @@
 //! Ticks and the log's head wake it; what is due it finds in the database, so that work missed while the board was off
 //! is done when it is back, and once. While the clock can't be trusted it says `unknown`, and nothing is late.
 
+mod day;
 mod steady;
 mod ticks;
 
 use crate::clock::{Clock, Moment};
-use crate::domain::carrier::{Carrier, Collection};
 use crate::domain::dispatch::{Desk, Gone};
-use crate::domain::event::{CourierLate, DayClosed, Event, Kind};
+use crate::domain::event::Kind;
 use crate::domain::name::OrderId;
 use crate::domain::promise::offer::Offer;
 use crate::domain::promise::pace::{Pace, slot_of};
 use crate::domain::promise::{Work, review};
 use crate::domain::rules::Rules;
 use crate::journal::agenda::Seen;
-use crate::journal::{DAY_CLOSED, DAY_CLOSED_AT, Error, Job, Journal, Place, Reader};
-use jiff::civil::Date;
+use crate::journal::{Error, Job, Journal, Place, Reader};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use steady::Steady;
@@ -343,100 +341,6 @@ impl Planner {
         });
     }
 
-    /// Tells of couriers that are late where something waits for them, each once.
-    fn notice_late_couriers(&self, moment: &Moment, work: &[Work], day_closed: Option<Timestamp>) -> Result<(), Error> {
-        // Before the first close nobody knows what this site has seen.
-        let Some(from) = day_closed else { return Ok(()) };
-        for carrier in &self.rules.carriers {
-            let grace = SignedDuration::try_from(carrier.grace).unwrap_or(SignedDuration::MAX);
-            let until = moment.wall.saturating_sub(grace).unwrap_or(Timestamp::MIN);
-            for collection in carrier.between(from, until, &self.rules.zone) {
-                self.notice_late_courier(carrier, collection, moment, work)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn notice_late_courier(
-        &self,
-        carrier: &Carrier,
-        collection: Collection,
-        moment: &Moment,
-        work: &[Work],
-    ) -> Result<(), Error> {
-        let name = format!("courier_late/{}", collection.id);
-        if self.reader.ending(&collection.id)?.is_some() || self.reader.is_done(&name)? {
-            return Ok(());
-        }
-        let parcels = work.iter().flat_map(|work| &work.order.progress.parcels);
-        let mine = parcels.filter(|parcel| parcel.collection.as_ref() == Some(&collection.id));
-        let waiting = mine.filter(|parcel| parcel.state.waits()).count() as u32;
-        let manifest = self.reader.open_manifest(&carrier.id)?.filter(|manifest| {
-            0 < manifest.loaded && manifest.collection.as_ref().is_none_or(|of| of.id == collection.id)
-        });
-        let loaded = manifest.as_ref().map_or(0, |manifest| manifest.loaded);
-        if waiting + loaded == 0 {
-            return Ok(());
-        }
-        let event = Event::CourierLate(Box::new(CourierLate {
-            carrier: carrier.id.clone(),
-            name: carrier.name.clone(),
-            collection,
-            grace_s: carrier.grace.as_secs(),
-            manifest: manifest.map(|manifest| manifest.id),
-            loaded,
-            waiting,
-        }));
-        self.hand_over(Job::Duty { name, event: Some(event), marks: Vec::new(), moment: *moment });
-        Ok(())
-    }
-
-    /// Closes the day where it is over: what was not handed over is missed, and the platform gets a summary.
-    fn close_day(&mut self, moment: &Moment) -> Result<(), Error> {
-        let Some((date, to)) = day_end(&self.rules, moment.wall) else { return Ok(()) };
-        let Some((from, after)) = self.reader.marks()?.day_closed else {
-            // The first day of this site ends with its next close.
-            let after = self.reader.place_at(to)?;
-            self.begin_day(to, after, moment);
-            return Ok(());
-        };
-        if moment.wall < from {
-            // Closed while the clock was ahead: the days go on from here.
-            self.begin_day(to, after, moment);
-            return Ok(());
-        }
-        if to <= from {
-            return Ok(());
-        }
-        let (_, handed_over) = self.judge(moment, Some(to))?;
-        if !handed_over {
-            return Ok(());
-        }
-        let (done, judged) = sync_channel(1);
-        let reply = Box::new(move |()| {
-            let _ = done.try_send(());
-        });
-        if self.journal.try_submit(Job::Barrier { reply }).is_err() || judged.recv_timeout(WRITER_TIMEOUT).is_err() {
-            tracing::warn!("the journal is busy: the day is closed later");
-            return Ok(());
-        }
-        let head = self.journal.head().borrow().place;
-        let (manifests, counts) = self.reader.day(after, head)?;
-        let event = Event::DayClosed(Box::new(DayClosed { date, from, to, manifests, counts }));
-        let marks = vec![(DAY_CLOSED_AT, to.as_microsecond()), (DAY_CLOSED, head.cast_signed())];
-        // Its mark moves with it: so the same day, from the same place, is closed once.
-        let name = format!("day/{date}/{after}");
-        self.hand_over(Job::Duty { name, event: Some(event), marks, moment: *moment });
-        Ok(())
-    }
-
-    /// What comes after `after` belongs to the day that began at `to`.
-    fn begin_day(&self, to: Timestamp, after: Place, moment: &Moment) {
-        let marks = vec![(DAY_CLOSED_AT, to.as_microsecond()), (DAY_CLOSED, after.cast_signed())];
-        let name = format!("day_begun/{to}/{after}");
-        self.hand_over(Job::Duty { name, event: None, marks, moment: *moment });
-    }
-
     /// Asks customers how it was, so long after their orders have left.
     fn invite(&mut self, moment: &Moment) {
         let Some(after) = self.rules.notices.feedback_after else { return self.invitations.clear() };
@@ -480,203 +384,5 @@ fn desk<'a>(rules: &'a Rules, moment: &Moment, gone: &'a Gone) -> Desk<'a> {
     Desk { rules, now: moment.wall, clock_trusted: moment.trusted, gone }
 }
 
-/// The last day that is over, and when it ended; one that closes in the small hours is the day before.
-fn day_end(rules: &Rules, now: Timestamp) -> Option<(Date, Timestamp)> {
-    let closes = rules.pledge.day_closes;
-    let today = now.to_zoned(rules.zone.clone()).date();
-    let ended = [today, today.yesterday().ok()?].into_iter().find_map(|date| {
-        let end = rules.zone.to_ambiguous_zoned(date.to_datetime(closes)).compatible().ok()?.timestamp();
-        (end <= now).then_some((date, end))
-    });
-    ended.map(|(date, end)| (if closes.hour() < 12 { date.yesterday().unwrap_or(date) } else { date }, end))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::{self, Writing};
-    use std::path::PathBuf;
-
-    /// A journal on a file of its own, and its schedule with a clock that the test sets.
-    struct Site {
-        folder: PathBuf,
-        journal: Journal,
-        writing: Writing,
-        planner: Planner,
-        since_start: Duration,
-    }
-
-    impl Site {
-        fn start(name: &str, wall: &str) -> Self {
-            let folder = std::env::temp_dir().join(format!("parceld-schedule-{name}-{}", std::process::id()));
-            let _ = std::fs::remove_dir_all(&folder);
-            let mut rules = Rules::of_nothing();
-            let at = jiff::civil::time(16, 30, 0, 0);
-            rules.carriers = vec![Carrier {
-                id: "dhl".into(),
-                name: "DHL".into(),
-                collections: vec![crate::domain::carrier::Schedule {
-                    days: [true; 7],
-                    at,
-                    cut_off: Duration::from_secs(900),
-                }],
-                holidays: Vec::new(),
-                grace: Duration::from_secs(1_200),
-                tracking_required: false,
-                tracking_pattern: None,
-                tracking_url: None,
-            }];
-            let config = journal::Config {
-                path: folder.join("j.db"),
-                rules: rules.clone(),
-                stations: Default::default(),
-                bounce: Default::default(),
-                repeating: Default::default(),
-                printing: None,
-                keep: Duration::from_secs(3_600),
-                forget_on_puback: false,
-                version: "0".into(),
-                boot: "boot".into(),
-            };
-            let since_start = Duration::ZERO;
-            let moment = Moment { wall: wall.parse().unwrap(), since_start, trusted: true };
-            let (journal, writing) = journal::open(config, moment).unwrap();
-            let (planner, _) = planner(rules, journal.clone(), Clock::start()).unwrap();
-            Self { folder, journal, writing, planner, since_start }
-        }
-
-        /// A minute of the wall clock that says `wall`.
-        fn tick(&mut self, wall: &str) {
-            self.since_start += Duration::from_secs(60);
-            let moment = Moment { wall: wall.parse().unwrap(), since_start: self.since_start, trusted: true };
-            self.planner.turn(Woken::Tick, &moment).unwrap();
-            self.settle();
-        }
-
-        fn settle(&self) {
-            let (done, settled) = sync_channel(1);
-            self.journal.submit(Job::Barrier { reply: Box::new(move |()| done.try_send(()).unwrap()) }).unwrap();
-            settled.recv_timeout(Duration::from_secs(30)).unwrap();
-        }
-
-        fn put(&self, number: usize, ship_by: &str) {
-            let line = serde_json::json!({"line": "1", "sku": "A", "name": "A", "quantity": 2, "barcodes": ["A"]});
-            let data = serde_json::json!({
-                "id": format!("o-{number}"), "number": number.to_string(), "revision": 1, "lines": [line],
-                "delivery": "carrier", "carrier": "dhl", "promise": {"ship_by": ship_by},
-                "notify": {"customer": "c-1", "channels": ["email"]},
-            });
-            let command = serde_json::json!({
-                "specversion": "1.0", "id": format!("c-{number}"), "source": "/p", "type": "parceld.order.put.v1",
-                "data": data,
-            });
-            let wall = "2026-11-26T09:00:00Z".parse().unwrap();
-            let moment = Moment { wall, since_start: self.since_start, trusted: true };
-            let payload = command.to_string().into_bytes();
-            self.journal.submit(Job::Command { payload, moment, reply: Box::new(|_| ()) }).unwrap();
-        }
-
-        fn kinds(&self, kind: Kind) -> usize {
-            let stored = self.journal.reader().unwrap().events(0, 100_000).unwrap();
-            stored.iter().filter(|stored| stored.kind == kind).count()
-        }
-
-        fn end(self) {
-            self.writing.stop();
-            let _ = std::fs::remove_dir_all(self.folder);
-        }
-    }
-
-    #[test]
-    fn a_clock_that_jumps_by_years_tells_nobody_anything_and_closes_no_day() {
-        let mut site = Site::start("jump", "2026-11-26T09:00:00Z");
-        site.put(1, "2026-11-26T17:00:00Z");
-        site.tick("2026-11-26T09:01:00Z");
-        let before = site.planner.reader.marks().unwrap().day_closed;
-        site.tick("2046-11-26T09:02:00Z");
-        site.tick("2046-11-26T23:59:00Z");
-        assert_eq!((site.kinds(Kind::PromiseMissed), site.kinds(Kind::DayClosed)), (0, 0));
-        assert_eq!(site.planner.reader.marks().unwrap().day_closed, before);
-        assert_eq!(site.planner.offers.borrow().as_ref().unwrap().door.word(), "unknown");
-        site.since_start = Duration::from_secs(300);
-        site.tick("2026-11-26T09:06:00Z");
-        assert_eq!(site.planner.offers.borrow().as_ref().unwrap().door.word(), "open");
-        site.end();
-    }
-
-    #[test]
-    fn days_go_on_after_one_that_was_closed_in_the_future() {
-        let mut site = Site::start("future", "2026-11-26T09:00:00Z");
-        let future: Timestamp = "2046-11-25T23:30:00Z".parse().unwrap();
-        let marks = vec![(DAY_CLOSED_AT, future.as_microsecond()), (DAY_CLOSED, 1)];
-        let moment =
-            Moment { wall: "2026-11-26T09:00:00Z".parse().unwrap(), since_start: Duration::ZERO, trusted: true };
-        site.journal.submit(Job::Duty { name: "day/2046-11-25".into(), event: None, marks, moment }).unwrap();
-        site.settle();
-        site.tick("2026-11-26T09:01:00Z");
-        site.tick("2026-11-26T23:30:00Z");
-        site.tick("2026-11-26T23:31:00Z");
-        assert_eq!(site.kinds(Kind::DayClosed), 1);
-        // Three days off, and one summary.
-        site.tick("2026-11-29T23:45:00Z");
-        site.tick("2026-11-29T23:46:00Z");
-        assert_eq!(site.kinds(Kind::DayClosed), 2);
-        site.end();
-    }
-
-    #[test]
-    fn a_day_that_ends_with_hundreds_of_open_orders_misses_each_once() {
-        let mut site = Site::start("many", "2026-11-26T09:00:00Z");
-        for number in 1..=300 {
-            site.put(number, "2026-11-26T17:00:00Z");
-        }
-        site.settle();
-        site.tick("2026-11-26T09:01:00Z");
-        site.tick("2026-11-26T23:30:00Z");
-        site.tick("2026-11-26T23:31:00Z");
-        assert_eq!((site.kinds(Kind::PromiseMissed), site.kinds(Kind::DayClosed)), (300, 1));
-        site.end();
-    }
-
-    /// `cargo test --release -p parceld --lib review_costs -- --ignored --nocapture`
-    #[test]
-    #[ignore = "a measurement"]
-    fn review_costs() {
-        for orders in [500, 2_000] {
-            let mut site = Site::start(&format!("cost-{orders}"), "2026-11-26T09:00:00Z");
-            for number in 1..=orders {
-                site.put(number, "2026-12-03T17:00:00Z");
-            }
-            site.settle();
-            site.tick("2026-11-26T09:01:00Z");
-            for wall in ["2026-11-26T09:02:00Z", "2026-11-26T09:03:00Z"] {
-                let begun = Clock::start();
-                site.tick(wall);
-                println!("{orders} open orders: {:?}", begun.now().since_start);
-            }
-            site.end();
-        }
-    }
-
-    #[test]
-    fn the_day_that_is_over_is_told_by_its_end() {
-        let zone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
-        let rows = [
-            ((23, 30), "2026-11-26T22:29:59Z", "2026-11-25", "2026-11-25T22:30:00Z"),
-            ((23, 30), "2026-11-26T22:30:00Z", "2026-11-26", "2026-11-26T22:30:00Z"),
-            ((2, 0), "2026-11-27T00:59:59Z", "2026-11-25", "2026-11-26T01:00:00Z"),
-            ((2, 0), "2026-11-27T01:00:00Z", "2026-11-26", "2026-11-27T01:00:00Z"),
-            // 2:30 does not exist on this day, and 2:30 comes twice on that one.
-            ((2, 30), "2026-03-29T01:29:59Z", "2026-03-27", "2026-03-28T01:30:00Z"),
-            ((2, 30), "2026-03-29T01:30:00Z", "2026-03-28", "2026-03-29T01:30:00Z"),
-            ((2, 30), "2026-10-25T00:30:00Z", "2026-10-24", "2026-10-25T00:30:00Z"),
-        ];
-        for ((hour, minute), now, date, end) in rows {
-            let mut rules = Rules::of_nothing();
-            rules.zone = zone.clone();
-            rules.pledge.day_closes = jiff::civil::time(hour, minute, 0, 0);
-            let found = day_end(&rules, now.parse().unwrap());
-            assert_eq!(found, Some((date.parse().unwrap(), end.parse().unwrap())), "{now}");
-        }
-    }
-}
+mod tests;

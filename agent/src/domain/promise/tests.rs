@@ -5,13 +5,14 @@
 
 use super::pace::{Pace, slot_of};
 use super::*;
-use crate::domain::carrier::{Carrier, Schedule};
-use crate::domain::dispatch::Gone;
-use crate::domain::order::{Done, Parcel};
+use crate::domain::carrier::{Carrier, Collection, Schedule};
+use crate::domain::dispatch::{Desk, Gone};
+use crate::domain::event::Event;
+use crate::domain::order::{Done, Order, Parcel, ParcelState, State};
 use crate::domain::rules::Rules;
 use crate::domain::text::terms;
-use jiff::civil;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, civil};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,0 +1,190 @@
+//! The schedule on a real journal, and its days.
+
+use super::day::day_end;
+use super::*;
+use crate::domain::carrier::Carrier;
+use crate::journal::{self, DAY_CLOSED, DAY_CLOSED_AT, Writing};
+use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+
+/// A journal on a file of its own, and its schedule with a clock that the test sets.
+struct Site {
+    folder: PathBuf,
+    journal: Journal,
+    writing: Writing,
+    planner: Planner,
+    since_start: Duration,
+}
+
+impl Site {
+    fn start(name: &str, wall: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("parceld-schedule-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut rules = Rules::of_nothing();
+        let at = jiff::civil::time(16, 30, 0, 0);
+        rules.carriers = vec![Carrier {
+            id: "dhl".into(),
+            name: "DHL".into(),
+            collections: vec![crate::domain::carrier::Schedule {
+                days: [true; 7],
+                at,
+                cut_off: Duration::from_secs(900),
+            }],
+            holidays: Vec::new(),
+            grace: Duration::from_secs(1_200),
+            tracking_required: false,
+            tracking_pattern: None,
+            tracking_url: None,
+        }];
+        let config = journal::Config {
+            path: folder.join("j.db"),
+            rules: rules.clone(),
+            stations: Default::default(),
+            bounce: Default::default(),
+            repeating: Default::default(),
+            printing: None,
+            keep: Duration::from_secs(3_600),
+            forget_on_puback: false,
+            version: "0".into(),
+            boot: "boot".into(),
+        };
+        let since_start = Duration::ZERO;
+        let moment = Moment { wall: wall.parse().unwrap(), since_start, trusted: true };
+        let (journal, writing) = journal::open(config, moment).unwrap();
+        let (planner, _) = planner(rules, journal.clone(), Clock::start()).unwrap();
+        Self { folder, journal, writing, planner, since_start }
+    }
+
+    /// A minute of the wall clock that says `wall`.
+    fn tick(&mut self, wall: &str) {
+        self.since_start += Duration::from_secs(60);
+        let moment = Moment { wall: wall.parse().unwrap(), since_start: self.since_start, trusted: true };
+        self.planner.turn(Woken::Tick, &moment).unwrap();
+        self.settle();
+    }
+
+    fn settle(&self) {
+        let (done, settled) = sync_channel(1);
+        self.journal.submit(Job::Barrier { reply: Box::new(move |()| done.try_send(()).unwrap()) }).unwrap();
+        settled.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+
+    fn put(&self, number: usize, ship_by: &str) {
+        let line = serde_json::json!({"line": "1", "sku": "A", "name": "A", "quantity": 2, "barcodes": ["A"]});
+        let data = serde_json::json!({
+            "id": format!("o-{number}"), "number": number.to_string(), "revision": 1, "lines": [line],
+            "delivery": "carrier", "carrier": "dhl", "promise": {"ship_by": ship_by},
+            "notify": {"customer": "c-1", "channels": ["email"]},
+        });
+        let command = serde_json::json!({
+            "specversion": "1.0", "id": format!("c-{number}"), "source": "/p", "type": "parceld.order.put.v1",
+            "data": data,
+        });
+        let wall = "2026-11-26T09:00:00Z".parse().unwrap();
+        let moment = Moment { wall, since_start: self.since_start, trusted: true };
+        let payload = command.to_string().into_bytes();
+        self.journal.submit(Job::Command { payload, moment, reply: Box::new(|_| ()) }).unwrap();
+    }
+
+    fn kinds(&self, kind: Kind) -> usize {
+        let stored = self.journal.reader().unwrap().events(0, 100_000).unwrap();
+        stored.iter().filter(|stored| stored.kind == kind).count()
+    }
+
+    fn end(self) {
+        self.writing.stop();
+        let _ = std::fs::remove_dir_all(self.folder);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_by_years_tells_nobody_anything_and_closes_no_day() {
+    let mut site = Site::start("jump", "2026-11-26T09:00:00Z");
+    site.put(1, "2026-11-26T17:00:00Z");
+    site.tick("2026-11-26T09:01:00Z");
+    let before = site.planner.reader.marks().unwrap().day_closed;
+    site.tick("2046-11-26T09:02:00Z");
+    site.tick("2046-11-26T23:59:00Z");
+    assert_eq!((site.kinds(Kind::PromiseMissed), site.kinds(Kind::DayClosed)), (0, 0));
+    assert_eq!(site.planner.reader.marks().unwrap().day_closed, before);
+    assert_eq!(site.planner.offers.borrow().as_ref().unwrap().door.word(), "unknown");
+    site.since_start = Duration::from_secs(300);
+    site.tick("2026-11-26T09:06:00Z");
+    assert_eq!(site.planner.offers.borrow().as_ref().unwrap().door.word(), "open");
+    site.end();
+}
+
+#[test]
+fn days_go_on_after_one_that_was_closed_in_the_future() {
+    let mut site = Site::start("future", "2026-11-26T09:00:00Z");
+    let future: Timestamp = "2046-11-25T23:30:00Z".parse().unwrap();
+    let marks = vec![(DAY_CLOSED_AT, future.as_microsecond()), (DAY_CLOSED, 1)];
+    let moment = Moment { wall: "2026-11-26T09:00:00Z".parse().unwrap(), since_start: Duration::ZERO, trusted: true };
+    site.journal.submit(Job::Duty { name: "day/2046-11-25".into(), event: None, marks, moment }).unwrap();
+    site.settle();
+    site.tick("2026-11-26T09:01:00Z");
+    site.tick("2026-11-26T23:30:00Z");
+    site.tick("2026-11-26T23:31:00Z");
+    assert_eq!(site.kinds(Kind::DayClosed), 1);
+    // Three days off, and one summary.
+    site.tick("2026-11-29T23:45:00Z");
+    site.tick("2026-11-29T23:46:00Z");
+    assert_eq!(site.kinds(Kind::DayClosed), 2);
+    site.end();
+}
+
+#[test]
+fn a_day_that_ends_with_hundreds_of_open_orders_misses_each_once() {
+    let mut site = Site::start("many", "2026-11-26T09:00:00Z");
+    for number in 1..=300 {
+        site.put(number, "2026-11-26T17:00:00Z");
+    }
+    site.settle();
+    site.tick("2026-11-26T09:01:00Z");
+    site.tick("2026-11-26T23:30:00Z");
+    site.tick("2026-11-26T23:31:00Z");
+    assert_eq!((site.kinds(Kind::PromiseMissed), site.kinds(Kind::DayClosed)), (300, 1));
+    site.end();
+}
+
+/// `cargo test --release -p parceld --lib review_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn review_costs() {
+    for orders in [500, 2_000] {
+        let mut site = Site::start(&format!("cost-{orders}"), "2026-11-26T09:00:00Z");
+        for number in 1..=orders {
+            site.put(number, "2026-12-03T17:00:00Z");
+        }
+        site.settle();
+        site.tick("2026-11-26T09:01:00Z");
+        for wall in ["2026-11-26T09:02:00Z", "2026-11-26T09:03:00Z"] {
+            let begun = Clock::start();
+            site.tick(wall);
+            println!("{orders} open orders: {:?}", begun.now().since_start);
+        }
+        site.end();
+    }
+}
+
+#[test]
+fn the_day_that_is_over_is_told_by_its_end() {
+    let zone = jiff::tz::TimeZone::get("Europe/Stockholm").unwrap();
+    let rows = [
+        ((23, 30), "2026-11-26T22:29:59Z", "2026-11-25", "2026-11-25T22:30:00Z"),
+        ((23, 30), "2026-11-26T22:30:00Z", "2026-11-26", "2026-11-26T22:30:00Z"),
+        ((2, 0), "2026-11-27T00:59:59Z", "2026-11-25", "2026-11-26T01:00:00Z"),
+        ((2, 0), "2026-11-27T01:00:00Z", "2026-11-26", "2026-11-27T01:00:00Z"),
+        // 2:30 does not exist on this day, and 2:30 comes twice on that one.
+        ((2, 30), "2026-03-29T01:29:59Z", "2026-03-27", "2026-03-28T01:30:00Z"),
+        ((2, 30), "2026-03-29T01:30:00Z", "2026-03-28", "2026-03-29T01:30:00Z"),
+        ((2, 30), "2026-10-25T00:30:00Z", "2026-10-24", "2026-10-25T00:30:00Z"),
+    ];
+    for ((hour, minute), now, date, end) in rows {
+        let mut rules = Rules::of_nothing();
+        rules.zone = zone.clone();
+        rules.pledge.day_closes = jiff::civil::time(hour, minute, 0, 0);
+        let found = day_end(&rules, now.parse().unwrap());
+        assert_eq!(found, Some((date.parse().unwrap(), end.parse().unwrap())), "{now}");
+    }
+}
