@@ -86,7 +86,9 @@ fn gaps_duplicates_and_new_epochs_are_told_apart() {
     let online = json!({ "state": "online", "epoch": EPOCH });
     site.publish_retained(&format!("parceld/v1/{SITE}/state/agent"), online.to_string().as_bytes());
     consumer.until_receipt(EPOCH, 0, 1);
-    site.publish(&format!("parceld/v1/{SITE}/events/site"), b"{");
+    for unreadable in [&b"{"[..], b"[]", b"{\"epoch\":\"e\"}", b"{\"epoch\":1,\"id\":2,\"sequence\":1e400}", &[0xff]] {
+        site.publish(&format!("parceld/v1/{SITE}/events/site"), unreadable);
+    }
 
     tell(&event(1, EPOCH, 1));
     consumer.until_receipt(EPOCH, 1, 1);
@@ -119,11 +121,21 @@ fn gaps_duplicates_and_new_epochs_are_told_apart() {
     let expected: Vec<Value> = (1..=208).map(|id| event(id, EPOCH, id)["id"].clone()).collect();
     assert_eq!(ids, expected);
 
+    let told = |what: &str| consumer.process.log().lines().filter(|line| line.starts_with(what)).count();
     tell(&event(999, EPOCH, 7));
-    wait::until("a conflict to be told", PATIENCE, || {
-        consumer.process.log().contains("two events in one place").then_some(())
-    });
+    wait::until("a conflict to be told", PATIENCE, || (told("two events in one place") == 1).then_some(()));
+    tell(&event(208, NEXT_EPOCH, 4));
+    consumer.until_receipt(NEXT_EPOCH, 4, 1);
+    assert_eq!(told("one event in two places"), 1);
     assert_eq!(consumer.stored().len(), 208);
+
+    tell(&event(210, NEXT_EPOCH, 6));
+    tell(&event(998, NEXT_EPOCH, 6));
+    tell(&event(209, NEXT_EPOCH, 5));
+    consumer.until_receipt(NEXT_EPOCH, 6, 1);
+    assert_eq!(told("two events in one place"), 2);
+    let last: Vec<Value> = consumer.stored().split_off(208).iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(last, [event(209, EPOCH, 0)["id"].clone(), event(210, EPOCH, 0)["id"].clone()]);
 }
 
 /// A site without any other platform.
