@@ -174,7 +174,7 @@ fn main() -> anyhow::Result<()> {
     }
     let shops: Arc<[Arc<Shop>]> = match &options.shops {
         Some(file) => shop::load(file).with_context(|| format!("--shops {}", file.display()))?,
-        None => shop::built_in()?,
+        None => shop::built_in(options.listen)?,
     }
     .into();
     let senders = senders(&options)?;

@@ -13,6 +13,7 @@ use colour::Colour;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,11 @@ const CONTRAST_MIN: f64 = 4.5;
 const LOGO_BYTES_MAX: usize = 256 * 1024;
 
 const BUILT_IN: &str = include_str!("../../config/shops.toml");
+/// What its pages begin with in the file.
+const BUILT_IN_PAGES: &str = "http://127.0.0.1:8090";
+/// Where tests have them.
+#[cfg(test)]
+pub const SERVED_AT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8090);
 
 /// Why the shops can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -129,12 +135,15 @@ fn refund_days() -> u16 {
     14
 }
 
-/// The example shop, which sells from every site.
+/// The example shop, which sells from every site. Its pages are where they are served, as far as that is one address.
 ///
 /// # Errors
-/// None, as its test shows.
-pub fn built_in() -> Result<Vec<Arc<Shop>>, ShopError> {
-    read(BUILT_IN, Path::new(""))
+/// It can't be used: a mistake in this program.
+pub fn built_in(served_at: SocketAddr) -> Result<Vec<Arc<Shop>>, ShopError> {
+    if served_at.ip().is_unspecified() {
+        return read(BUILT_IN, Path::new(""));
+    }
+    read(&BUILT_IN.replace(BUILT_IN_PAGES, &format!("http://{served_at}")), Path::new(""))
 }
 
 /// The shops of a file; paths in it start at its folder.
@@ -279,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_built_in_shop_sells_from_every_site() {
-        let shops = built_in().unwrap();
+        let shops = built_in(SERVED_AT).unwrap();
         assert_eq!(of_site(&shops, "sthlm-03").map(|shop| shop.id.as_str()), Some("example"));
         assert_eq!(shops[0].page("abc"), "http://127.0.0.1:8090/t/abc");
     }

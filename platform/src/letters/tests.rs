@@ -16,7 +16,7 @@ fn moment(text: &str) -> Timestamp {
 }
 
 fn example() -> Arc<Shop> {
-    shop::built_in().unwrap().remove(0)
+    shop::built_in(shop::SERVED_AT).unwrap().remove(0)
 }
 
 /// A notice of order 10042 with two kinds of goods, promised for today 18–20.

@@ -7,7 +7,7 @@ use crate::shop;
 
 fn office() -> Office {
     let channels = vec![Channel::Email, Channel::Sms];
-    Office { shops: shop::built_in().unwrap().into(), channels, name: "one".into() }
+    Office { shops: shop::built_in(shop::SERVED_AT).unwrap().into(), channels, name: "one".into() }
 }
 
 /// An order that is delayed, with its customer in the address book.

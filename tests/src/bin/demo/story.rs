@@ -199,6 +199,7 @@ fn told(kind: &str, data: &Value) -> String {
     match kind {
         "order.accepted" if data["delivery"] == "pickup" => format!("order {} to be fetched", word("number")),
         "order.accepted" => format!("order {} to go with {}", word("number"), word("carrier")),
+        "order.expedited" => format!("order {order} comes before all others"),
         "order.collected" => format!("the customer has order {order}"),
         "order.completed" => format!("order {order} has left"),
         "pack.started" => format!("order {order}: {} units", number("units")),

@@ -112,7 +112,7 @@ fn pickup(state: &str, parcels: &[&str]) -> Dossier {
 
 /// What can be read on the page, part by part.
 fn say(dossier: &Dossier) -> String {
-    let shop = shop::built_in().unwrap().remove(0);
+    let shop = shop::built_in(shop::SERVED_AT).unwrap().remove(0);
     let view = view(dossier, &shop, shop.tongues.speak("en"), moment(NOW));
     let mut said = format!("{} | {}", view.title, view.lead.join(" "));
     for Line { label, text, old } in &view.when {
@@ -246,7 +246,7 @@ fn a_delay_is_seen_by_who_gets_no_messages() {
 /// `class label (sub) time`, the current one with a star.
 #[track_caller]
 fn check_steps(dossier: &Dossier, expected: &[&str]) {
-    let shop = shop::built_in().unwrap().remove(0);
+    let shop = shop::built_in(shop::SERVED_AT).unwrap().remove(0);
     let view = view(dossier, &shop, shop.tongues.speak("en"), moment(NOW));
     let said: Vec<String> = view
         .steps
@@ -321,7 +321,7 @@ fn steps_say_how_far_it_is() {
 
 #[test]
 fn a_tracking_number_shows_once_the_carrier_has_the_parcel() {
-    let shop = shop::built_in().unwrap().remove(0);
+    let shop = shop::built_in(shop::SERVED_AT).unwrap().remove(0);
     let words = shop.tongues.speak("en");
     let mut order = dossier("partly_dispatched", &["handed_over", "labelled"]);
     let data = json!({ "parcel": 1, "tracking_url": "javascript:alert(1)" });
@@ -344,7 +344,7 @@ fn a_tracking_number_shows_once_the_carrier_has_the_parcel() {
 
 #[test]
 fn how_it_arrived_is_asked_when_it_may_have_arrived() {
-    let shop = shop::built_in().unwrap().remove(0);
+    let shop = shop::built_in(shop::SERVED_AT).unwrap().remove(0);
     let words = shop.tongues.speak("sv");
     let ask = |order: &Dossier, at: &str| view(order, &shop, words, moment(at)).feedback;
     let (before, after) = (NOW, "2026-11-26T19:00:00Z");
@@ -364,7 +364,7 @@ fn how_it_arrived_is_asked_when_it_may_have_arrived() {
 
 #[test]
 fn only_what_has_left_can_come_back() {
-    let shop = shop::built_in().unwrap().remove(0);
+    let shop = shop::built_in(shop::SERVED_AT).unwrap().remove(0);
     let words = shop.tongues.speak("sv");
     let returnable = |order: &Dossier| view(order, &shop, words, moment(NOW)).returnable.len();
     assert_eq!(returnable(&dossier("packed", &["labelled", "labelled"])), 0);
