@@ -197,8 +197,7 @@ impl Site {
     /// The page of an order, as its customer sees it.
     #[must_use]
     pub fn page_of(&self, order: &str) -> Option<String> {
-        let page = self.get(&format!("orders/{order}"))?["page"].as_str()?.to_owned();
-        Some(format!("{}{}", self.platform_url(), &page[page.find("/t/")?..]))
+        Some(self.get(&format!("orders/{order}"))?["page"].as_str()?.to_owned())
     }
 
     #[must_use]
