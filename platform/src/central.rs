@@ -4,6 +4,8 @@
 //! Nothing of a site is known between transactions but when to look at it again, so that several instances can work on
 //! one database: each may die at any moment, and what it had not acknowledged comes to another.
 
+mod arrived;
+
 use crate::clock::Now;
 use crate::command::{Desk, Refusal, Request};
 use crate::counter;
@@ -19,7 +21,8 @@ use crate::senders::{Next, Office};
 use crate::store::{Db, Error, params};
 use crate::topic::{Topic, Topics};
 use crate::wire::{self, Agent, Presence, PromiseState, ReceiptHeard, Reply, Unreadable};
-use std::collections::{BTreeMap, VecDeque};
+use arrived::Arrived;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -60,6 +63,8 @@ pub struct Central {
     look_due_ms: Option<u64>,
     /// Labels that sites ask for are made here.
     makes_labels: bool,
+    /// Channels on which letters may have been claimed by a commit whose answer got lost.
+    unheard_of: BTreeSet<Channel>,
 }
 
 impl Central {
@@ -78,6 +83,7 @@ impl Central {
             commands_due_ms: None,
             look_due_ms: None,
             makes_labels: false,
+            unheard_of: BTreeSet::new(),
         };
         central.look(now)?;
         Ok(central)
@@ -159,7 +165,7 @@ impl Central {
     }
 
     /// Letters of a channel that are to be sent now, up to `letters_max`, and when the next one is due. Nobody else gets
-    /// them for a while.
+    /// them for a while. To be asked for when the channel's sender has none in hand.
     ///
     /// # Errors
     /// The storage's.
@@ -171,7 +177,14 @@ impl Central {
         now: Now,
     ) -> Result<(Vec<Draft>, Option<u64>), Error> {
         let now_ms = self.own_ms(now);
-        let (drafts, next_ms) = self.db.transact(|db| {
+        for over in post::over(&self.db, channel.word(), now, now_ms)? {
+            self.db.transact(|db| post::end(db, &over, now))?;
+        }
+        let unheard_of = self.unheard_of.remove(&channel);
+        let claimed = self.db.transact(|db| {
+            if unheard_of {
+                post::give_back_channel(db, &office.name, channel.word())?;
+            }
             let mut drafts = Vec::new();
             for letter in post::claim(db, channel.word(), &office.name, now, now_ms, letters_max)? {
                 let post::Letter { id, attempts, .. } = letter;
@@ -181,7 +194,11 @@ impl Central {
                 }
             }
             Ok::<_, Error>((drafts, post::next_ms(db, channel.word())?))
-        })?;
+        });
+        if claimed.is_err() {
+            self.unheard_of.insert(channel);
+        }
+        let (drafts, next_ms) = claimed?;
         Ok((drafts, next_ms.map(|next_ms| self.program_ms(next_ms))))
     }
 
@@ -348,13 +365,16 @@ impl Central {
         Ok(())
     }
 
+    /// All instances go from site to site in the order of their names, and through a site's events in their sequence:
+    /// whoever waits for another holds nothing that the other still has to come to.
     fn take_events(&mut self, events: &[(&str, Option<Topic<'_>>, &[u8])], now: Now) -> Result<(), Error> {
+        let mut arrived: Vec<_> = events.iter().filter_map(Arrived::read).collect();
+        arrived::sort(&mut arrived);
         self.within(now, |inbox| {
-            for (topic, place, payload) in events {
-                let Some(Topic::Event { site, group }) = place else { continue };
-                let taken = match wire::text(payload) {
-                    Ok(text) => inbox.take(site, group, text).map(|_| ()),
-                    Err(why) => Err(why.into()),
+            for Arrived { topic, site, group, payload, read } in &arrived {
+                let taken = match read {
+                    Ok((text, event)) => inbox.take(site, group, event, text).map(|_| ()),
+                    Err(why) => inbox.unreadable(topic, why, payload).map_err(TakeError::from),
                 };
                 inbox.readable(taken, topic, payload)?;
             }
@@ -488,7 +508,11 @@ impl Inbox<'_> {
     /// Quarantines what is unreadable.
     fn readable(&self, taken: Result<(), TakeError>, topic: &str, payload: &[u8]) -> Result<(), TakeError> {
         let Err(TakeError::Unreadable(why)) = taken else { return taken };
-        Ok(faults::quarantine(self.db(), topic, &why.to_string(), payload, self.now())?)
+        Ok(self.unreadable(topic, &why, payload)?)
+    }
+
+    fn unreadable(&self, topic: &str, why: &Unreadable, payload: &[u8]) -> Result<(), Error> {
+        faults::quarantine(self.db(), topic, &why.to_string(), payload, self.now())
     }
 
     /// The site and epoch that came online, if that is news: a receipt for what isn't would cost a resend.
@@ -531,7 +555,7 @@ impl Inbox<'_> {
             db.row("INSERT INTO replies (site, payload) VALUES (?1, ?2) RETURNING id", &params![site, text], |row| {
                 row.get(0)
             })?;
-        db.run("DELETE FROM replies WHERE id <= ?1", &params![newest.unwrap_or_default() - REPLIES_MAX])?;
+        faults::trim(db, "replies", newest.unwrap_or_default() - REPLIES_MAX)?;
         let answered = db.run(
             "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6, payload = ''
              WHERE site = ?1 AND command = ?2 AND status IS NULL",

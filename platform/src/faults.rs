@@ -61,8 +61,17 @@ pub fn quarantine(db: &Db, topic: &str, reason: &str, payload: &[u8], now: Now) 
         &params![topic, reason, payload, stamp(now)],
         |row| row.get(0),
     )?;
-    let oldest = newest.unwrap_or_default() - QUARANTINE_MAX;
-    db.run("DELETE FROM quarantine WHERE id <= ?1", &params![oldest])?;
+    trim(db, "quarantine", newest.unwrap_or_default() - QUARANTINE_MAX)
+}
+
+/// Deletes the rows of `table` up to the id `last`. Those that another instance is deleting are left to it: whoever
+/// waited for it might be what it waits for.
+pub fn trim(db: &Db, table: &str, last: i64) -> Result<(), Error> {
+    let old = format!("SELECT id FROM {table} WHERE id <= ?1 ORDER BY id FOR UPDATE SKIP LOCKED");
+    let delete = format!("DELETE FROM {table} WHERE id = ?1");
+    for id in db.rows(&old, &params![last], |row| row.get::<i64>(0))? {
+        db.run(&delete, &params![id])?;
+    }
     Ok(())
 }
 

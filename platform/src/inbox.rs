@@ -163,12 +163,12 @@ impl<'a> Inbox<'a> {
         self.sites.values().filter(|site| site.mine)
     }
 
-    /// Takes an event into the open transaction.
+    /// Takes an event, which `text` says, into the open transaction. Several are to be taken by the names of their sites
+    /// and in sequence, or two instances may wait for each other: each for an event that the other has left or put aside.
     ///
     /// # Errors
     /// It is not what the contract says, or the storage's.
-    pub fn take(&mut self, name: &str, group: &str, text: &str) -> Result<Fate, TakeError> {
-        let event = Envelope::read(text)?;
+    pub fn take(&mut self, name: &str, group: &str, event: &Envelope<'_>, text: &str) -> Result<Fate, TakeError> {
         event.check(name, group)?;
         let work = self.work();
         let site = self.site(name)?;
@@ -176,16 +176,16 @@ impl<'a> Inbox<'a> {
         let waiting: i64 = site.epochs.iter().map(|epoch| epoch.aside).sum();
         let epoch = &mut site.epochs[at];
         let fate = match event.sequence.cmp(&(epoch.applied + 1)) {
-            Ordering::Less => work.behind(site.id, epoch, &event)?,
+            Ordering::Less => work.behind(site.id, epoch, event)?,
             _ if ASIDE_MAX <= waiting && !site.mine => Fate::Dropped,
-            _ if !site.mine => work.put_aside(site.id, epoch, &event, text, Fate::Left)?,
+            _ if !site.mine => work.put_aside(site.id, epoch, event, text, Fate::Left)?,
             Ordering::Equal => {
-                let fate = work.next(site, at, &event, text)?;
+                let fate = work.next(site, at, event, text)?;
                 work.close_gap(site, at)?;
                 fate
             }
             Ordering::Greater if ASIDE_MAX <= waiting => Fate::Dropped,
-            Ordering::Greater => work.put_aside(site.id, epoch, &event, text, Fate::Aside)?,
+            Ordering::Greater => work.put_aside(site.id, epoch, event, text, Fate::Aside)?,
         };
         let epoch = &mut site.epochs[at];
         epoch.gap |= matches!(fate, Fate::Aside | Fate::Dropped);
@@ -381,10 +381,11 @@ impl Work<'_> {
                 }
             },
         };
-        site.epochs =
-            db.rows("SELECT id, epoch, applied, began FROM epochs WHERE site = ?1", &params![site.id], |row| {
-                Ok(Epoch::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
+        site.epochs = db.rows(
+            "SELECT id, epoch, applied, began FROM epochs WHERE site = ?1 ORDER BY id",
+            &params![site.id],
+            |row| Ok(Epoch::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
         let aside = db.rows(
             "SELECT epoch, count(*), min(sequence) FROM aside
              WHERE epoch IN (SELECT id FROM epochs WHERE site = ?1) GROUP BY epoch",

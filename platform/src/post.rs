@@ -4,14 +4,14 @@
 //! it for a while: if it dies, another claims it when that is over, so a provider should know a letter by its key. Times
 //! are on the platform's own clock, expiry is the calendar's.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "for the sender of letters, which is not part of the program yet"))]
-
 use crate::clock::Now;
 use crate::faults;
 use crate::store::{Db, Error, params};
 
 /// How long an instance has for what it claimed: longer than any provider takes, with its retries.
-const CLAIM_MS: i64 = 60_000;
+pub const CLAIM_MS: i64 = 60_000;
+/// What is over is ended so many at once; the rest at the next look.
+const OVER_MAX: usize = 100;
 
 /// A letter that the claimer sends now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,53 @@ pub fn drop(db: &Db, site: i64, key: &str, state: &str, time: &str) -> Result<()
     Ok(())
 }
 
-/// Takes up to `letters_max` letters of a channel that are due, for `by`. To be called in a transaction of its own.
+/// A notification of which nothing more is said on any channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    site: i64,
+    key: String,
+    order: String,
+    expired: bool,
+}
+
+/// Notifications whose letters on a channel are due and come too late: they have expired, or something newer is said.
+///
+/// # Errors
+/// The storage's.
+pub fn over(db: &Db, channel: &str, now: Now, now_ms: i64) -> Result<Vec<Over>, Error> {
+    db.rows(
+        "SELECT letters.site, letters.key, order_id, notifications.state IN ('to_send', 'sent')
+         FROM letters JOIN notifications ON notifications.site = letters.site AND notifications.key = letters.key
+         WHERE letters.state = 'to_send' AND channel = ?1 AND due_ms <= ?2
+             AND (notifications.state NOT IN ('to_send', 'sent') OR expires_ms <= ?3)
+             AND (claimed_until_ms IS NULL OR claimed_until_ms <= ?2 OR ?4 < claimed_until_ms)
+         ORDER BY letters.id LIMIT ?5",
+        &params![channel, now_ms, now.at.as_millisecond(), now_ms.saturating_add(CLAIM_MS), OVER_MAX],
+        |row| Ok(Over { site: row.get(0)?, key: row.get(1)?, order: row.get(2)?, expired: row.get(3)? }),
+    )
+}
+
+/// Ends the letters of what is over. To be called in a transaction of its own: whoever applies an event changes a
+/// notification before its letters too, but several of them in an order of its own.
+///
+/// # Errors
+/// The storage's.
+pub fn end(db: &Db, over: &Over, now: Now) -> Result<(), Error> {
+    let Over { site, key, order, expired } = over;
+    let time = faults::stamp(now);
+    if !expired {
+        return drop(db, *site, key, "replaced", &time);
+    }
+    tracing::info!(order, key, state = "expired", "notification dropped");
+    db.run(
+        "UPDATE notifications SET state = 'expired' WHERE site = ?1 AND key = ?2 AND state = 'to_send'",
+        &params![site, key],
+    )?;
+    drop(db, *site, key, "expired", &time)
+}
+
+/// Takes up to `letters_max` letters of a channel that are due, for `by`. To be called in a transaction of its own,
+/// which waits for nobody.
 ///
 /// # Errors
 /// The storage's.
@@ -68,50 +114,33 @@ pub fn claim(
     now_ms: i64,
     letters_max: usize,
 ) -> Result<Vec<Letter>, Error> {
-    let due = db.rows(
-        "SELECT id, site, key FROM letters
-         WHERE state = 'to_send' AND channel = ?4 AND due_ms <= ?1
+    let claimed = db.rows(
+        "SELECT letters.id, sites.name, letters.key, channel, milestone, order_id, attempts, data
+         FROM letters JOIN notifications ON notifications.site = letters.site AND notifications.key = letters.key
+             JOIN sites ON sites.id = letters.site
+         WHERE letters.state = 'to_send' AND channel = ?4 AND letters.due_ms <= ?1
+             AND notifications.state IN ('to_send', 'sent') AND ?5 < expires_ms
              AND (claimed_until_ms IS NULL OR claimed_until_ms <= ?1 OR ?2 < claimed_until_ms)
-         ORDER BY due_ms, id LIMIT ?3 FOR UPDATE SKIP LOCKED",
-        &params![now_ms, now_ms.saturating_add(CLAIM_MS), letters_max, channel],
-        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
+         ORDER BY letters.due_ms, letters.id LIMIT ?3 FOR UPDATE OF letters SKIP LOCKED",
+        &params![now_ms, now_ms.saturating_add(CLAIM_MS), letters_max, channel, now.at.as_millisecond()],
+        |row| {
+            Ok(Letter {
+                id: row.get(0)?,
+                site: row.get(1)?,
+                key: row.get(2)?,
+                channel: row.get(3)?,
+                milestone: row.get(4)?,
+                order: row.get(5)?,
+                attempts: row.get(6)?,
+                data: row.get(7)?,
+            })
+        },
     )?;
-    let mut claimed = Vec::with_capacity(due.len());
-    for (id, site, key) in due {
-        let letter = db.row(
-            "SELECT sites.name, channel, milestone, order_id, attempts, data, notifications.state, expires_ms
-             FROM letters JOIN notifications ON notifications.site = letters.site AND notifications.key = letters.key
-                 JOIN sites ON sites.id = letters.site
-             WHERE letters.id = ?1",
-            &params![id],
-            |row| {
-                let letter = Letter {
-                    id,
-                    site: row.get(0)?,
-                    key: key.clone(),
-                    channel: row.get(1)?,
-                    milestone: row.get(2)?,
-                    order: row.get(3)?,
-                    attempts: row.get(4)?,
-                    data: row.get(5)?,
-                };
-                Ok((letter, row.get::<String>(6)?, row.get::<i64>(7)?))
-            },
+    for letter in &claimed {
+        db.run(
+            "UPDATE letters SET claimed_by = ?2, claimed_until_ms = ?3, attempts = attempts + 1 WHERE id = ?1",
+            &params![letter.id, by, now_ms + CLAIM_MS],
         )?;
-        match letter {
-            Some((letter, state, expires_ms)) if ["to_send", "sent"].contains(&state.as_str()) => {
-                if expires_ms <= now.at.as_millisecond() {
-                    expire(db, site, &letter, now)?;
-                    continue;
-                }
-                db.run(
-                    "UPDATE letters SET claimed_by = ?2, claimed_until_ms = ?3, attempts = attempts + 1 WHERE id = ?1",
-                    &params![id, by, now_ms + CLAIM_MS],
-                )?;
-                claimed.push(letter);
-            }
-            _ => drop(db, site, &key, "replaced", &faults::stamp(now))?,
-        }
     }
     Ok(claimed)
 }
@@ -122,6 +151,18 @@ pub fn claim(
 /// The storage's.
 pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
     db.run("UPDATE letters SET claimed_until_ms = NULL WHERE state = 'to_send' AND claimed_by = ?1", &params![by])?;
+    Ok(())
+}
+
+/// What `by` may have claimed of a channel without hearing of it is anybody's again. Its sender has nothing in hand.
+///
+/// # Errors
+/// The storage's.
+pub fn give_back_channel(db: &Db, by: &str, channel: &str) -> Result<(), Error> {
+    db.run(
+        "UPDATE letters SET claimed_until_ms = NULL WHERE state = 'to_send' AND claimed_by = ?1 AND channel = ?2",
+        &params![by, channel],
+    )?;
     Ok(())
 }
 
@@ -143,18 +184,20 @@ pub fn unsaid(db: &Db, id: i64, why: &str, now: Now) -> Result<(), Error> {
 /// # Errors
 /// The storage's.
 pub fn sent(db: &Db, id: i64, now: Now) -> Result<(), Error> {
-    // Also one that was replaced while it was on its way: it is sent.
-    let letter = db.row(
-        "UPDATE letters SET state = 'sent', why = NULL, claimed_until_ms = NULL, updated = ?2 WHERE id = ?1
-         RETURNING site, key, channel",
-        &params![id, faults::stamp(now)],
-        |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)),
-    )?;
+    let letter = db.row("SELECT site, key, channel FROM letters WHERE id = ?1", &params![id], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?))
+    })?;
     let Some((site, key, channel)) = letter else { return Ok(()) };
+    // The notification before its letter, as whoever applies an event locks them.
     let order: Option<String> = db.row(
         "UPDATE notifications SET state = 'sent' WHERE site = ?1 AND key = ?2 RETURNING order_id",
         &params![site, key],
         |row| row.get(0),
+    )?;
+    // Also one that was replaced while it was on its way: it is sent.
+    db.run(
+        "UPDATE letters SET state = 'sent', why = NULL, claimed_until_ms = NULL, updated = ?2 WHERE id = ?1",
+        &params![id, faults::stamp(now)],
     )?;
     tracing::info!(order = order.unwrap_or_default(), key, channel, state = "sent", "notification sent");
     Ok(())
@@ -188,15 +231,6 @@ pub fn next_ms(db: &Db, channel: &str) -> Result<Option<i64>, Error> {
     Ok(db.row(next, &params![channel], |row| row.get(0))?.flatten())
 }
 
-fn expire(db: &Db, site: i64, letter: &Letter, now: Now) -> Result<(), Error> {
-    tracing::info!(order = letter.order, key = letter.key, state = "expired", "notification dropped");
-    db.run(
-        "UPDATE notifications SET state = 'expired' WHERE site = ?1 AND key = ?2 AND state = 'to_send'",
-        &params![site, letter.key],
-    )?;
-    drop(db, site, &letter.key, "expired", &faults::stamp(now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +259,9 @@ mod tests {
     }
 
     fn claims(db: &mut Db, channel: &str, by: &str, now_ms: i64, letters_max: usize) -> Vec<String> {
+        for over in over(db, channel, now(), now_ms).unwrap() {
+            db.transact(|db| end(db, &over, now())).unwrap();
+        }
         let claimed = db.transact(|db| claim(db, channel, by, now(), now_ms, letters_max)).unwrap();
         claimed.iter().map(|letter| format!("{} {} {}", letter.key, letter.channel, letter.attempts)).collect()
     }
@@ -253,6 +290,16 @@ mod tests {
         assert_eq!(claims(&mut db, "email", "two", 1_000, 1), ["b email 0"]);
         give_back(&db, "one").unwrap();
         assert_eq!(claims(&mut db, "email", "two", 1_001, 9), ["a email 1"]);
+    }
+
+    #[test]
+    fn what_a_channel_had_claimed_is_given_back_alone() {
+        let mut db = letters();
+        assert_eq!(claims(&mut db, "email", "one", 1_000, 1), ["a email 0"]);
+        assert_eq!(claims(&mut db, "sms", "one", 1_000, 1), ["a sms 0"]);
+        give_back_channel(&db, "one", "email").unwrap();
+        assert_eq!(claims(&mut db, "email", "one", 1_001, 1), ["a email 1"]);
+        assert_eq!(claims(&mut db, "sms", "one", 1_001, 1), ["b sms 0"]);
     }
 
     #[test]

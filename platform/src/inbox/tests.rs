@@ -22,7 +22,7 @@ fn event(place: &str, id: &str) -> (String, Uuid, i64) {
 fn take(db: &mut Db, text: &str) -> Result<(Fate, Finished), TakeError> {
     db.transact(|db| {
         let mut inbox = Inbox::new(db, NOW, 0);
-        let fate = inbox.take("s", "stock", text)?;
+        let fate = inbox.take("s", "stock", &Envelope::read(text)?, text)?;
         Ok((fate, inbox.finish()?))
     })
 }

@@ -1,8 +1,14 @@
 //! Instances on one server, step by step.
 
 use super::*;
+use crate::letters::channels::Channel;
+use crate::senders::{Next, Office};
+use crate::shop;
 use crate::store::{Place, testing};
-use parceld_tests::postgres::Postgres;
+use parceld_tests::postgres::{Postgres, Session};
+use parceld_tests::wait;
+use std::sync::Barrier;
+use std::thread;
 
 /// One of several instances.
 fn instance(place: &Place) -> World {
@@ -95,4 +101,118 @@ fn instances_publish_a_command_or_a_receipt_once_between_them() {
     let repeated = published(1_000).concat();
     assert_eq!(repeated, ["parceld.order.put.v1"]);
     assert_eq!(two.rows("SELECT CAST(told AS TEXT) FROM epochs"), ["2"], "{epoch}");
+}
+
+/// Deadlocks that the server has ended, once it has heard from all connections but `look`.
+fn deadlocks(look: &Session) -> i64 {
+    wait::until("all other connections to end", wait::GENEROUS, || {
+        let others =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        (look.integers(others) == [0]).then_some(())
+    });
+    look.integers("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[0]
+}
+
+#[test]
+fn batches_about_the_same_sites_in_any_order_wait_for_each_other_without_a_deadlock() {
+    const SITES: u128 = 12;
+    const SEQUENCES: i64 = 6;
+    let server = Postgres::start();
+    let url = server.database();
+    let place: Place = url.parse().unwrap();
+    drop(place.open().unwrap());
+    let event = |site: u128, sequence: i64| {
+        let event = json!({
+            "specversion": "1.0", "id": Uuid::from_u128(site << 64 | u128::from(sequence.unsigned_abs())),
+            "source": format!("/sites/s{site:02}"), "type": "parceld.stock.adjusted.v1",
+            "time": "2026-11-22T14:00:00.000Z", "epoch": Uuid::from_u128(site), "sequence": sequence,
+            "data": {"sku": "A", "on_hand": sequence},
+        });
+        (format!("r/s{site:02}/events/stock"), event.to_string())
+    };
+    // Both have everything, for what a broker has delivered to one instance may come to another.
+    let batch: Vec<_> =
+        (1..=SEQUENCES).rev().flat_map(|sequence| (0..SITES).map(move |site| event(site, sequence))).collect();
+    let start = Barrier::new(2);
+    thread::scope(|scope| {
+        for backwards in [false, true] {
+            let mut batch = batch.clone();
+            if backwards {
+                batch.reverse();
+            }
+            let (place, start) = (&place, &start);
+            scope.spawn(move || {
+                let mut world = instance(place);
+                let messages: Vec<_> = batch.iter().map(|(topic, text)| (topic.as_str(), text.as_bytes())).collect();
+                start.wait();
+                world.central.take(&messages, world.now).unwrap();
+            });
+        }
+    });
+    let mut last = instance(&place);
+    wait::until("everything that was left to be taken", wait::GENEROUS, || {
+        last.wait(LOOK_MS);
+        last.tend();
+        let applied = "SELECT CAST(applied AS TEXT) FROM epochs";
+        (last.rows(applied) == vec![SEQUENCES.to_string(); SITES as usize]).then_some(())
+    });
+    drop(last);
+    assert_eq!(deadlocks(&Session::open(&url).unwrap()), 0);
+}
+
+/// Where another instance changes a notification, one that marks or ends its letter waits, and holds nothing.
+#[track_caller]
+fn check_letter_beside_a_change(expires_at: &str, act: impl FnOnce(&mut World, i64) + Send) {
+    let server = Postgres::start();
+    let url = server.database();
+    let place: Place = url.parse().unwrap();
+    let mut sends = instance(&place);
+    sends.begin_epoch(1);
+    sends.event(
+        "notification.requested",
+        json!({"key": "k", "milestone": "packed", "rank": 20, "order": named("10"), "customer": "c-1",
+               "channels": ["email"], "items": [], "promise": {}, "expires_at": expires_at}),
+    );
+    let mut changes = place.open().unwrap();
+    let look = Session::open(&url).unwrap();
+    let id = look.integers("SELECT id FROM letters")[0];
+    thread::scope(|scope| {
+        let mut act = Some(act);
+        let mut sends = Some(sends);
+        let changed = changes.transact(|db| {
+            db.run("UPDATE notifications SET state = 'replaced' WHERE key = 'k'", &[])?;
+            if let (Some(act), Some(mut sends)) = (act.take(), sends.take()) {
+                scope.spawn(move || act(&mut sends, id));
+            }
+            wait::until("the sender to wait", wait::GENEROUS, || {
+                let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+                (look.integers(waits) == [1]).then_some(())
+            });
+            post::drop(db, 1, "k", "replaced", "t")
+        });
+        changed.unwrap();
+    });
+    drop(changes);
+    assert_eq!(deadlocks(&look), 0);
+}
+
+#[test]
+fn a_letter_is_marked_while_another_instance_replaces_it_without_a_deadlock() {
+    check_letter_beside_a_change("2026-11-23T14:00:00Z", |world, id| {
+        world.central.letter_ended(id, &Next::Sent, world.now).unwrap();
+    });
+}
+
+#[test]
+fn a_letter_expires_while_another_instance_replaces_it_without_a_deadlock() {
+    check_letter_beside_a_change("2026-11-22T15:00:00Z", |world, _| {
+        let office = Office {
+            shops: shop::built_in(shop::SERVED_AT).unwrap().into(),
+            channels: vec![Channel::Email],
+            name: "one".into(),
+        };
+        world.now.at = "2026-11-22T16:00:00Z".parse().unwrap();
+        let (letters, _) = world.central.letters(&office, Channel::Email, 9, world.now).unwrap();
+        assert!(letters.is_empty());
+    });
 }
