@@ -13,6 +13,7 @@ pub use webhook::Webhook;
 use crate::clock::{Clock, Now};
 use crate::letters::draft::Draft;
 use crate::letters::{Channel, Message};
+use crate::post::CLAIM_MS;
 use crate::shop::Shop;
 use crate::writer::Job;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ const WAITS_MS: [i64; 7] = [10_000, 60_000, 300_000, 900_000, 3_600_000, 10_800_
 const IDLE: Duration = Duration::from_secs(60);
 /// A storage that refuses is asked again after this.
 const REFUSED_WAIT: Duration = Duration::from_secs(5);
+/// What became of a letter is said again after this, so often. Together that is well below the time of a claim: a mark
+/// that came after it would be about another's sending.
+const MARK_WAIT: Duration = Duration::from_millis(500);
+const MARKS_MAX: usize = 40;
+const _: () = assert!(MARK_WAIT.as_millis() * MARKS_MAX as u128 <= CLAIM_MS as u128 / 2);
 /// Commits come in bursts: the letters of one burst are asked for once.
 const BURST: Duration = Duration::from_millis(50);
 
@@ -134,9 +140,26 @@ impl Desk {
         let Draft { id, attempt, once, message } = letter;
         let (sender, now) = (Arc::clone(sender), self.clock.now());
         let outcome = tokio::task::spawn_blocking(move || sender.send(&message, &once, now)).await.ok()?;
-        let (answer, done) = oneshot::channel();
-        if let Err(error) = self.ask(Job::LetterEnded { id, next: next(outcome, attempt), answer }, done).await? {
-            tracing::error!(channel = self.channel.word(), %error, "a letter was sent and not marked: it goes out again");
+        self.mark(id, next(outcome, attempt), MARK_WAIT).await
+    }
+
+    /// Says what became of a letter, every `wait` again where the database is away: while the letter is claimed nobody else
+    /// has it.
+    async fn mark(&self, id: i64, next: Next, wait: Duration) -> Option<()> {
+        let channel = self.channel.word();
+        for again in (0..MARKS_MAX).rev() {
+            let (answer, done) = oneshot::channel();
+            let job = Job::LetterEnded { id, next: next.clone(), answer };
+            match self.ask(job, done).await? {
+                Ok(()) => break,
+                Err(error) if again == 0 => {
+                    tracing::error!(channel, %error, "a letter was sent and not marked: it goes out again");
+                }
+                Err(error) => {
+                    tracing::warn!(channel, %error, "a letter is not marked yet");
+                    tokio::time::sleep(wait).await;
+                }
+            }
         }
         Some(())
     }
@@ -161,6 +184,7 @@ pub fn next(outcome: Result<(), Fault>, attempt: i64) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Error;
 
     #[test]
     fn a_letter_is_sent_again_ever_more_seldom_until_it_has_failed() {
@@ -171,5 +195,31 @@ mod tests {
         assert_eq!(next(fault(false), 8), Next::Failed { why: "busy".into() });
         assert_eq!(next(fault(true), 1), Next::Failed { why: "busy".into() });
         assert!(WAITS_MS.is_sorted());
+    }
+
+    /// How often the writer is told of a letter where it refuses the first `refused` times.
+    async fn marks(refused: usize) -> usize {
+        let (jobs, mut heard) = mpsc::channel(1);
+        let office = Arc::new(Office { shops: Vec::new().into(), channels: Vec::new(), name: "one".into() });
+        let desk = Desk { office, channel: Channel::Email, jobs, clock: Clock::start() };
+        let writer = tokio::spawn(async move {
+            let mut count = 0;
+            while let Some(job) = heard.recv().await {
+                let Job::LetterEnded { id: 7, next: Next::Sent, answer } = job else { panic!("{job:?}") };
+                let _ = answer.send(if count < refused { Err(Error::Silent) } else { Ok(()) });
+                count += 1;
+            }
+            count
+        });
+        assert_eq!(desk.mark(7, Next::Sent, Duration::ZERO).await, Some(()));
+        drop(desk);
+        writer.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_marked_again_where_the_database_was_away() {
+        assert_eq!(marks(0).await, 1);
+        assert_eq!(marks(3).await, 4);
+        assert_eq!(marks(usize::MAX).await, MARKS_MAX);
     }
 }
