@@ -6,6 +6,7 @@
 
 mod arrived;
 
+use crate::answered;
 use crate::clock::Now;
 use crate::command::{Desk, Refusal, Request};
 use crate::counter;
@@ -556,12 +557,13 @@ impl Inbox<'_> {
                 row.get(0)
             })?;
         faults::trim(db, "replies", newest.unwrap_or_default() - REPLIES_MAX)?;
-        let answered = db.run(
+        let answers = db.run(
             "UPDATE commands SET status = ?3, reason = ?4, detail = ?5, answered = ?6, payload = ''
              WHERE site = ?1 AND command = ?2 AND status IS NULL",
             &params![site, reply.command, reply.status, reply.reason, reply.detail, faults::stamp(now)],
         )?;
-        if 0 < answered {
+        if 0 < answers {
+            answered::take(db, site, &reply.command, &faults::stamp(now))?;
             outbox::wake(db, site, now_ms)?;
         }
         Ok(())

@@ -240,7 +240,7 @@ impl<'a> Desk<'a> {
     /// It is no order, or as [`Desk::send`].
     pub fn put(&mut self, mut order: Value) -> Result<Uuid, Refusal> {
         let mut terms = Terms::check(&order).map_err(Refusal::Invalid)?;
-        let last = self.last_revision(&terms.id)?;
+        let last = self.last_put(&terms.id)?;
         let revision = *terms.revision.get_or_insert(last.map_or(1, |last| last.saturating_add(1)));
         let number = terms.number.get_or_insert_with(|| terms.id.clone()).clone();
         order["revision"] = revision.into();
@@ -387,7 +387,7 @@ impl<'a> Desk<'a> {
         for mut order in seed.orders {
             let terms = Terms::check(&order).map_err(Refusal::Invalid)?;
             let revision = terms.revision.unwrap_or(1);
-            if self.last_revision(&terms.id)?.is_none_or(|last| last < revision) {
+            if self.last_put(&terms.id)?.is_none_or(|last| last < revision) {
                 order["revision"] = revision.into();
                 sent.push(self.put(order)?);
             }
@@ -398,6 +398,13 @@ impl<'a> Desk<'a> {
     fn last_revision(&self, order: &str) -> Result<Option<u32>, Error> {
         let revision = "SELECT revision FROM orders WHERE site = ?1 AND id = ?2";
         self.db.row(revision, &params![self.site, order], |row| row.get(0))
+    }
+
+    /// The highest revision that the order has, or was put with in vain: no two puts have the same.
+    fn last_put(&self, order: &str) -> Result<Option<u32>, Error> {
+        let put = "SELECT max(revision) FROM commands WHERE site = ?1 AND order_id = ?2 AND kind = 'order.put'";
+        let put: Option<Option<u32>> = self.db.row(put, &params![self.site, order], |row| row.get(0))?;
+        Ok(self.last_revision(order)?.max(put.flatten()))
     }
 
     fn has_sent(&self, kind: &str) -> Result<bool, Error> {

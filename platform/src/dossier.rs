@@ -2,7 +2,7 @@
 
 mod read;
 
-pub use read::{by_token, customer, order_of_return, place, read, token};
+pub use read::{by_token, customer, events, order_of_return, place, read, token};
 
 use crate::letters::channels::Customer;
 use jiff::Timestamp;

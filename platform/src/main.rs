@@ -4,6 +4,7 @@
 //! link (MQTT) and web (HTTP) hand jobs to one writer thread, which decides with `central` and stores in `store`.
 
 mod again;
+mod answered;
 mod apply;
 mod central;
 mod clock;

@@ -109,7 +109,11 @@ pub fn lead(desk: &Desk<'_>, kind: &str, data: &str) -> Result<(), ApplyError> {
             let Cancelled { order, picked } = read(data)?;
             desk.nobody_comes(&order, None, "cancelled")?;
             notify::cancelled(desk, &order)?;
-            desk.order(&order, |order| order.cancelled(picked))
+            let revision = order.revision;
+            desk.order(&order, |order| {
+                order.heard_of(revision);
+                order.cancelled(picked);
+            })
         }
         "held" => desk.told(read(data)?, |order| order.held = true),
         "released" => desk.told(read(data)?, |order| order.held = false),

@@ -31,15 +31,24 @@ impl World {
     }
 
     /// The site's next event.
-    #[expect(clippy::needless_pass_by_value, reason = "every caller writes it in place")]
     fn event(&mut self, kind: &str, data: Value) {
+        self.about(None, kind, data);
+    }
+
+    /// The same about an order, as its subject says.
+    fn event_of(&mut self, order: &str, kind: &str, data: Value) {
+        self.about(Some(format!("orders/{order}")), kind, data);
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "every caller writes it in place")]
+    fn about(&mut self, subject: Option<String>, kind: &str, data: Value) {
         self.sequence += 1;
         let id = self.epoch << 64 | u128::from(self.sequence.unsigned_abs());
         let (group, _) = kind.split_once('.').unwrap();
         let event = json!({
             "specversion": "1.0", "id": Uuid::from_u128(id), "source": "/sites/s",
             "type": format!("parceld.{kind}.v1"), "time": "2026-11-22T14:00:00.000Z",
-            "epoch": Uuid::from_u128(self.epoch), "sequence": self.sequence, "data": data,
+            "epoch": Uuid::from_u128(self.epoch), "sequence": self.sequence, "data": data, "subject": subject,
         });
         self.message(&format!("r/s/events/{group}"), &event.to_string());
     }

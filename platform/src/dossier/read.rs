@@ -202,7 +202,11 @@ struct Stored {
     data: Value,
 }
 
-fn events(db: &Db, site: i64, subject: &str) -> Result<Vec<Told>, Error> {
+/// What a site told of a subject, in sequence.
+///
+/// # Errors
+/// The storage's.
+pub fn events(db: &Db, site: i64, subject: &str) -> Result<Vec<Told>, Error> {
     db.rows(
         "SELECT payload FROM events JOIN epochs ON epochs.id = events.epoch
          WHERE events.site = ?1 AND subject = ?2 ORDER BY began, sequence LIMIT ?3",

@@ -79,6 +79,57 @@ fn what_a_person_asks_of_an_order_becomes_a_command_with_its_revision() {
 }
 
 #[test]
+fn a_put_that_a_site_refuses_leaves_the_order_as_it_was() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    let put = |world: &mut World, name: &str| {
+        let mut order = order("10");
+        order["lines"][0]["name"] = name.into();
+        world.ask(Request::Put(vec![order])).unwrap().remove(0)
+    };
+    let reply = |world: &mut World, command: Uuid, status: &str| {
+        let reply = json!({"data": {"command": command, "command_type": "x", "status": status, "reason": "packed"}});
+        world.message("r/s/replies", &reply.to_string());
+    };
+    let is = |world: &World| {
+        let order = world.rows("SELECT CAST(revision AS TEXT) || terms FROM orders").remove(0);
+        let (revision, terms) = order.split_at(1);
+        let terms: Value = serde_json::from_str(terms).unwrap();
+        format!("{revision} {}", terms["lines"][0]["name"].as_str().unwrap())
+    };
+    let [first, second, third] = ["one", "two", "three"].map(|name| put(&mut world, name));
+    assert_eq!(is(&world), "3 three");
+    reply(&mut world, third, "rejected");
+    assert_eq!(is(&world), "2 two", "the last without an answer");
+    assert_eq!(world.rows("SELECT name FROM lines ORDER BY position"), ["two", "Pear"]);
+    reply(&mut world, first, "accepted");
+    let mut taken = terms("10");
+    taken["lines"][0]["name"] = "one".into();
+    world.event_of("10", "order.accepted", taken);
+    assert_eq!(is(&world), "2 two");
+    reply(&mut world, second, "expired");
+    assert_eq!(is(&world), "1 one", "what the site took");
+    let fourth = put(&mut world, "four");
+    assert_eq!(is(&world), "4 four", "a revision is used once");
+    let lead = Request::Lead { order: "10".into(), revision: None, lead: Lead::Expedite };
+    let expedite = world.ask(lead).unwrap().remove(0);
+    reply(&mut world, fourth, "rejected");
+    assert_eq!(is(&world), "1 one");
+    reply(&mut world, expedite, "accepted");
+    assert_eq!(is(&world), "4 one", "what is accepted leaves its revision behind");
+}
+
+#[test]
+fn an_order_that_a_site_refuses_altogether_stays_as_it_was_put() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    let put = world.ask(Request::Put(vec![order("10")])).unwrap().remove(0);
+    let reply = json!({"data": {"command": put, "command_type": "x", "status": "rejected", "reason": "stale"}});
+    world.message("r/s/replies", &reply.to_string());
+    assert_eq!(world.rows("SELECT state || ' ' || CAST(revision AS TEXT) FROM orders"), ["put 1"]);
+}
+
+#[test]
 fn a_carriers_label_is_kept_until_its_reply_and_no_longer() {
     let mut world = World::new();
     world.begin_epoch(1);
