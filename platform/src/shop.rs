@@ -193,6 +193,12 @@ impl Shop {
         if !told.pages.starts_with("https://") && !told.pages.starts_with("http://") {
             return Err(wrong(format!("pages {:?}: must start with https:// or http://", told.pages)));
         }
+        // Both stand in the headers of mails.
+        for (what, text) in [("pages", &told.pages), ("name", &told.name)] {
+            if text.chars().any(|c| c.is_control() || (what == "pages" && (c.is_whitespace() || "<>\"".contains(c)))) {
+                return Err(wrong(format!("{what} {text:?}: has characters that can't stand there")));
+            }
+        }
         let reply_to = told.reply_to.unwrap_or_else(|| told.sender.clone());
         for address in [&told.sender, &reply_to] {
             let read: Result<lettre::Address, _> = address.parse();

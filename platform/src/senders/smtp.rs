@@ -12,6 +12,9 @@ use std::time::{Duration, SystemTime};
 /// Of each command. RFC 5321 grants minutes, but a letter has to be out while its claim holds; the next sending comes.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
+/// Of what a server says.
+const WHY_CHARS_MAX: usize = 300;
+
 pub struct Smtp {
     transport: SmtpTransport,
 }
@@ -31,11 +34,18 @@ impl Smtp {
 
     pub fn send(&self, message: &Message, once: &str, now: Now) -> Result<(), Fault> {
         let mail = write(message, once, now).map_err(|why| Fault { final_: true, why })?;
-        self.transport.send(&mail).map(|_| ()).map_err(|error| Fault {
-            final_: error.is_permanent(),
-            why: error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
+        self.transport.send(&mail).map(|_| ()).map_err(|error| {
+            let why = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            Fault { final_: error.is_permanent(), why: discreet(&why) }
         })
     }
+}
+
+/// What a server says, in one line and without addresses: it is logged and kept, and servers like to repeat to whom.
+fn discreet(why: &str) -> String {
+    let word = |word: &'_ str| if word.contains('@') { "(address)".to_owned() } else { word.to_owned() };
+    let words: Vec<String> = why.split_whitespace().map(word).collect();
+    words.join(" ").chars().take(WHY_CHARS_MAX).collect()
 }
 
 /// Text and HTML of the same letter. Its Message-ID is the letter's own.
@@ -43,7 +53,7 @@ fn write(message: &Message, once: &str, now: Now) -> Result<lettre::Message, Str
     let Message::Email { from_name, from, reply_to, to, subject, text, html, stop } = message else {
         return Err("no e-mail".into());
     };
-    let address = |text: &str| text.parse::<Address>().map_err(|error| format!("{text:?}: {error}"));
+    let address = |text: &str| text.parse::<Address>().map_err(|error| format!("an address is none: {error}"));
     let from = address(from)?;
     let id = format!("<{once}@{}>", from.domain());
     let mail = lettre::Message::builder()
@@ -121,8 +131,15 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_fails_for_good() {
-        assert!(mail("x", "nobody").unwrap_err().contains("nobody"));
+        assert_eq!(mail("x", "nobody").unwrap_err(), "an address is none: Missing domain or user");
         assert!(mail("x", "a@b.example\r\nBcc: c@d.example").is_err());
+    }
+
+    #[test]
+    fn what_a_server_says_names_nobody() {
+        let said = "permanent error (550): 5.1.1 <anna@kund.example>:\r\n Recipient anna@kund.example rejected";
+        assert_eq!(discreet(said), "permanent error (550): 5.1.1 (address) Recipient (address) rejected");
+        assert_eq!(discreet(&"x ".repeat(1_000)).len(), WHY_CHARS_MAX);
     }
 
     #[test]
