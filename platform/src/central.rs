@@ -178,8 +178,12 @@ impl Central {
         now: Now,
     ) -> Result<(Vec<Draft>, Option<u64>), Error> {
         let now_ms = self.own_ms(now);
-        for over in post::over(&self.db, channel.word(), now, now_ms)? {
-            self.db.transact(|db| post::end(db, &over, now))?;
+        // What nobody sends is told by nobody, and is over all the same.
+        let unsent = Channel::ALL.into_iter().filter(|other| !office.channels.contains(other));
+        for channel in unsent.chain([channel]) {
+            for over in post::over(&self.db, channel.word(), now, now_ms)? {
+                self.db.transact(|db| post::end(db, &over, now))?;
+            }
         }
         let unheard_of = self.unheard_of.remove(&channel);
         let claimed = self.db.transact(|db| {

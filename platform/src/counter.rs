@@ -5,7 +5,7 @@
 
 use crate::clock::Now;
 use crate::command::{Desk, Refusal};
-use crate::dossier::{self, Dossier};
+use crate::dossier::{self, Choice, Dossier};
 use crate::faults;
 use crate::letters::channels::Customer;
 use crate::post;
@@ -19,6 +19,8 @@ use uuid::Uuid;
 pub const RETURN_LINES_MAX: usize = 100;
 /// Returns of one order that a customer can announce.
 const RETURNS_MAX: usize = 20;
+/// A number that has more returns than this is none of one order.
+const IDS_TRIED_MAX: usize = 1_000;
 const COMMENT_CHARS_MAX: usize = 1_000;
 /// Answers to "how did it arrive" of one order.
 const FEEDBACK_MAX: usize = 10;
@@ -31,9 +33,10 @@ const TOKEN_CHARS: usize = 20;
 
 #[derive(Clone, Debug)]
 pub enum Ask {
-    /// `keep`, `pick_up` or `cancel`, at a delay.
+    /// `keep`, `pick_up` or `cancel`, at a delay: the newest, or the one that the page showed.
     Choose {
         choice: String,
+        delay: Option<String>,
     },
     /// SKU and quantity of each.
     Return {
@@ -63,7 +66,7 @@ pub fn take(desk: &mut Desk<'_>, order: &str, ask: Ask) -> Result<Vec<Uuid>, Ref
     let dossier = dossier::read(db, name.as_deref().unwrap_or_default(), order)?;
     let dossier = dossier.ok_or_else(|| Refusal::UnknownOrder(order.to_owned()))?;
     match ask {
-        Ask::Choose { choice } => choose(desk, &dossier, &choice),
+        Ask::Choose { choice, delay } => choose(desk, &dossier, &choice, delay.as_deref()),
         Ask::Return { items, wish } => announce(desk, &dossier, &items, &wish),
         Ask::Feedback { arrived, comment } => feedback(desk, &dossier, &arrived, &comment),
         Ask::Stop(stopped) => stop(desk, &dossier, stopped),
@@ -107,8 +110,17 @@ pub fn forget(db: &Db, reference: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn choose(desk: &mut Desk<'_>, dossier: &Dossier, choice: &str) -> Result<Vec<Uuid>, Refusal> {
+fn choose(desk: &mut Desk<'_>, dossier: &Dossier, choice: &str, delay: Option<&str>) -> Result<Vec<Uuid>, Refusal> {
+    if dossier.state == "cancelled" {
+        return Err(Refusal::Conflict("the order is cancelled".into()));
+    }
+    if dossier.state == "completed" || 0 < dossier.gone() {
+        return Err(Refusal::Conflict("the order has left, or a part of it".into()));
+    }
     let notice = delayed(dossier).ok_or_else(|| Refusal::Conflict("the order is not delayed".into()))?;
+    if delay.is_some_and(|delay| delay != notice.key) {
+        return Err(Refusal::Conflict("the order is delayed anew since this page was shown: look at it again".into()));
+    }
     let offered = notice.delay.as_ref().is_some_and(|delay| delay.choices.iter().any(|known| known == choice));
     if !offered || !["keep", "pick_up", "cancel"].contains(&choice) {
         return Err(Refusal::Invalid(format!("{choice:?} can't be chosen")));
@@ -122,7 +134,24 @@ fn choose(desk: &mut Desk<'_>, dossier: &Dossier, choice: &str) -> Result<Vec<Uu
             Err(Refusal::Conflict(format!("{} was asked for already", last.choice)))
         };
     }
+    if let Some(open) = dossier.choices.iter().find(|earlier| is_open(dossier, earlier)) {
+        return Err(Refusal::Conflict(format!("{} was asked for already", open.choice)));
+    }
+    if choice == "pick_up" && dossier.is_pickup() {
+        return Err(Refusal::Conflict("the order is fetched already".into()));
+    }
     chosen(desk, dossier, &notice.key, choice)
+}
+
+/// Whether the site has not answered yet what a customer chose.
+fn is_open(dossier: &Dossier, choice: &Choice) -> bool {
+    let kind = match choice.choice.as_str() {
+        "cancel" => "order.cancel",
+        "pick_up" => "order.put",
+        _ => return false,
+    };
+    let sent = dossier.commands.iter().rev().find(|sent| sent.kind == kind && sent.revision == choice.revision);
+    sent.is_some_and(|sent| sent.status.is_none())
 }
 
 fn chosen(desk: &mut Desk<'_>, dossier: &Dossier, key: &str, choice: &str) -> Result<Vec<Uuid>, Refusal> {
@@ -174,9 +203,23 @@ fn announce(desk: &mut Desk<'_>, dossier: &Dossier, items: &[(String, i64)], wis
     if open {
         return Err(Refusal::Conflict("a return of this order is announced already".into()));
     }
-    let id = format!("R-{}-{}", dossier.number, dossier.returns.len() + 1);
+    let id = free_id(desk, dossier)?;
     let order = json!({ "id": dossier.id, "number": dossier.number });
     Ok(vec![desk.put_return(&json!({ "id": id, "order": order, "lines": lines, "resolution": wish }))?])
+}
+
+/// Orders of one shop may have the same number, and the shop's own returns any id.
+fn free_id(desk: &Desk<'_>, dossier: &Dossier) -> Result<String, Refusal> {
+    let (db, site) = desk.place();
+    let first = dossier.returns.len() + 1;
+    for n in first..first + IDS_TRIED_MAX {
+        let id = format!("R-{}-{n}", dossier.number);
+        let taken = "SELECT 1 FROM returns WHERE site = ?1 AND id = ?2";
+        if db.row(taken, &params![site, id], |_| Ok(()))?.is_none() {
+            return Ok(id);
+        }
+    }
+    Err(Refusal::Conflict("the return can't be numbered".into()))
 }
 
 fn feedback(desk: &Desk<'_>, dossier: &Dossier, arrived: &str, comment: &str) -> Result<Vec<Uuid>, Refusal> {
@@ -201,6 +244,10 @@ fn stop(desk: &Desk<'_>, dossier: &Dossier, stopped: bool) -> Result<Vec<Uuid>, 
     let Some((reference, customer)) = &dossier.customer else {
         return Err(Refusal::Conflict("nobody gets messages about this order".into()));
     };
+    if customer.is_none() && !stopped {
+        // Whoever was taken out of the address book doesn't come back by a button.
+        return Ok(Vec::new());
+    }
     let customer = Customer { stopped, ..customer.clone().unwrap_or_default() };
     enter(desk.place().0, reference, &customer, desk.now())?;
     Ok(Vec::new())

@@ -24,6 +24,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 /// A few thousand orders in one request.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A customer's form: a return of many goods, or a comment. Whoever finds the page may send one.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Reads at the same time.
 const READS_MAX: usize = 4;
 
@@ -64,15 +66,17 @@ impl Web {
     }
 
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/", get(page::page))
-            .route("/live", get(page::live))
-            .route("/assets/{name}", get(page::asset))
+        let public = Router::new()
             .route("/t/assets/{name}", get(track::asset))
             .route("/t/shops/{shop}/{file}", get(track::brand))
             .route("/t/{token}", get(track::page))
             .route("/t/{token}/stop", get(track::stop).post(track::stop_at_once))
             .route("/t/{token}/{what}", post(track::ask))
+            .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
+        Router::new()
+            .route("/", get(page::page))
+            .route("/live", get(page::live))
+            .route("/assets/{name}", get(page::asset))
             .route("/support", get(support::search))
             .route("/support/{site}/{order}", get(support::page))
             .route("/api/customers/{reference}", get(api::entry).put(api::enter).delete(api::forget))
@@ -85,6 +89,7 @@ impl Web {
             .route("/api/sites/{site}/orders/{order}/parcels/{n}/label", post(api::label))
             .route("/api/sites/{site}/returns/{id}/resolve", post(api::resolve))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .merge(public)
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self)
     }
@@ -163,7 +168,8 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Nobody else hears of a page's token. Without any referrer a form of ours would say that it comes from nowhere.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -221,6 +227,7 @@ mod tests {
             ("host=localhost:8090", false),
             ("host=localhost:8090, origin=http://localhost:8090", false),
             ("host=localhost:8090, origin=http://evil.example", true),
+            ("host=localhost:8090, origin=null", true),
             ("host=localhost:8090, sec-fetch-site=cross-site", true),
             ("host=localhost:8090, sec-fetch-site=same-site", true),
             ("host=localhost:8090, sec-fetch-site=same-origin", false),

@@ -54,8 +54,9 @@ pub enum Job {
 /// Letters to send now, and when the next one is due.
 pub type Letters = (Vec<Draft>, Option<u64>);
 
-/// Letters that a sender has in hand at once. They have to be out within the time of a claim, however slow a service is.
-const LETTERS_MAX: usize = 2;
+/// Letters that a sender has in hand at once. One that waited there for another might be old news when it goes out:
+/// nobody takes it back, and another instance may have sent what replaces it.
+const LETTERS_MAX: usize = 1;
 /// Jobs that may wait. More than the broker may have outstanding, so that it never waits for this.
 pub const JOBS_MAX: usize = 2_048;
 /// Jobs in one round, and so messages in one transaction.

@@ -91,7 +91,7 @@ pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) 
 pub fn cancelled(desk: &Desk<'_>, order: &OrderRef<'_>) -> Result<(), ApplyError> {
     let waiting = desk.db.rows(
         "SELECT key FROM notifications
-         WHERE site = ?1 AND order_id = ?2 AND state IN ('held', 'to_send')
+         WHERE site = ?1 AND order_id = ?2 AND state IN ('held', 'to_send', 'sent')
              AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'delayed')",
         &params![desk.about.site, order.id],
         |row| row.get::<String>(0),
@@ -102,6 +102,7 @@ pub fn cancelled(desk: &Desk<'_>, order: &OrderRef<'_>) -> Result<(), ApplyError
     Ok(())
 }
 
+/// What was sent on one channel may wait on another: there it is not said any more.
 fn replace(desk: &Desk<'_>, order: &str, key: &str, by: &str) -> Result<(), ApplyError> {
     let (db, site) = (desk.db, desk.about.site);
     let replaced = db.run(
@@ -110,9 +111,8 @@ fn replace(desk: &Desk<'_>, order: &str, key: &str, by: &str) -> Result<(), Appl
     )?;
     if 0 < replaced {
         tracing::info!(order, key, by, state = "replaced", "notification dropped");
-        post::drop(db, site, key, "replaced", &desk.time)?;
     }
-    Ok(())
+    Ok(post::drop(db, site, key, "replaced", &desk.time)?)
 }
 
 /// Decides what was held of an epoch that is now applied up to `applied`.

@@ -8,6 +8,7 @@ mod view;
 
 pub use view::{WISHES, delayed, fetched_instead};
 
+use super::support::segment;
 use super::{Problem, Web};
 use crate::command::Request;
 use crate::counter::{self, Ask};
@@ -94,7 +95,7 @@ pub async fn page(
 
 /// A mail's link to end the messages: following it ends nothing, for programs follow links too.
 pub async fn stop(Path(token): Path<String>) -> Redirect {
-    Redirect::to(&format!("/t/{token}#stop"))
+    Redirect::to(&format!("/t/{}#stop", segment(&token)))
 }
 
 /// The same link by POST is a mailbox's own button (RFC 8058).
@@ -118,7 +119,7 @@ pub async fn ask(
 ) -> Result<Response, Problem> {
     let field = |name: &str| fields.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
     let ask = match what.as_str() {
-        "choice" => Ask::Choose { choice: field("choice") },
+        "choice" => Ask::Choose { choice: field("choice"), delay: fields.get("delay").cloned() },
         "feedback" => Ask::Feedback { arrived: field("arrived"), comment: field("comment") },
         "return" => Ask::Return { items: items(&fields), wish: field("wish") },
         "stop" => Ask::Stop(true),

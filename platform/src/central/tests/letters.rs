@@ -71,15 +71,123 @@ fn a_claimed_letter_is_written_for_its_channel_or_goes_unsaid() {
 }
 
 #[test]
+fn what_is_replaced_is_said_on_no_other_channel_either() {
+    let states = "SELECT key || ' ' || channel || ' ' || state FROM letters WHERE key <> 'new' ORDER BY channel";
+    for (kind, data) in [
+        (
+            "notification.requested",
+            json!({
+                "key": "new", "milestone": "delayed", "rank": 25, "order": {"id": "o", "number": "10042"},
+                "channels": ["email"], "expires_at": "2026-11-23T14:00:00Z", "replaces": "s/o/-/delayed/1",
+            }),
+        ),
+        (
+            "order.cancelled",
+            json!({"order": {"id": "o", "number": "10042"}, "reason": "customer", "partial": false, "picked": []}),
+        ),
+    ] {
+        let mut world = delayed();
+        let (letters, _) = world.central.letters(&office(), Channel::Email, 9, world.now).unwrap();
+        world.central.letter_ended(letters[0].id, &Next::Sent, world.now).unwrap();
+        world.event(kind, data);
+        let key = "s/o/-/delayed/1";
+        let expected = ["email sent", "push replaced", "sms replaced"].map(|letter| format!("{key} {letter}"));
+        assert_eq!(world.rows(states), expected, "{kind}");
+        let state = format!("SELECT state FROM notifications WHERE key = '{key}'");
+        assert_eq!(world.rows(&state), ["sent"], "{kind}");
+    }
+}
+
+#[test]
+fn what_nobody_sends_expires_with_what_is_sent() {
+    let mut world = delayed();
+    world.now.at = "2026-11-23T15:00:00Z".parse().unwrap();
+    let (letters, _) = world.central.letters(&office(), Channel::Sms, 9, world.now).unwrap();
+    assert!(letters.is_empty());
+    let states = "SELECT channel || ' ' || state FROM letters ORDER BY channel";
+    assert_eq!(world.rows(states), ["email expired", "push expired", "sms expired"]);
+    assert_eq!(world.rows("SELECT state FROM notifications"), ["expired"]);
+
+    // Of what was said in time only the rest expires, though nobody sends it.
+    let mut world = delayed();
+    for (channel, next) in [(Channel::Email, Next::Sent), (Channel::Sms, Next::Sent)] {
+        for letter in world.central.letters(&office(), channel, 9, world.now).unwrap().0 {
+            world.central.letter_ended(letter.id, &next, world.now).unwrap();
+        }
+    }
+    world.now.at = "2026-11-23T15:00:00Z".parse().unwrap();
+    world.central.letters(&office(), Channel::Email, 9, world.now).unwrap();
+    assert_eq!(world.rows(states), ["email sent", "push expired", "sms unsaid"]);
+    assert_eq!(world.rows("SELECT state FROM notifications"), ["sent"]);
+}
+
+#[test]
+fn a_choice_comes_too_late_where_the_order_has_left_or_is_cancelled_or_is_delayed_anew() {
+    let choose = |delay: Option<&str>| Ask::Choose { choice: "cancel".into(), delay: delay.map(str::to_owned) };
+    let mut world = delayed();
+    let anew = "the order is delayed anew since this page was shown: look at it again";
+    assert_eq!(ask(&mut world, choose(Some("s/o/-/delayed/0"))), anew);
+    assert_eq!(ask(&mut world, choose(Some("s/o/-/delayed/1"))), "1 commands");
+
+    let mut world = delayed();
+    let of = json!({"id": "o", "number": "10042"});
+    world.event("order.cancelled", json!({"order": of, "reason": "customer", "partial": false, "picked": []}));
+    assert_eq!(ask(&mut world, choose(None)), "the order is cancelled");
+
+    let mut world = delayed();
+    world.event("pack.parcel_sealed", json!({"order": of, "parcel": 1, "sscc": "1", "contents": []}));
+    world.event(
+        "dispatch.handed_over",
+        json!({"order": of, "parcel": 1, "sscc": "1", "carrier": "dhl", "manifest": "m"}),
+    );
+    assert_eq!(ask(&mut world, choose(None)), "the order has left, or a part of it");
+}
+
+#[test]
+fn what_a_customer_asked_for_is_answered_before_anything_else_is_chosen_at_a_newer_delay() {
+    let mut world = delayed();
+    let choose = |choice: &str| Ask::Choose { choice: choice.into(), delay: None };
+    assert_eq!(ask(&mut world, choose("cancel")), "1 commands");
+    world.now.at = "2026-11-22T14:05:00Z".parse().unwrap();
+    world.event(
+        "notification.requested",
+        json!({
+            "key": "s/o/-/delayed/2", "milestone": "delayed", "rank": 25, "order": {"id": "o", "number": "10042"},
+            "channels": ["email"], "promise": {"deliver_by": "2026-11-22T19:00:00Z"},
+            "expires_at": "2026-11-23T14:00:00Z", "replaces": "s/o/-/delayed/1",
+            "delay": {"first": false, "choices": ["keep", "pick_up", "cancel"],
+                      "revised": {"deliver_by": "2026-11-24T19:00:00Z"}},
+        }),
+    );
+    assert_eq!(ask(&mut world, choose("pick_up")), "cancel was asked for already");
+    let command = world.rows("SELECT command FROM commands WHERE kind = 'order.cancel'").remove(0);
+    let reply = json!({"data": {"command": command, "command_type": "x", "status": "rejected", "reason": "stale"}});
+    world.message("r/s/replies", &reply.to_string());
+    assert_eq!(ask(&mut world, choose("pick_up")), "1 commands");
+    assert_eq!(ask(&mut world, choose("pick_up")), "0 commands", "a form that is sent again");
+}
+
+#[test]
+fn who_was_taken_out_of_the_address_book_comes_back_by_no_button() {
+    let mut world = delayed();
+    world.central.customer("c-7", None, world.now).unwrap();
+    assert_eq!(ask(&mut world, Ask::Stop(false)), "0 commands");
+    assert!(world.rows("SELECT data FROM customers").is_empty());
+    let (letters, _) = world.central.letters(&office(), Channel::Email, 9, world.now).unwrap();
+    assert!(letters.is_empty());
+    assert_eq!(world.rows("SELECT why FROM letters WHERE channel = 'email'"), ["no_customer"]);
+}
+
+#[test]
 fn a_choice_is_asked_of_the_site_once() {
     let mut world = delayed();
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "pick_up".into() }), "\"pick_up\" can't be chosen");
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into() }), "0 commands");
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into() }), "0 commands");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "pick_up".into(), delay: None }), "\"pick_up\" can't be chosen");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into(), delay: None }), "0 commands");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into(), delay: None }), "0 commands");
     world.now.at = "2026-11-22T14:01:00Z".parse().unwrap();
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "cancel".into() }), "1 commands");
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "cancel".into() }), "0 commands");
-    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into() }), "cancel was asked for already");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "cancel".into(), delay: None }), "1 commands");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "cancel".into(), delay: None }), "0 commands");
+    assert_eq!(ask(&mut world, Ask::Choose { choice: "keep".into(), delay: None }), "cancel was asked for already");
     assert_eq!(world.rows("SELECT choice FROM choices ORDER BY at"), ["keep", "cancel"]);
     assert_eq!(world.rows("SELECT kind FROM commands ORDER BY id"), ["order.put", "order.cancel"]);
 }

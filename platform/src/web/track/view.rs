@@ -22,6 +22,8 @@ pub struct View {
     pub code: Option<String>,
     pub when: Vec<Line>,
     pub choices: Vec<delay::Choice>,
+    /// The notification that offers them.
+    pub delay: String,
     /// What came of the customer's choice.
     pub chosen: Option<String>,
     /// What does not come, and what happens with its money.
@@ -213,6 +215,7 @@ impl<'a> Desk<'a> {
             view.lead = delay::lead(delay, notice.reason.as_deref(), &self.carrier, &self.when);
             if !self.has_chosen(&notice.key) {
                 view.choices = delay::choices(delay, self.shop, self.pickup, &self.when);
+                view.delay.clone_from(&notice.key);
             }
             return;
         }
