@@ -40,7 +40,6 @@ pub mod http;
 pub mod agent;
 pub mod picture;
 pub mod platform;
-pub mod post_office;
 
 pub mod browser;
 

@@ -10,7 +10,9 @@ use parceld_tests::browser::{Browser, Look};
 use parceld_tests::mosquitto::Mosquitto;
 use parceld_tests::mqtt_client::{Message, MqttClient};
 use parceld_tests::platform::Platform;
-use parceld_tests::post_office::PostOffice;
+use parceld_tests::sink::Mood;
+use parceld_tests::sink::smtp::{Mail, MailSink};
+use parceld_tests::sink::webhook::{Post, WebhookSink};
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::{http, wait};
 use serde_json::{Value, json};
@@ -68,9 +70,9 @@ struct Town {
     platform: Platform,
     site: MqttClient,
     sequence: i64,
-    mail: PostOffice,
-    sms: PostOffice,
-    push: PostOffice,
+    mail: MailSink,
+    sms: WebhookSink,
+    push: WebhookSink,
     _broker: Mosquitto,
     _shop: TempDir,
 }
@@ -85,21 +87,11 @@ impl Town {
         fs::create_dir(shop.join("words")).expect("a folder can be made");
         let own = "[packed]\ntitle = 'Nu är den inslagen'\n";
         fs::write(shop.join("words/sv.toml"), own).expect("a file can be written");
-        let (mail, sms, push) = (PostOffice::mail(), PostOffice::webhook(), PostOffice::webhook());
+        let (mail, sms, push) = (MailSink::start(), WebhookSink::start(), WebhookSink::start());
         let shops = shop.join("shops.toml").display().to_string();
-        let hook = |office: &PostOffice| format!("http://{}/messages", office.address());
         let platform = Platform::with(
             broker.port(),
-            &[
-                "--shops",
-                &shops,
-                "--smtp",
-                &mail.address().to_string(),
-                "--sms-webhook",
-                &hook(&sms),
-                "--push-webhook",
-                &hook(&push),
-            ],
+            &["--shops", &shops, "--smtp", &mail.address(), "--sms-webhook", &sms.url(), "--push-webhook", &push.url()],
         );
         let site = MqttClient::connect(broker.port(), "site");
         site.subscribe("parceld/v1/s/commands");
@@ -416,43 +408,44 @@ fn screens() -> PathBuf {
 
 /// The mail, text message and push message about an order, once all three have come.
 #[track_caller]
-fn letters(town: &Town, number: &str) -> [String; 3] {
+fn letters(town: &Town, number: &str) -> (Mail, Post, Post) {
     wait::until(&format!("letters about {number}"), wait::GENEROUS, || {
-        let find = |office: &PostOffice| office.letters().into_iter().find(|letter| letter.contains(number));
-        Some([find(&town.mail)?, find(&town.sms)?, find(&town.push)?])
+        let post = |sink: &WebhookSink| sink.posts().into_iter().find(|post| post.body.contains(number));
+        let mail = town.mail.mails().into_iter().find(|mail| mail.text.contains(number));
+        Some((mail?, post(&town.sms)?, post(&town.push)?))
     })
-}
-
-fn header<'a>(letter: &'a str, name: &str) -> &'a str {
-    let line = letter.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
-    line.and_then(|line| line.split_once(": ")).map_or("", |(_, value)| value.trim())
 }
 
 #[test]
 fn a_letter_goes_out_once_by_every_channel_and_again_until_it_is_taken() {
     let mut town = Town::new();
     town.customer("c-7", &json!({ "email": "anna@kund.example", "phone": "+46 70 000 00 00", "push": "token-1" }));
-    // The wait after a first failure is 10 seconds.
-    town.sms.put_off(1);
+    town.sms.set(Mood::Fails);
     let mut order = Order::taken(&mut town, "20001", "carrier", "c-7");
     order.packs(1).leaves(1..=1, 1);
-    let [mail, sms, push] = letters(&town, "20001");
-    assert_eq!(header(&mail, "to"), "anna@kund.example");
-    assert_eq!(header(&mail, "reply-to"), "hej@lera.example");
-    assert!(mail.contains("FB 2211 20001 1"), "{mail}");
+    wait::until("the message is refused", wait::GENEROUS, || {
+        town.platform.letters("s").iter().any(|letter| letter["why"] == "answered 503").then_some(())
+    });
+    assert!(town.sms.posts().is_empty());
+    // The wait after a first failure is 10 seconds.
+    town.sms.set(Mood::Takes);
+    let (mail, sms, push) = letters(&town, "20001");
+    assert_eq!(mail.header("to").as_deref(), Some("anna@kund.example"));
+    assert_eq!(mail.header("reply-to").as_deref(), Some("hej@lera.example"));
+    assert!(mail.text.contains("FB 2211 20001 1"), "{mail:?}");
     let token = town.token("o-20001");
-    for letter in [&mail.replace("=\n", ""), &sms, &push] {
+    for letter in [&mail.text.replace("=\n", ""), &sms.body, &push.body] {
         assert!(letter.contains(&format!("https://lera.example/t/{token}")), "{letter}");
     }
-    assert_eq!(town.sms.was_put_off(), 1);
-    assert_eq!(header(&sms, "idempotency-key").len(), 32);
-    assert_ne!(header(&sms, "idempotency-key"), header(&push, "idempotency-key"));
-    assert!(header(&mail, "message-id").ends_with("@lera.example>"), "{mail}");
+    let key = |post: &Post| post.idempotency_key().map(str::to_owned);
+    assert_eq!(key(&sms).map(|key| key.len()), Some(32));
+    assert_ne!(key(&sms), key(&push));
+    assert!(mail.message_id().is_some_and(|id| id.ends_with("@lera.example>")), "{mail:?}");
     wait::until("all letters are marked as sent", wait::GENEROUS, || {
         let letters = town.platform.letters("s");
         (letters.len() == 3 && letters.iter().all(|letter| letter["state"] == "sent")).then_some(())
     });
-    assert_eq!([town.mail.letters().len(), town.sms.letters().len(), town.push.letters().len()], [1, 1, 1]);
+    assert_eq!([town.mail.mails().len(), town.sms.posts().len(), town.push.posts().len()], [1, 1, 1]);
     for message in town.site.messages() {
         let text = message.text();
         assert!(!text.contains("kund.example") && !text.contains("token-1"), "the site was told of an address: {text}");
@@ -546,9 +539,9 @@ fn a_return_is_announced_looked_at_and_resolved_and_the_customer_hears_of_it() {
     town.settle();
     assert_eq!([resolved("refund"), resolved("refund"), resolved("voucher")], [202, 202, 409]);
     wait::until("a mail about the money", wait::GENEROUS, || {
-        town.mail.letters().iter().any(|mail| mail.contains("Your money is on its way")).then_some(())
+        town.mail.mails().iter().any(|mail| mail.text.contains("Your money is on its way")).then_some(())
     });
-    assert_eq!(town.mail.letters().len(), 1, "nothing else was wanted");
+    assert_eq!(town.mail.mails().len(), 1, "nothing else was wanted");
     assert!(town.read("o-20004", "en").contains("Your money is on its way"));
     let keys: Vec<Value> = town.platform.notifications("s").iter().map(|one| one["key"].clone()).collect();
     assert!(keys.contains(&json!("s/o-20004/-/return_resolved/1")), "{keys:?}");
@@ -576,7 +569,7 @@ fn a_customer_who_wants_no_messages_hears_only_what_matters() {
     town.settle();
     let page = format!("{}/t/{}", town.platform.url(), town.token("o-20005"));
     let mails = |count: usize| {
-        wait::until(&format!("{count} mails"), wait::GENEROUS, || (town.mail.letters().len() == count).then_some(()));
+        wait::until(&format!("{count} mails"), wait::GENEROUS, || (town.mail.mails().len() == count).then_some(()));
     };
     mails(1);
     assert_eq!(
@@ -600,14 +593,58 @@ fn a_customer_who_wants_no_messages_hears_only_what_matters() {
     order.packs(1).asks("packed", 20, 0, json!({})).is_late();
     let mails = |count: usize| {
         wait::until(&format!("{count} mails"), wait::GENEROUS, || {
-            (order.town.mail.letters().len() == count).then_some(())
+            (order.town.mail.mails().len() == count).then_some(())
         });
     };
     mails(2);
+    // A letter is there before its sender can say so.
     let fate = |milestone: &str| {
         let key = format!("s/o-20005/-/{milestone}/1");
         let letters = order.town.platform.letters("s");
         letters.iter().find(|one| one["key"] == key && one["channel"] == "email").map(|one| one["state"].clone())
     };
-    assert_eq!([fate("packed"), fate("delayed")], [Some(json!("unsaid")), Some(json!("sent"))]);
+    wait::until("what is unwanted to go unsaid", wait::GENEROUS, || {
+        ([fate("packed"), fate("delayed")] == [Some(json!("unsaid")), Some(json!("sent"))]).then_some(())
+    });
+}
+
+#[test]
+fn a_page_keeps_its_token_to_itself_and_takes_small_forms_from_itself_alone() {
+    let mut town = Town::new();
+    Order::taken(&mut town, "20006", "carrier", "c-7").packs(2).is_late();
+    town.settle();
+    let page = format!("{}/t/{}", town.platform.url(), town.token("o-20006"));
+    let client: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).build().into();
+    let shown = client.get(&page).call().expect("the page answers");
+    let header = |name: &str| shown.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert_eq!(header("referrer-policy"), "same-origin");
+    for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(header("content-security-policy").contains(part), "{part}");
+    }
+
+    let own = town.platform.url();
+    let choice = "delay=s%2Fo-20006%2F-%2Fdelayed%2F1&choice=keep".to_owned();
+    let comment = format!("comment={}", "x".repeat(100_000));
+    for (what, origin, form, status) in [
+        ("choice", "http://evil.example", &choice, 403),
+        ("choice", "null", &choice, 403),
+        ("stop", "http://evil.example", &choice, 403),
+        ("feedback", own.as_str(), &comment, 413),
+        ("choice", own.as_str(), &choice, 303),
+    ] {
+        let sent = client
+            .post(format!("{page}/{what}"))
+            .header("Origin", origin)
+            .content_type("application/x-www-form-urlencoded")
+            .send(form);
+        assert_eq!(sent.expect("the page answers").status().as_u16(), status, "{what} from {origin}");
+    }
+    assert_eq!(
+        http::submit(&format!("{page}/choice"), &[("choice", "cancel"), ("delay", "older")]).expect("an answer").status,
+        409
+    );
+    let broken = client.get(format!("{own}/t/%0D%0Ax/stop")).call().expect("the page answers");
+    assert_eq!(broken.status().as_u16(), 303, "whatever stands for a token ends no header");
+    assert_eq!(http::get(&format!("{own}/t/{}", "0".repeat(20))).expect("an answer").status, 404);
 }
