@@ -24,21 +24,24 @@ use told::Sinks;
 const SEED: u64 = 20_261_126;
 const SEEDS_OF_LONG: u64 = 10;
 
-const SHORT: Size = Size { sites: 50, events_per_site: 80, length: Duration::from_secs(14) };
-const LONG: Size = Size { sites: 50, events_per_site: 400, length: Duration::from_secs(60) };
-const SHORT_ALONE: Size = Size { sites: 20, events_per_site: 80, length: Duration::from_secs(8) };
+const SHORT: Size = Size { sites: 50, events_per_site: 80, length: Duration::from_secs(14), waits: false };
+const LONG: Size = Size { sites: 50, events_per_site: 400, length: Duration::from_secs(60), waits: true };
+const SHORT_ALONE: Size = Size { sites: 20, events_per_site: 80, length: Duration::from_secs(8), waits: false };
 
 /// After the last blow: a platform that is back has to hear every site out, each of which waits its time.
 const HEALS_WITHIN: Duration = Duration::from_secs(90);
 
-/// A letter that an instance had claimed when it died is another's after a minute; one that was refused waits ten seconds.
-const LETTERS_WITHIN: Duration = Duration::from_secs(150);
+/// A letter that an instance had claimed when it died is another's after a minute; one that was refused thrice waits five
+/// of them.
+const LETTERS_WITHIN: Duration = Duration::from_secs(420);
 
 #[derive(Debug, Clone, Copy)]
 struct Size {
     sites: usize,
     events_per_site: usize,
     length: Duration,
+    /// Letters that were refused go out after their own waits, which grow from ten seconds to minutes.
+    waits: bool,
 }
 
 /// How many instances there are, and what they store in.
@@ -107,6 +110,9 @@ fn play(kind: Kind, seed: u64, size: Size) {
     assert!(world.orders <= answered, "{answered} commands were answered, at least {} orders were sent", world.orders);
     if let Some(sinks) = &world.sinks {
         let (platform, sites) = (&world.platforms[0], world.fleet.sites());
+        if !size.waits {
+            world.end_waits();
+        }
         told::until_all_sent(platform, sites, LETTERS_WITHIN);
         let sent_ms = clock.elapsed().as_millis();
         println!(
@@ -204,6 +210,12 @@ impl World {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         );
+    }
+
+    /// What was refused is due. What an instance has claimed stays its own.
+    fn end_waits(&self) {
+        let Some((_, url)) = &self.server else { return };
+        Session::open(url).expect("a connection").batch("UPDATE letters SET due_ms = 0 WHERE claimed_until_ms IS NULL");
     }
 
     /// Where no instance is there to take it, nobody orders.
