@@ -416,6 +416,111 @@ fn letters(town: &Town, number: &str) -> (Mail, Post, Post) {
     })
 }
 
+/// What each mail says first, in English and in Swedish, by the name of its pictures.
+const MAILS: [(&str, [&str; 2]); 10] = [
+    ("accepted", ["We have your order", "Vi har fått din order"]),
+    ("packed", ["Your order is packed", "Nu är den inslagen"]),
+    ("onway", ["On its way to you", "På väg till dig"]),
+    ("ready", ["Ready to fetch", "Klar att hämta"]),
+    ("collected", ["You have fetched your order", "Du har hämtat din order"]),
+    ("short", ["Part of your order does not come", "En del av din order kommer inte"]),
+    ("delayed", ["Tomorrow, not today", "I morgon, inte i dag"]),
+    ("cancelled", ["Your order is cancelled", "Din order är avbeställd"]),
+    ("returned", ["Your return is here", "Din retur är framme"]),
+    ("feedback", ["How did it arrive?", "Hur kom den fram?"]),
+];
+
+/// Asks for every mail in one language, each about an order of its own; the numbers of the orders.
+fn every_mail(town: &mut Town, language: &str, first: u32) -> Vec<String> {
+    let mut numbers = Vec::new();
+    for ((name, _), number) in MAILS.iter().zip(first..) {
+        let delivery = if ["ready", "collected"].contains(name) { "pickup" } else { "carrier" };
+        let mut order = Order::taken(town, &number.to_string(), delivery, "c-mail");
+        let revised = json!({ "collection": { "id": "fb@next", "at": hours(23) }, "deliver_from": hours(24), "deliver_by": hours(26) });
+        let (milestone, rank, more) = match *name {
+            "accepted" => ("order_accepted", 10, json!({})),
+            "packed" => ("packed", 20, json!({})),
+            "onway" => ("handed_over", 40, json!({ "tracking": format!("FB 2211 {number} 1") })),
+            "ready" => ("ready_for_pickup", 30, json!({})),
+            "collected" => ("collected", 40, json!({})),
+            "short" => {
+                let short = json!([{ "name": "Kanna, hög", "quantity": 1 }]);
+                ("short_shipped", 22, json!({ "reason": "not_there", "short": short }))
+            }
+            "delayed" => {
+                let choices = json!(["keep", "pick_up", "cancel"]);
+                let delay = json!({ "first": true, "restored": false, "choices": choices, "revised": revised });
+                ("delayed", 25, json!({ "reason": "not_packed", "delay": delay }))
+            }
+            "cancelled" => ("cancelled", 50, json!({ "reason": "customer" })),
+            "returned" => {
+                let about = json!({ "id": "R-1", "authorized": true, "resolution": "refund" });
+                ("return_received", 50, json!({ "return": about }))
+            }
+            _ => ("feedback_invited", 45, json!({})),
+        };
+        let mut more = more;
+        more["language"] = language.into();
+        order.asks(milestone, rank, -1, more);
+        numbers.push(number.to_string());
+    }
+    numbers
+}
+
+/// The HTML of a mail, as its reader's program takes it out.
+fn html(mail: &Mail) -> String {
+    let (_, part) = mail.text.split_once("Content-Type: text/html").expect("a mail has a part in HTML");
+    let (headers, body) = part.split_once("\n\n").expect("a part has a body");
+    let body = body.split("\n--").next().unwrap_or_default();
+    match headers.to_ascii_lowercase().contains("quoted-printable") {
+        true => {
+            let decoded = quoted_printable::decode(body, quoted_printable::ParseMode::Robust).expect("a body");
+            String::from_utf8(decoded).expect("a body is UTF-8")
+        }
+        false => body.to_owned(),
+    }
+}
+
+#[test]
+fn every_mail_can_be_read_where_mails_are_read() {
+    let mut town = Town::new();
+    town.customer("c-mail", &json!({ "email": "anna@kund.example" }));
+    let orders = [("en", every_mail(&mut town, "en", 31_000)), ("sv", every_mail(&mut town, "sv", 32_000))];
+    town.settle();
+    let mails = &town.mail;
+    thread::scope(|scope| {
+        for (at, (language, numbers)) in orders.iter().enumerate() {
+            scope.spawn(move || {
+                let all = MAILS.iter().zip(numbers);
+                all.for_each(|((name, news), number)| look_at_mail(mails, name, language, number, news[at]));
+            });
+        }
+    });
+}
+
+/// Reads the mail about an order as its customer does, and takes its pictures.
+fn look_at_mail(mails: &MailSink, name: &str, language: &str, number: &str, news: &str) {
+    let mail = wait::until(&format!("the mail about {number}"), wait::GENEROUS, || {
+        let about = |mail: &Mail| mail.header("Subject").is_some_and(|subject| subject.contains(number));
+        mails.mails().into_iter().find(about)
+    });
+    let (browser, screens) = (Browser::default(), screens());
+    let file = screens.join(format!("mail-{name}-{language}.html"));
+    fs::write(&file, html(&mail)).expect("a file can be written");
+    let url = format!("file://{}", file.display());
+    let (dom, requests) = browser.visit(&url);
+    assert!(dom.contains(news), "{name} in {language} lacks {news:?}: {dom}");
+    assert!(requests.iter().all(|request| request.starts_with("file://")), "{name} loads {requests:?}");
+    let phone = Look { width: 360, height: 1100, dark: false };
+    let desk = Look { width: 1280, height: 1000, dark: false };
+    for (width, look) in [("360", phone), ("1280", desk)] {
+        browser.picture(&url, look, &screens.join(format!("mail-{name}-{language}-{width}.png")));
+    }
+    if language == "en" {
+        browser.picture(&url, Look { dark: true, ..phone }, &screens.join(format!("mail-{name}-en-360-dark.png")));
+    }
+}
+
 #[test]
 fn a_letter_goes_out_once_by_every_channel_and_again_until_it_is_taken() {
     let mut town = Town::new();
