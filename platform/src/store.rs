@@ -17,7 +17,7 @@ pub(crate) use value::params;
 pub use value::{Row, ToValue, Value};
 
 /// What the tables look like. Files and servers of a newer version are refused.
-const VERSION: usize = 4;
+const VERSION: usize = 5;
 
 /// How often a transaction is tried that gave way to another.
 const ATTEMPTS_MAX: usize = 8;

@@ -120,13 +120,16 @@ pub fn leave(desk: &Desk<'_>, kind: &str, data: &str) -> Result<(), ApplyError> 
     }
 }
 
+/// Keys of an order are looked up first: an index has all that this takes, and SQLite would rather read all of the site's
+/// than go from an index to each row.
 impl Desk<'_> {
     /// A site that has forgotten a key, with an older copy of its database, may ask for it again, or for another one.
     fn requested(&self, data: &Requested<'_>, text: &str) -> Result<(), ApplyError> {
         let OrderRef { id, number, .. } = &data.order;
         self.run(
             "UPDATE dispatches SET state = 'withdrawn', reason = 'forgotten'
-             WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND key <> ?4 AND state = 'open'",
+             WHERE site = ?1 AND key <> ?4 AND key IN (SELECT key FROM dispatches
+                 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open')",
             &params![self.about.site, id, data.parcel, data.key],
         )?;
         self.run(
@@ -150,7 +153,8 @@ impl Desk<'_> {
     pub fn nobody_comes(&self, order: &OrderRef<'_>, parcel: Option<i64>, reason: &str) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = 'withdrawn', reason = ?4
-             WHERE site = ?1 AND order_id = ?2 AND (parcel = ?3 OR CAST(?3 AS BIGINT) IS NULL) AND state = 'open'",
+             WHERE site = ?1 AND key IN (SELECT key FROM dispatches
+                 WHERE site = ?1 AND order_id = ?2 AND (parcel = ?3 OR CAST(?3 AS BIGINT) IS NULL) AND state = 'open')",
             &params![self.about.site, order.id, parcel, reason],
         )
     }
@@ -159,7 +163,8 @@ impl Desk<'_> {
     fn fulfilled(&self, order: &OrderRef<'_>, parcel: i64, key: Option<&str>) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = 'fulfilled'
-             WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND (key = ?4 OR CAST(?4 AS TEXT) IS NULL) AND state = 'open'",
+             WHERE site = ?1 AND (key = ?4 OR CAST(?4 AS TEXT) IS NULL) AND key IN (SELECT key FROM dispatches
+                 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open')",
             &params![self.about.site, order.id, parcel, key],
         )
     }
@@ -167,7 +172,8 @@ impl Desk<'_> {
     fn not_fulfilled(&self, order: &OrderRef<'_>, parcel: i64) -> Result<(), ApplyError> {
         self.run(
             "UPDATE dispatches SET state = 'missed', reason = 'left_behind'
-             WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'fulfilled'",
+             WHERE site = ?1 AND key IN (SELECT key FROM dispatches
+                 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'fulfilled')",
             &params![self.about.site, order.id, parcel],
         )
     }
@@ -175,7 +181,9 @@ impl Desk<'_> {
     /// The courier finds the parcel by the label that is on it.
     pub fn dispatch_goes_by(&self, order: &OrderRef<'_>, parcel: i64, sscc: &str) -> Result<(), ApplyError> {
         self.run(
-            "UPDATE dispatches SET sscc = ?4 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open'",
+            "UPDATE dispatches SET sscc = ?4
+             WHERE site = ?1 AND key IN (SELECT key FROM dispatches
+                 WHERE site = ?1 AND order_id = ?2 AND parcel = ?3 AND state = 'open')",
             &params![self.about.site, order.id, parcel, sscc],
         )
     }

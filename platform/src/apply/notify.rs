@@ -92,7 +92,8 @@ pub fn cancelled(desk: &Desk<'_>, order: &OrderRef<'_>) -> Result<(), ApplyError
     let waiting = desk.db.rows(
         "SELECT key FROM notifications
          WHERE site = ?1 AND order_id = ?2 AND state IN ('held', 'to_send', 'sent')
-             AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'delayed')",
+             AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'delayed')
+         ORDER BY requested, key",
         &params![desk.about.site, order.id],
         |row| row.get::<String>(0),
     )?;

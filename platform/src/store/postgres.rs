@@ -17,8 +17,11 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 /// The whole schema, and what is missing to it from each later version on.
-const MIGRATIONS: [(usize, &str); 2] =
-    [(3, include_str!("../schema/postgres/3.sql")), (4, include_str!("../schema/postgres/4.sql"))];
+const MIGRATIONS: [(usize, &str); 3] = [
+    (3, include_str!("../schema/postgres/3.sql")),
+    (4, include_str!("../schema/postgres/4.sql")),
+    (5, include_str!("../schema/postgres/5.sql")),
+];
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(30);

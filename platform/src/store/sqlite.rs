@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; VERSION] = [
     include_str!("../schema/sqlite/2.sql"),
     include_str!("../schema/sqlite/3.sql"),
     include_str!("../schema/sqlite/4.sql"),
+    include_str!("../schema/sqlite/5.sql"),
 ];
 
 /// More than the platform's own statements, so that each is prepared once.

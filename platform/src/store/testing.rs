@@ -59,3 +59,65 @@ fn both_databases_have_the_same_tables() {
     ours.sort();
     assert_eq!(ours, theirs);
 }
+
+#[test]
+fn both_databases_have_the_same_indexes() {
+    let server = Postgres::start();
+    let theirs = server.database().parse::<Place>().unwrap().open().unwrap();
+    let theirs = texts(&theirs, INDEXES);
+    let ours = Db::Sqlite(sqlite::in_memory());
+    let indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+    assert_eq!(texts(&ours, indexes), theirs);
+}
+
+/// But those of keys, which have names of the server's own.
+const INDEXES: &str = "SELECT CAST(indexname AS TEXT) FROM pg_indexes
+    WHERE schemaname = 'public' AND indexname NOT LIKE '%!_pkey' ESCAPE '!' AND indexname NOT LIKE '%!_key' ESCAPE '!'
+    ORDER BY 1";
+
+#[test]
+fn a_server_of_the_version_before_gets_what_is_missing() {
+    let server = Postgres::start();
+    let place: Place = server.database().parse().unwrap();
+    let before = place.open().unwrap();
+    let indexes = texts(&before, INDEXES);
+    for older in [
+        "DROP INDEX dispatches_of_parcel",
+        "DROP INDEX notifications_of_order",
+        "CREATE INDEX notifications_of_order ON notifications (site, order_id)",
+        "INSERT INTO notifications (site, key, milestone, rank, order_id, number, state, expires_ms, requested, data)
+             VALUES (1, 'k', 'packed', 20, 'o', 'O', 'to_send', 9, 't', '{}')",
+        "UPDATE parceld_version SET version = 4",
+    ] {
+        before.run(older, &[]).unwrap();
+    }
+    drop(before);
+    let after = place.open().unwrap();
+    assert_eq!(texts(&after, INDEXES), indexes);
+    assert_eq!(count(&after, "SELECT version FROM parceld_version"), 5);
+    assert_eq!(texts(&after, "SELECT key FROM notifications WHERE site = 1 AND order_id = 'o'"), ["k"]);
+}
+
+#[test]
+fn sqlite_finds_what_belongs_to_an_order_by_an_index() {
+    let db = Db::Sqlite(sqlite::in_memory());
+    for (sql, index) in [
+        (
+            "SELECT key FROM notifications WHERE site = 1 AND order_id = 'o' AND state = 'held' ORDER BY requested, key",
+            "notifications_of_order",
+        ),
+        (
+            "SELECT data FROM dispatches WHERE site = 1 AND order_id = 'o' ORDER BY requested, key",
+            "dispatches_of_order",
+        ),
+        ("SELECT id FROM returns WHERE site = 1 AND order_id = 'o' ORDER BY updated, id", "returns_of_order"),
+        (
+            "UPDATE dispatches SET sscc = '' WHERE site = 1 AND key IN (SELECT key FROM dispatches
+                 WHERE site = 1 AND order_id = 'o' AND parcel = 3 AND state = 'open')",
+            "COVERING INDEX dispatches_of_parcel (site=? AND order_id=? AND state=? AND parcel=?)",
+        ),
+    ] {
+        let plan = db.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &[], |row| row.get::<String>(3)).unwrap();
+        assert!(plan.iter().any(|step| step.contains(index)), "{sql}: {plan:?}");
+    }
+}
