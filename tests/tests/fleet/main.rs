@@ -232,6 +232,11 @@ impl World {
             let sites = self.fleet.sites().iter();
             sites.filter_map(|site| self.platforms[0].site(&site.name)?[field].as_u64()).sum()
         };
-        format!("{} duplicates, {} let go beyond gaps, {} orders sent", sum("duplicates"), sum("dropped"), self.orders)
+        let deadlocks = self.server.as_ref().map_or(0, |(_, url)| {
+            let ended = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+            Session::open(url).expect("a connection").integers(ended)[0]
+        });
+        let (duplicates, dropped, orders) = (sum("duplicates"), sum("dropped"), self.orders);
+        format!("{duplicates} duplicates, {dropped} let go beyond gaps, {orders} orders sent, {deadlocks} deadlocks")
     }
 }
