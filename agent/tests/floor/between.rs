@@ -143,6 +143,7 @@ fn a_parcel_that_goes_by_carrier_after_all_gets_no_place() {
          2000 p0@door      → opened ?place
          put 1: 1xA via dhl
          3000 BIN:C1@door  → wrong (relabel)
+         3900 BIN:C1@door  → wrong (relabel)
          4000 p0@door      → wrong (relabel)
          5000 p1@door      → accepted [pack.parcel_labelled dispatch.parcel_loaded]",
     );

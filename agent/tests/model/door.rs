@@ -301,10 +301,15 @@ impl World {
         let order = self.order(number);
         let parcel = order.parcels.get(n).filter(|parcel| parcel.place.waits())?;
         let was = parcel.place;
-        order.carrier.is_none().then_some(())?;
-        if order.held {
+        let no_place = match (order.held, order.carrier) {
+            (true, _) => Some(refused("on_hold")),
+            // It goes with a carrier since, under another label.
+            (false, Some(_)) => Some(wrong("relabel")),
+            (false, None) => None,
+        };
+        if let Some(said) = no_place {
             self.station(at).pending = Some(Pending::Place { order: number, n });
-            return Some(refused("on_hold"));
+            return Some(said);
         }
         order.parcels[n].place = Place::Ready;
         order.parcels[n].placed += 1;
