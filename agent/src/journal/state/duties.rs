@@ -8,7 +8,7 @@ use crate::domain::manifest::Manifest;
 use crate::domain::name::OrderId;
 use crate::domain::notice;
 use crate::domain::order::State as OrderState;
-use crate::domain::promise::pace::Slot;
+use crate::domain::promise::pace::{SLOT_S, Slot, slot_of};
 use crate::domain::promise::{Case, Finding, judge};
 use crate::journal::log::Place;
 use crate::journal::shelf::Shelf;
@@ -97,8 +97,7 @@ impl State {
     /// Keeps what was packed in some slots, and up to which place it was counted.
     pub fn keep_pace(&mut self, slots: &[(i64, Slot)], counted: Place, moment: &Moment) -> Result<(), Error> {
         let window_s = self.config.rules.pledge.pace_window.as_secs().cast_signed();
-        let oldest =
-            crate::domain::promise::pace::slot_of(moment.wall) - window_s / crate::domain::promise::pace::SLOT_S;
+        let oldest = slot_of(moment.wall) - window_s / SLOT_S;
         for (slot, Slot { units, work_s }) in slots {
             self.conn
                 .prepare_cached("INSERT OR REPLACE INTO pace (slot, units, work_s) VALUES (?1, ?2, ?3)")?
