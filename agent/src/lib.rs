@@ -15,3 +15,4 @@ pub mod schedule;
 pub mod sheet;
 pub mod sync;
 pub mod web;
+pub mod words;

@@ -11,7 +11,7 @@ use crate::domain::rules::{Flow, Notices, Rules};
 use crate::domain::station::Mode;
 
 use crate::journal::PrintJob;
-use crate::report::{About, Language, Site};
+use crate::report::{About, Site};
 use crate::sheet::Words;
 use crate::{floor, journal, sync, web};
 use jiff::Timestamp;
@@ -137,7 +137,7 @@ pub fn wording(config: &Config) -> floor::printing::Wording {
     floor::printing::Wording {
         site: config.site.name.clone(),
         zone: config.site.timezone.clone(),
-        captions: Words::of(config.site.language.as_str()).captions,
+        captions: Words::of(config.site.language).captions(),
         carriers: config.carriers.iter().map(|carrier| (carrier.id.clone(), carrier.name.clone())).collect(),
     }
 }
@@ -204,10 +204,7 @@ pub fn web(config: &Config) -> web::Config {
     web::Config {
         listen: config.web.listen,
         allowed_hosts: config.web.allowed_hosts.clone(),
-        language: match config.site.language {
-            config::Language::English => Language::English,
-            config::Language::Swedish => Language::Swedish,
-        },
+        language: config.site.language,
         timezone: config.site.timezone.clone(),
     }
 }

@@ -105,7 +105,7 @@ fn reserve(config: &Config, count: u16) -> Result<u64, Unreached> {
 }
 
 fn compose(config: &Config, wanted: &Wanted, key: &[u8], first_serial: Option<u64>) -> Sheet {
-    let words = Words::of(config.site.language.as_str());
+    let words = Words::of(config.site.language);
     let all = |ids: &[Ids]| ids.iter().flat_map(|ids| ids.0.clone()).collect::<Vec<_>>();
     let (bins, totes) = (all(&wanted.bin), all(&wanted.tote));
     let others = [
@@ -124,7 +124,7 @@ fn compose(config: &Config, wanted: &Wanted, key: &[u8], first_serial: Option<u6
     };
     let commands: Vec<_> = barcode::sheet(key).collect();
     let sections = parts::commands(words, groups, &commands).into_iter().chain(others).collect();
-    Sheet { title: format!("{} · {}", words.title, config.site.name), sections, words }
+    Sheet { title: format!("{} · {}", words.title, config.site.name), sections, language: config.site.language }
 }
 
 fn draw(sheet: &Sheet, format: Format) -> Result<String, Unprintable> {

@@ -166,7 +166,7 @@ mod tests {
     use crate::report::tests::{facts, wreck};
 
     fn shown(facts: &crate::report::Facts) -> String {
-        text(&Report::new(facts, Language::English), &TimeZone::UTC, Paint::off())
+        text(&Report::new(facts, Language::ENGLISH), &TimeZone::UTC, Paint::off())
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
     fn tells_every_finding_with_its_steps() {
         let text = shown(&wreck());
         assert!(text.starts_with("STOPPED  Scans are not saved, since "), "{text}");
-        for finding in Report::new(&wreck(), Language::English).verdict.findings {
+        for finding in Report::new(&wreck(), Language::ENGLISH).verdict.findings {
             assert!(text.contains(&finding.reason), "{}\n{text}", finding.reason);
         }
     }

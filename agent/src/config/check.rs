@@ -19,12 +19,13 @@ use super::error::Faults;
 use super::raw::{self, Item, List, Table};
 use super::values::{self, Complaint};
 use super::{
-    Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Language, Level, Log, Mode,
-    Notices, Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web,
-    manual, shape,
+    Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Level, Log, Mode, Notices,
+    Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual,
+    shape,
 };
 use crate::domain::notice::Milestone;
 use crate::domain::rules::FEEDBACK_AFTER;
+use crate::words::Language;
 
 const STATIONS_MAX: usize = 64;
 const SCANNERS_MAX: usize = 64;
@@ -111,7 +112,8 @@ fn site(table: Spanned<Table<raw::Site>>, faults: &mut Faults) -> Option<Site> {
     let id = read.text("id", raw.id, Required, values::level);
     let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
     let timezone = read.text("timezone", raw.timezone, Required, values::timezone);
-    let language = read.named("language", raw.language, Language::English, Language::NAMED);
+    let languages: Vec<_> = Language::all().map(|language| (language.tag(), language)).collect();
+    let language = read.named("language", raw.language, Language::ENGLISH, &languages);
     let prefix = read.text("gs1_company_prefix", raw.gs1_company_prefix, Required, values::company_prefix);
     let (id, (timezone, timezone_name)) = (id?, timezone?);
     Some(Site {

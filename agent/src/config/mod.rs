@@ -19,6 +19,7 @@ use parceld_drivers::printer::zpl::Media;
 use parceld_drivers::scanner::Driver;
 
 use crate::domain::notice::Milestone;
+use crate::words::Language;
 
 mod check;
 mod error;
@@ -343,10 +344,6 @@ macro_rules! named {
     };
 }
 
-named! {
-    /// The language of the screens.
-    Language { English = "en", Swedish = "sv" }
-}
 named! {
     /// What lets an event be forgotten once `storage.keep` has passed.
     Forget {

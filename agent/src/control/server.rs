@@ -200,7 +200,7 @@ async fn reply(request: &[u8], shared: &Shared) -> Reply {
 }
 
 async fn status(gatherer: &Arc<Gatherer>) -> Reply {
-    match gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::English)).await {
+    match gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await {
         Some(report) => Reply::Report(Box::new(report)),
         None => Reply::Refused(Refusal::Failed { detail: "the report could not be made".into() }),
     }

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn asks_the_agent_about_its_login() {
-        let report = |facts| Report::new(&facts, Language::English);
+        let report = |facts| Report::new(&facts, Language::ENGLISH);
         assert_eq!(login(None).outcome, Outcome::Skipped);
         assert_eq!(login(Some(&report(facts()))).outcome, Outcome::Ok);
         let down = login(Some(&report(wreck())));

@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn believes_the_running_agent() {
         let path = Port::Serial("/dev/serial/by-id/usb-Nobody-if00".into());
-        let report = |facts| Report::new(&facts, Language::English);
+        let report = |facts| Report::new(&facts, Language::ENGLISH);
         expect(&check(&scanner(path.clone()), Some(&report(facts()))), Outcome::Ok, "214 reads");
         expect(&check(&scanner(path), Some(&report(wreck()))), Outcome::Error, "unplugged");
         let numbered = Port::Serial("/dev/ttyUSB0".into());

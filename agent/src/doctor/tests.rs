@@ -30,7 +30,7 @@ fn a_check_that_panics_hides_no_other() {
 #[test]
 fn what_the_agent_says_of_itself_weighs_as_much() {
     for (facts, outcome) in [(facts(), Outcome::Ok), (wreck(), Outcome::Error)] {
-        assert_eq!(running(&Report::new(&facts, Language::English)).outcome, outcome);
+        assert_eq!(running(&Report::new(&facts, Language::ENGLISH)).outcome, outcome);
     }
 }
 

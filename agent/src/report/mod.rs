@@ -9,9 +9,9 @@ pub mod gather;
 pub mod wire;
 mod words;
 
+pub use crate::words::Language;
 pub use fault::{Fault, Severity, Topic};
 pub use gather::Gatherer;
-pub use words::Language;
 
 use crate::domain::signal::Answer;
 use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerStatus};

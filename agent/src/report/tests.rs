@@ -188,7 +188,7 @@ fn stick(facts: &mut Facts) {
 fn check(what: &str, change: impl FnOnce(&mut Facts), expected: &str) {
     let mut facts = facts();
     change(&mut facts);
-    let verdict = Report::new(&facts, Language::English).verdict;
+    let verdict = Report::new(&facts, Language::ENGLISH).verdict;
     let findings = verdict.findings.iter().map(|finding| format!("{} {:?}", finding.fault, finding.severity));
     let found = std::iter::once(verdict.state.word().to_owned()).chain(findings).collect::<Vec<_>>().join(", ");
     assert_eq!(found, expected, "{what}");
@@ -295,7 +295,7 @@ fn finds_each_fault_and_judges_it() {
 
 #[test]
 fn the_verdict_is_the_worst_finding() {
-    let report = Report::new(&wreck(), Language::English);
+    let report = Report::new(&wreck(), Language::ENGLISH);
     let verdict = &report.verdict;
     assert_eq!(verdict.state, State::Stopped);
     assert_eq!(verdict.reason, verdict.findings[0].reason);
@@ -305,7 +305,7 @@ fn the_verdict_is_the_worst_finding() {
 
 #[test]
 fn every_fault_has_a_reason_and_steps_in_both_languages() {
-    for language in [Language::English, Language::Swedish] {
+    for language in Language::all() {
         for finding in Report::new(&wreck(), language).verdict.findings {
             assert!(!finding.what.is_empty() && !finding.reason.is_empty(), "{finding:?}");
             assert!(!finding.todo.is_empty(), "{finding:?}");
@@ -316,7 +316,7 @@ fn every_fault_has_a_reason_and_steps_in_both_languages() {
 #[test]
 fn a_report_survives_json() {
     for facts in [facts(), wreck()] {
-        let report = Report::new(&facts, Language::English);
+        let report = Report::new(&facts, Language::ENGLISH);
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     }
@@ -326,7 +326,7 @@ fn a_report_survives_json() {
 fn all_is_well_since_the_last_change() {
     let mut facts = facts();
     facts.floor.scanners.get_mut(&ScannerId::from("hand")).unwrap().since = seconds_ago(5);
-    assert_eq!(Report::new(&facts, Language::English).verdict.since, Some(seconds_ago(5)));
+    assert_eq!(Report::new(&facts, Language::ENGLISH).verdict.since, Some(seconds_ago(5)));
 }
 
 fn failing() -> journal::Storage {

@@ -19,7 +19,7 @@ svg { display: block; margin: 24px auto; max-width: 100%; height: auto; box-shad
 /// When there is nothing to draw, or a code can't be drawn.
 pub fn draw(sheet: &Sheet) -> Result<String, Unprintable> {
     let pages = svg::each(sheet)?.concat();
-    let (language, title) = (sheet.words.language, escaped(&sheet.title));
+    let (language, title) = (sheet.language.tag(), escaped(&sheet.title));
     Ok(format!(
         "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

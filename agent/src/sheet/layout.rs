@@ -220,6 +220,7 @@ mod tests {
     use super::super::tests::{code, sheet};
     use super::super::words::Words;
     use super::*;
+    use crate::words::Language;
 
     #[test]
     fn nothing_overlaps_or_leaves_the_page() {
@@ -300,8 +301,8 @@ mod tests {
 
     #[test]
     fn no_hint_of_ours_is_cut() {
-        for words in ["en", "sv"].map(Words::of) {
-            for (word, _, _) in words.commands {
+        for words in Language::all().map(Words::of) {
+            for word in words.commands() {
                 let (label, hint) = words.command(word);
                 let code = Code { label, hint, ..code("PD:X:ABCD") };
                 let card = Card::measure(&code).unwrap();

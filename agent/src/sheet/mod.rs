@@ -15,6 +15,8 @@ mod layout;
 use parceld_drivers::code128::NotEncodable;
 use thiserror::Error;
 
+use crate::words::Language;
+
 pub use words::Words;
 
 /// More codes than this are a mistake: they are 80 pages.
@@ -25,7 +27,7 @@ pub const CODES_MAX: usize = 1_000;
 pub struct Sheet {
     pub title: String,
     pub sections: Vec<Section>,
-    pub words: &'static Words,
+    pub language: Language,
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +89,7 @@ mod tests {
 
     pub fn sheet(codes: Vec<Code>) -> Sheet {
         let section = Section { title: "Verbs".into(), codes };
-        Sheet { title: "Barcodes · Södermalm".into(), sections: vec![section], words: Words::of("en") }
+        Sheet { title: "Barcodes · Södermalm".into(), sections: vec![section], language: Language::ENGLISH }
     }
 
     #[test]

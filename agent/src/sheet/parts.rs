@@ -101,6 +101,7 @@ fn plain(text: String, name: String, id: &Id, hint: &str) -> Code {
 mod tests {
     use super::super::ids::Ids;
     use super::*;
+    use crate::words::Language;
 
     fn texts(section: &Section) -> Vec<&str> {
         section.codes.iter().map(|code| code.text.as_str()).collect()
@@ -111,7 +112,7 @@ mod tests {
         let all: Vec<(String, String)> = ["DONE", "PICK", "R-DAMAGED", "C-RESTOCK", "Q-5", "Q-12", "NEWVERB", "RETURN"]
             .map(|word| (word.to_owned(), format!("PD:{word}:ABCD")))
             .into();
-        let sections = commands(Words::of("en"), &Group::ALL, &all);
+        let sections = commands(Words::of(Language::ENGLISH), &Group::ALL, &all);
         let shown: Vec<(&str, Vec<&str>)> =
             sections.iter().map(|section| (section.title.as_str(), texts(section))).collect();
         assert_eq!(
@@ -124,14 +125,14 @@ mod tests {
                 ("Quantities", vec!["PD:Q-5:ABCD", "PD:Q-12:ABCD"]),
             ]
         );
-        assert_eq!(commands(Words::of("en"), &[Group::Reasons], &all).len(), 1);
-        assert!(commands(Words::of("en"), &Group::ALL, &[]).is_empty());
+        assert_eq!(commands(Words::of(Language::ENGLISH), &[Group::Reasons], &all).len(), 1);
+        assert!(commands(Words::of(Language::ENGLISH), &Group::ALL, &[]).is_empty());
     }
 
     #[test]
     fn only_badges_carry_a_check() {
         let ids: Ids = "A-01..A-02".parse().unwrap();
-        let words = Words::of("sv");
+        let words = Words::of(Language::named("sv").unwrap());
         assert_eq!(texts(&bins(words, &ids.0)), ["PD:BIN:A-01", "PD:BIN:A-02"]);
         assert_eq!(texts(&totes(words, &ids.0)), ["PD:TOTE:A-01", "PD:TOTE:A-02"]);
         let badges = badges(words, &ids.0[..1], |word| format!("PD:{word}:WXYZ"));
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn parcels_take_one_serial_each() {
-        let section = parcels(Words::of("en"), "7350053", 1, 2);
+        let section = parcels(Words::of(Language::ENGLISH), "7350053", 1, 2);
         assert_eq!(texts(&section), ["00073500530000000018", "00073500530000000025"]);
         assert!(section.codes.iter().all(|code| code.is_gs1));
     }

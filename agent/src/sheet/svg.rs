@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{self, CONTENT_WIDTH, Card, HINT_LEADING, HINT_SIZE, MARGIN, PADDING, PAGE_HEIGHT, PAGE_WIDTH};
 use super::layout::{Page, TEXT_SIZE, tenths};
-use super::{Sheet, Unprintable};
+use super::{Sheet, Unprintable, Words};
 
 const DOTS_PER_MM: f64 = 300.0 / 25.4;
 
@@ -68,7 +68,7 @@ fn pages(sheet: &Sheet) -> Result<Vec<String>, Unprintable> {
 fn header(inside: &mut String, sheet: &Sheet, number: usize, count: usize) {
     let (base, right) = (MARGIN + tenths(60), MARGIN + CONTENT_WIDTH);
     text(inside, (MARGIN, base), tenths(65), "font-weight=\"700\"", &sheet.title);
-    let page = format!("{} {number} / {count}", sheet.words.page);
+    let page = format!("{} {number} / {count}", Words::of(sheet.language).page);
     text(inside, (right, base), tenths(35), &format!("fill=\"{INK_2}\" text-anchor=\"end\""), &page);
 }
 

@@ -32,7 +32,7 @@ pub struct Wanted {
 
 /// The report, always in English: a machine reads it.
 pub async fn status(State(shared): State<Shared>) -> Response {
-    match shared.gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::English)).await {
+    match shared.gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await {
         Some(report) => Json(report).into_response(),
         None => failed("the report could not be made"),
     }

@@ -100,7 +100,7 @@ mod tests {
         let config = Config {
             listen: "10.0.4.2:8080".parse().unwrap(),
             allowed_hosts: vec!["parceld.local".into()],
-            language: Language::English,
+            language: Language::ENGLISH,
             timezone: TimeZone::UTC,
         };
         let hosts = Hosts::new(&config);

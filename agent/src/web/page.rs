@@ -8,6 +8,7 @@ use crate::report::gather::Page as Latest;
 use crate::report::{
     AnswerGiven, Finding, Gatherer, Language, Printer, ReceiptsSeen, Report, Scanner, Severity, State, Topic,
 };
+use crate::words::{Answers, Figures};
 use askama::Template;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
@@ -57,12 +58,14 @@ fn whole(gatherer: &Gatherer, looks: &Looks) -> askama::Result<String> {
     let parts = parts(gatherer, looks)?;
     let about = gatherer.about();
     let words = Words::of(looks.language);
-    Whole { words, site: &about.site.name, version: &about.version, parts: &parts }.render()
+    Whole { language: looks.language.tag(), words, site: &about.site.name, version: &about.version, parts: &parts }
+        .render()
 }
 
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Whole<'a> {
+    language: &'static str,
     words: &'static Words,
     site: &'a str,
     version: &'a str,
@@ -131,7 +134,7 @@ struct Line {
 }
 
 fn render_parts(report: &Report, latest: Option<&Latest>, looks: &Looks) -> askama::Result<String> {
-    let view = View { words: Words::of(looks.language), report, timezone: &looks.timezone };
+    let view = View::new(report, looks);
     let findings = report.verdict.findings.iter().map(|finding| view.told(finding)).collect();
     Parts {
         words: view.words,
@@ -150,11 +153,23 @@ fn render_parts(report: &Report, latest: Option<&Latest>, looks: &Looks) -> aska
 /// The report, seen in one language and zone.
 struct View<'a> {
     words: &'static Words,
+    figures: &'static Figures,
+    answers: &'static Answers,
     report: &'a Report,
     timezone: &'a TimeZone,
 }
 
 impl<'a> View<'a> {
+    fn new(report: &'a Report, looks: &'a Looks) -> Self {
+        let Looks { language, timezone } = looks;
+        let (figures, answers) = (Figures::of(*language), Answers::of(*language));
+        Self { words: Words::of(*language), figures, answers, report, timezone }
+    }
+
+    fn number(&self, number: u64) -> String {
+        self.figures.number(number)
+    }
+
     fn told(&self, finding: &'a Finding) -> Told<'a> {
         let since = finding.since.map(|since| self.past(since));
         Told { finding, light: self.light(finding.severity.into()), since }
@@ -198,12 +213,12 @@ impl<'a> View<'a> {
             0 => None,
             count => {
                 let last = scanner.last_unreadable.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                Some(format!("{} {}{last}", words.number(count), words.unreadable))
+                Some(format!("{} {}{last}", self.number(count), words.unreadable))
             }
         };
         let discarded = (0 < scanner.discarded_bytes)
-            .then(|| format!("{} {}", words.number(scanner.discarded_bytes), words.discarded));
-        let reads = format!("{} {}", words.number(scanner.reads), words.reads);
+            .then(|| format!("{} {}", self.number(scanner.discarded_bytes), words.discarded));
+        let reads = format!("{} {}", self.number(scanner.reads), words.reads);
         let state = line.into_iter().chain([format!("{} {last}", words.last_scan), reads]).chain(unreadable);
         let setup = scanner.setup_failure.as_ref().map(|why| format!("{}: {why}", words.not_set_up));
         let state = state.chain(discarded).chain(setup);
@@ -221,8 +236,8 @@ impl<'a> View<'a> {
                 ("ready", None) => words.printer_ready.to_owned(),
                 _ => words.printer_unused.to_owned(),
             };
-            let printed = format!("{} {}", words.number(printer.printed), words.printed);
-            let dropped = (0 < printer.dropped).then(|| format!("{} {}", words.number(printer.dropped), words.dropped));
+            let printed = format!("{} {}", self.number(printer.printed), words.printed);
+            let dropped = (0 < printer.dropped).then(|| format!("{} {}", self.number(printer.dropped), words.dropped));
             let rest = [state, printed].into_iter().chain(dropped).collect::<Vec<_>>().join(", ");
             (format!("{} · {}", printer.id, printer.station), rest)
         };
@@ -248,8 +263,8 @@ impl<'a> View<'a> {
             note: storage.error.clone().unwrap_or_else(|| words.each_scan.into()),
             facts: vec![
                 self.fact(words.so_since, self.shown(storage.since).people),
-                self.fact(words.head, words.number(self.report.log.head)),
-                self.fact(words.not_saved, words.number(not_saved)),
+                self.fact(words.head, self.number(self.report.log.head)),
+                self.fact(words.not_saved, self.number(not_saved)),
             ],
         }
     }
@@ -259,7 +274,7 @@ impl<'a> View<'a> {
         let log = &self.report.log;
         let last_receipt = match self.report.receipts {
             ReceiptsSeen::None => words.no_receipts.to_owned(),
-            ReceiptsSeen::Last { at, sequence } => format!("{} · {}", self.shown(at).people, words.number(sequence)),
+            ReceiptsSeen::Last { at, sequence } => format!("{} · {}", self.shown(at).people, self.number(sequence)),
             ReceiptsSeen::Missing { since } => {
                 format!("{} {} {}", words.missing_receipts, words.since, self.shown(since).people)
             }
@@ -269,12 +284,12 @@ impl<'a> View<'a> {
             id: "backlog",
             title: words.backlog,
             light: self.about(&[Topic::Receipts]),
-            key: words.number(log.backlog),
+            key: self.number(log.backlog),
             note: words.waiting.into(),
             facts: vec![
                 self.fact(words.oldest, log.oldest_at.map_or("–".into(), |at| self.age(at))),
-                self.fact(words.sent, words.number(log.sent)),
-                self.fact(words.received, words.number(log.received)),
+                self.fact(words.sent, self.number(log.sent)),
+                self.fact(words.received, self.number(log.received)),
                 self.fact(words.last_receipt, last_receipt),
             ],
         }
@@ -293,12 +308,12 @@ impl<'a> View<'a> {
             facts.push(self.fact(words.retry, self.shown(retry_at).people));
         }
         if 0 < broker.attempts {
-            facts.push(self.fact(words.attempts, words.number(broker.attempts.into())));
+            facts.push(self.fact(words.attempts, self.number(broker.attempts.into())));
         }
         facts.extend([
-            self.fact(words.in_flight, words.number(broker.in_flight as u64)),
-            self.fact(words.refused, words.number(broker.refused)),
-            self.fact(words.rewinds, words.number(broker.rewinds)),
+            self.fact(words.in_flight, self.number(broker.in_flight as u64)),
+            self.fact(words.refused, self.number(broker.refused)),
+            self.fact(words.rewinds, self.number(broker.rewinds)),
         ]);
         let reason = broker.reason.iter().map(|reason| format!(": {reason}"));
         let note = std::iter::once(broker.url.clone()).chain(reason).collect();
@@ -311,7 +326,7 @@ impl<'a> View<'a> {
         let clock = if report.clock.trusted { words.clock_trusted } else { words.clock_untrusted };
         let quarantine = match report.quarantine.count {
             0 => words.empty.to_owned(),
-            count => words.number(count as u64),
+            count => self.number(count as u64),
         };
         let epoch = report.log.epoch.map_or_else(String::new, |epoch| epoch.to_string());
         Card {
@@ -345,15 +360,21 @@ impl<'a> View<'a> {
         };
         let progress = told.progress.map(|progress| format!("{}/{}", progress.done, progress.of));
         let item = told.item.clone().filter(|item| *item != answer.code);
-        let why = told.reason.as_ref().map(|why| self.words.reason(why).into_owned());
+        let why = told
+            .reason
+            .as_ref()
+            .map(|why| self.answers.reason(&why.word, why.detail.as_deref()).unwrap_or_else(|| why.sentence.clone()));
         let expected =
             (!told.expected.is_empty()).then(|| format!("{}: {}", self.words.expected, told.expected.join(", ")));
-        let ask = told.ask.as_ref().map(|ask| self.words.ask(ask).into_owned());
+        let ask = told
+            .ask
+            .as_ref()
+            .map(|ask| self.answers.ask(&ask.word, ask.detail.as_deref()).unwrap_or_else(|| ask.sentence.clone()));
         let rest = [item, told.order.clone(), progress, Some(answer.station.clone()), why, expected, ask];
         Line {
             at: self.shown(answer.at),
             class,
-            what: self.words.signal(&told.signal).to_owned(),
+            what: self.answers.signal(&told.signal).to_owned(),
             literal: Some(answer.code.clone()),
             rest: rest.into_iter().flatten().collect::<Vec<_>>().join(" · "),
         }
@@ -398,7 +419,7 @@ impl<'a> View<'a> {
         let people = match there.date() == today {
             true => format!("{:02}:{:02}:{:02}", there.hour(), there.minute(), there.second()),
             false => {
-                let month = self.words.months[usize::try_from(there.month() - 1).unwrap_or_default()];
+                let month = self.figures.months[usize::try_from(there.month() - 1).unwrap_or_default()];
                 format!("{}\u{a0}{month} {:02}:{:02}", there.day(), there.hour(), there.minute())
             }
         };
@@ -409,7 +430,7 @@ impl<'a> View<'a> {
     fn age(&self, since: Timestamp) -> String {
         let seconds = self.report.now.duration_since(since).as_secs().max(0);
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-        let (d, h) = (self.words.days, self.words.hours);
+        let (d, h) = (self.figures.days, self.figures.hours);
         match (days, hours, minutes) {
             (0, 0, 0) => format!("{seconds}\u{a0}s"),
             (0, 0, _) => format!("{minutes}\u{a0}min"),
@@ -450,7 +471,7 @@ mod tests {
 
     #[test]
     fn shows_every_finding_with_its_steps() {
-        for language in [Language::English, Language::Swedish] {
+        for language in Language::all() {
             let report = Report::new(&wreck(), language);
             let page = rendered(&wreck(), language);
             for finding in &report.verdict.findings {
@@ -466,16 +487,16 @@ mod tests {
 
     #[test]
     fn shows_a_hostile_code_as_text() {
-        let page = rendered(&facts(), Language::English);
+        let page = rendered(&facts(), Language::ENGLISH);
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{page}");
     }
 
     #[test]
     fn tells_times_in_the_sites_zone() {
-        let report = Report::new(&facts(), Language::English);
-        let timezone = looks(Language::English).timezone;
-        let view = View { words: Words::of(Language::English), report: &report, timezone: &timezone };
+        let report = Report::new(&facts(), Language::ENGLISH);
+        let looks = looks(Language::ENGLISH);
+        let view = View::new(&report, &looks);
         for (ago, age, shown) in [
             (15, "15 s", "15:03:09"),
             (720, "12 min", "14:51:24"),
@@ -493,9 +514,9 @@ mod tests {
         let mut facts = facts();
         facts.clock_trusted = false;
         facts.storage = crate::journal::Storage::Failing { error: "full".into() };
-        let report = Report::new(&facts, Language::English);
-        let timezone = TimeZone::UTC;
-        let view = View { words: Words::of(Language::English), report: &report, timezone: &timezone };
+        let report = Report::new(&facts, Language::ENGLISH);
+        let looks = Looks { language: Language::ENGLISH, timezone: TimeZone::UTC };
+        let view = View::new(&report, &looks);
         let order: Vec<_> = view.cards().iter().map(|card| card.id).collect();
         assert_eq!(order, ["storage", "agent", "scanners", "backlog", "broker"]);
     }

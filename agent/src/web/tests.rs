@@ -40,7 +40,7 @@ fn config() -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         allowed_hosts: vec!["parceld.local".into()],
-        language: Language::English,
+        language: Language::ENGLISH,
         timezone: TimeZone::UTC,
     }
 }

@@ -20,10 +20,11 @@ const MODULES: &[(&str, May)] = &[
     ("floor", Only(&["domain", "journal", "clock"])),
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
-    ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock"])),
-    ("web", Only(&["contract", "journal", "report"])),
-    ("sheet", Only(&["domain"])),
-    ("config", OnlyAndConfigs(&["domain"])),
+    ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock", "words"])),
+    ("web", Only(&["contract", "journal", "report", "words"])),
+    ("sheet", Only(&["domain", "words"])),
+    ("config", OnlyAndConfigs(&["domain", "words"])),
+    ("words", Only(&[])),
     ("control", Only(&["domain", "floor", "report"])),
     ("doctor", Only(&["config", "journal", "control", "report", "clock"])),
     ("app", Everything),
@@ -262,8 +263,8 @@ mod tests {
             "config/mod.rs",
             "use crate::sync::{self, Plan};\ntype A = sync::Config;\ntype B = sync::Client;",
             &[
-                "config/mod.rs:1: crate::sync::Plan: config may name only domain and any Config",
-                "config/mod.rs:3: crate::sync::Client: config may name only domain and any Config",
+                "config/mod.rs:1: crate::sync::Plan: config may name only domain, words and any Config",
+                "config/mod.rs:3: crate::sync::Client: config may name only domain, words and any Config",
             ],
         );
     }

@@ -1,0 +1,87 @@
+//! A table of a language file as a value whose texts live as long as the program.
+
+use serde::de::value::{BorrowedStrDeserializer, Error, MapDeserializer, SeqDeserializer};
+use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::{Table, Value};
+
+/// Reads what `file` has under `name`. The file's texts are never freed: a program has few languages, and reads each
+/// table once.
+pub fn read<T: Deserialize<'static>>(file: &str, name: &str) -> Result<T, Error> {
+    let mut whole: Table = file.parse().map_err(|error: toml::de::Error| Error::custom(error.to_string()))?;
+    let found = whole.remove(name).ok_or_else(|| Error::custom("there is no such table"))?;
+    T::deserialize(Said(Box::leak(Box::new(found))))
+}
+
+#[derive(Clone, Copy)]
+struct Said(&'static Value);
+
+impl IntoDeserializer<'static, Error> for Said {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl Deserializer<'static> for Said {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(list) => visitor.visit_seq(SeqDeserializer::new(list.iter().map(Said))),
+            Value::Table(table) => {
+                let entry = |(key, value): (&'static String, _)| (BorrowedStrDeserializer::new(key), Said(value));
+                visitor.visit_map(MapDeserializer::new(table.iter().map(entry)))
+            }
+            other => Err(Error::custom(format!("{} is no text", other.type_str()))),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    forward_to_deserialize_any! {
+        <V: Visitor<'static>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Words {
+        one: &'static str,
+        sign: char,
+        pair: [&'static str; 2],
+        #[serde(default)]
+        safe: Option<&'static str>,
+        #[serde(default)]
+        #[serde(borrow)]
+        by_name: BTreeMap<&'static str, &'static str>,
+    }
+
+    #[test]
+    fn reads_what_the_type_describes_and_nothing_else() {
+        let whole = "[t]\none = 'a'\nsign = ','\npair = ['b', 'c']\nsafe = 'd'\nby_name = { x = 'y' }\n";
+        let words: Words = read(whole, "t").unwrap();
+        assert_eq!((words.one, words.sign, words.pair, words.safe), ("a", ',', ["b", "c"], Some("d")));
+        assert_eq!(words.by_name, [("x", "y")].into());
+        for (file, why) in [
+            ("[t]\none = 'a'\nsign = ','\n", "missing field `pair`"),
+            ("[t]\none = 'a'\nsign = ','\npair = ['b', 'c']\nother = ''\n", "unknown field `other`"),
+            ("[t]\none = 1\n", "integer is no text"),
+            ("[u]\n", "there is no such table"),
+        ] {
+            let error = read::<Words>(file, "t").unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
