@@ -87,6 +87,9 @@ pub fn id_at(conn: &Connection, place: Place) -> Result<Option<Uuid>, Error> {
     Ok(statement.query_row([place], |row| Ok(Uuid::from_bytes(row.get(0)?))).optional()?)
 }
 
+/// What [`stored`] reads, in its order.
+pub const COLUMNS: &str = "place, id, at, synced, kind, station, operator, subject, data";
+
 /// Up to `limit` events after `after`, in order.
 pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = conn.prepare_cached(
@@ -132,7 +135,8 @@ pub fn mint(at: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos))
 }
 
-fn stored(row: &Row<'_>) -> Result<Stored, Error> {
+/// An event of a row with [`COLUMNS`].
+pub fn stored(row: &Row<'_>) -> Result<Stored, Error> {
     let word: String = row.get(4)?;
     let kind = Kind::named(&word).ok_or_else(|| Error::UnknownKind { kind: word.clone() })?;
     Ok(Stored {

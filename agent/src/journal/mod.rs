@@ -8,6 +8,7 @@
 pub mod agenda;
 mod job;
 pub mod log;
+pub mod orders;
 pub mod reader;
 mod row;
 mod schema;

@@ -12,7 +12,8 @@ use std::path::Path;
 
 const ORDERS: &str = "SELECT o.terms, p.state, p.body FROM orders o JOIN progress p USING (key)";
 
-fn order(row: &Row<'_>) -> Result<Order, Error> {
+/// The order of a row that begins with terms, state and body.
+pub(super) fn order(row: &Row<'_>) -> Result<Order, Error> {
     Ok(row::order(&row.get::<_, String>(0)?, row.get(1)?, &row.get::<_, String>(2)?)?)
 }
 

@@ -4,16 +4,30 @@
 //! database, over one query-only connection that is opened when somebody first looks. Its calls block: runtime threads
 //! go through [`Gatherer::ask`].
 
+use super::orders::{History, OrderSeen, OrderWhole, OrdersPage, undone};
 use super::wire::Sender;
 use super::{About, Facts, Log, Quarantine};
 use crate::clock::Clock;
+use crate::domain::event::Kind;
 use crate::floor::status::FloorStatus;
+use crate::journal::orders::{Stretch, Which};
+use crate::journal::reader::Quarantined;
 use crate::journal::{Error, Head, Job, Journal, Place, Reader, Storage, Stored};
 use crate::sync::status::SyncStatus;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+
+/// Events of one order in one answer.
+const HISTORY_EVENTS_MAX: usize = 500;
+
+/// So much of the log is read in one go; in between others may ask.
+const STRETCH: Place = 2_000;
+
+/// Nobody waits longer for an order's history: a slow card reads some ten thousand events in it. The rest is asked for
+/// again.
+const HISTORY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Reads the facts. One per agent; its readers share one connection.
 #[derive(Debug)]
@@ -124,6 +138,63 @@ impl Gatherer {
         self.page(|reader| reader.events(after, limit))
     }
 
+    /// Up to `limit` orders after the first `from` ones. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn orders(&self, which: &Which, from: usize, limit: usize) -> Result<OrdersPage, Error> {
+        let mut orders = self.read(|reader| reader.listed(which, from, limit + 1))?;
+        let next = (limit < orders.len()).then_some(from + limit);
+        orders.truncate(limit);
+        Ok(OrdersPage { orders: orders.iter().map(OrderSeen::from).collect(), next })
+    }
+
+    /// The order that `text` is the id or the number of. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn order(&self, text: &str) -> Result<Option<OrderWhole>, Error> {
+        Ok(self.read(|reader| reader.listed_one(text))?.as_ref().map(OrderWhole::from))
+    }
+
+    /// What happened to an order before `before`, or until now, as far back as can be seen in time. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn history(&self, id: &str, number: &str, before: Option<Place>) -> Result<History, Error> {
+        let head = self.head.borrow().place;
+        let begun = self.clock.now().since_start;
+        let mut to = before.map_or(head, |before| before.saturating_sub(1).min(head));
+        let mut events: Vec<Stored> = Vec::new();
+        let is_beginning = |event: &Stored| event.kind == Kind::OrderAccepted;
+        while 0 < to && events.len() < HISTORY_EVENTS_MAX && !events.last().is_some_and(is_beginning) {
+            let stretch = Stretch { after: to.saturating_sub(STRETCH), to };
+            let room = HISTORY_EVENTS_MAX - events.len();
+            let found = self.read(|reader| reader.about_order(id, number, stretch, room))?;
+            let is_full = found.len() == room;
+            events.extend(found);
+            to = match events.last() {
+                Some(last) if is_full => last.place - 1,
+                Some(_) | None => stretch.after,
+            };
+            if HISTORY_WITHIN <= self.clock.now().since_start.saturating_sub(begun) {
+                break;
+            }
+        }
+        let begins = events.iter().position(is_beginning);
+        events.truncate(begins.map_or(events.len(), |at| at + 1));
+        let older = (0 < to && begins.is_none()).then_some(to + 1);
+        Ok(History { undone: undone(&events), events, older, sender: self.sender()? })
+    }
+
+    /// Messages from the platform that could not be used, newest first. Blocks.
+    ///
+    /// # Errors
+    /// The database can't be read.
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, Error> {
+        self.read(Reader::quarantine)
+    }
+
     /// Runs a blocking question away from the runtime's threads; `None` when it panicked.
     pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
@@ -163,16 +234,17 @@ impl Gatherer {
     }
 
     fn page(&self, events: impl FnOnce(&Reader) -> Result<Vec<Stored>, Error>) -> Result<Page, Error> {
-        let (events, epochs, head) =
-            self.read(|reader| Ok((events(reader)?, reader.epochs()?, self.head.borrow().place)))?;
-        let sender = Sender {
+        Ok(Page { events: self.read(events)?, sender: self.sender()? })
+    }
+
+    fn sender(&self) -> Result<Sender, Error> {
+        Ok(Sender {
             site: self.about.site.id.as_str().into(),
-            epochs,
-            head,
+            epochs: self.read(Reader::epochs)?,
+            head: self.head.borrow().place,
             now: self.clock.now().wall,
             historical_after: self.about.historical_after,
-        };
-        Ok(Page { events, sender })
+        })
     }
 
     fn quarantine(&self) -> Result<Quarantine, Error> {

@@ -6,6 +6,7 @@
 
 mod fault;
 pub mod gather;
+pub mod orders;
 pub mod wire;
 mod words;
 

@@ -71,6 +71,33 @@ impl Running {
         assert!(self.gatherer.writer_answers(Duration::from_secs(10)).await);
     }
 
+    /// Tells a command of the platform, which is applied.
+    pub async fn tell(&self, kind: &str, data: serde_json::Value) {
+        let command = serde_json::json!({
+            "specversion": "1.0", "id": Uuid::now_v7(), "source": "/platform", "type": format!("parceld.{kind}.v1"),
+            "data": data,
+        });
+        let (said, reply) = tokio::sync::oneshot::channel();
+        let (payload, moment) = (command.to_string().into_bytes(), self.clock.now());
+        let reply_to = Box::new(move |outcome| drop(said.send(outcome)));
+        self.journal.submit(Job::Command { payload, moment, reply: reply_to }).unwrap();
+        let outcome = reply.await.unwrap().unwrap();
+        assert!(outcome.reply.as_ref().is_some_and(|reply| reply.contains("\"accepted\"")), "{kind}: {outcome:?}");
+    }
+
+    /// Puts order `number`, with the id `o-{number}` and two units of a product with a hostile name.
+    pub async fn put_order(&self, number: u32, ship_by: &str) {
+        let line = serde_json::json!({"line": "1", "sku": "tea", "name": "Tea <b>", "quantity": 2, "barcodes": []});
+        let mut order = serde_json::json!({
+            "id": format!("o-{number}"), "number": number.to_string(), "revision": 1, "lines": [line],
+            "delivery": "carrier", "carrier": "dhl",
+        });
+        if ship_by.parse::<Timestamp>().is_ok() {
+            order["promise"] = serde_json::json!({"ship_by": ship_by});
+        }
+        self.tell("order.put", order).await;
+    }
+
     pub fn stop_writing(&mut self) {
         if let Some(writing) = self.writing.take() {
             writing.stop();
