@@ -37,6 +37,24 @@ fn scans_and_answers_go_over_tcp_and_a_closed_connection_is_made_anew() {
 }
 
 #[test]
+fn raw_bytes_come_before_what_is_made_of_them_while_the_tap_is_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let watched = Watched::spawn(address(listener.local_addr().unwrap()));
+    let (mut scanner, _) = listener.accept().unwrap();
+    assert_eq!(watched.next(), "opened, 0 discarded");
+    scanner.write_all(b"A\r").unwrap();
+    assert_eq!(watched.next(), "Unidentified A", "nothing raw while nobody listens");
+    watched.port.tap().set(true);
+    scanner.write_all(b"B\r").unwrap();
+    assert_eq!(watched.next(), "bytes B\\r");
+    assert_eq!(watched.next(), "Unidentified B");
+    watched.port.tap().set(false);
+    scanner.write_all(b"C\r").unwrap();
+    assert_eq!(watched.next(), "Unidentified C");
+    assert!(watched.stop().is_empty());
+}
+
+#[test]
 fn a_refused_connection_is_reported_once_and_made_when_somebody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap();

@@ -5,6 +5,7 @@
 //! waits for it. Printers have threads and queues of their own.
 
 pub mod barcode;
+pub mod ear;
 mod meaning;
 pub mod printing;
 pub mod status;
@@ -17,12 +18,13 @@ use crate::domain::event::{Event, Method};
 use crate::domain::name::{ScannerId, StationId};
 use crate::domain::signal::{Answer, Reason, Signal};
 use crate::journal::{Job, Journal};
+use ear::{Ear, What};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parceld_drivers::port::{self, Port, Repeat};
-use parceld_drivers::scanner::Feedback;
+use parceld_drivers::scanner::{Family, Feedback};
 use parceld_drivers::symbology::{self, Symbology};
-use status::{Answered, FloorStatus, Line, ScannerStatus};
+use status::{Answered, FloorStatus, Line, ScannerSetup, ScannerStatus};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -102,10 +104,12 @@ impl Floor {
         self.voices.set(voices.clone());
         let mut ports = Vec::with_capacity(scanners.len());
         for (scanner, voice) in scanners.iter().zip(voices) {
-            self.expect(scanner);
-            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), lost: false };
+            let ear = Ear::default();
+            self.expect(scanner, ear.clone());
+            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), ear: ear.clone(), lost: false };
             let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
             let _ = voice.answerer.set(port.answerer());
+            ear.belongs_to(port.tap());
             ports.push((scanner.id.clone(), port));
         }
         Ok(Ports { ports })
@@ -188,10 +192,12 @@ impl Floor {
         }
     }
 
-    fn expect(&self, scanner: &Scanner) {
+    fn expect(&self, scanner: &Scanner, ear: Ear) {
         let status = ScannerStatus {
             station: scanner.station.clone(),
             port: scanner.port.address.to_string(),
+            setup: setup(scanner),
+            ear,
             line: Line::Opening,
             since: self.clock.now().wall,
             reads: 0,
@@ -213,6 +219,22 @@ impl Floor {
                 change(status);
             }
         });
+    }
+}
+
+fn setup(scanner: &Scanner) -> ScannerSetup {
+    let port::Config { address, driver, framing, .. } = &scanner.port;
+    let is_framed = driver.family() != Family::Ssi;
+    ScannerSetup {
+        driver: driver.family().word().to_owned(),
+        model: driver.model().to_owned(),
+        settings: match address {
+            port::Address::Serial { settings, .. } => Some(settings.to_string()),
+            port::Address::Tcp { .. } => None,
+        },
+        terminator: is_framed.then(|| framing.terminator.word().to_owned()),
+        idle_gap_ms: is_framed.then_some(framing.gap_ms),
+        answered: scanner.speaks && driver.can_answer(),
     }
 }
 
@@ -240,13 +262,17 @@ impl Ports {
 struct ScannerLine {
     floor: Floor,
     scanner: Scanner,
+    ear: Ear,
     lost: bool,
 }
 
 impl ScannerLine {
     fn event(&mut self, event: port::Event) {
         let moment = self.floor.clock.now();
+        self.ear.hear(moment.wall, || what(&event));
         match event {
+            // Only for whoever listens.
+            port::Event::Bytes(_) => {}
             port::Event::Opened { discarded_bytes } => self.opened(discarded_bytes, moment),
             port::Event::Read(read) => self.read(&read, moment),
             port::Event::Unreadable { reason, bytes } => {
@@ -328,6 +354,21 @@ impl ScannerLine {
         if self.floor.journal.submit(Job::Record { event, station, moment }).is_err() {
             tracing::error!("the journal has ended");
         }
+    }
+}
+
+fn what(event: &port::Event) -> What {
+    match event {
+        port::Event::Bytes(bytes) => What::Bytes(bytes.as_slice().into()),
+        port::Event::Opened { discarded_bytes } => What::Opened { discarded_bytes: *discarded_bytes },
+        port::Event::Read(read) => {
+            What::Read { symbology: format!("{:?}", read.symbology).into(), payload: read.payload.as_slice().into() }
+        }
+        port::Event::Unreadable { reason, bytes } => {
+            What::Unreadable { reason: reason.to_string().into(), bytes: *bytes }
+        }
+        port::Event::SetupFailed(failure) => What::NotSetUp(failure.to_string().into()),
+        port::Event::Lost { reason } | port::Event::OpenFailed { reason } => What::Lost(reason.as_str().into()),
     }
 }
 

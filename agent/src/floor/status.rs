@@ -1,5 +1,6 @@
 //! What the floor looks like now, for pages and command lines.
 
+use super::ear::Ear;
 use crate::domain::name::{ScannerId, StationId};
 use crate::domain::signal::{Answer, Signal};
 use jiff::Timestamp;
@@ -27,6 +28,9 @@ pub struct ScannerStatus {
     pub station: StationId,
     /// Its port as configured.
     pub port: String,
+    pub setup: ScannerSetup,
+    /// Where its line can be listened to.
+    pub ear: Ear,
     pub line: Line,
     /// Since when the line is so.
     pub since: Timestamp,
@@ -41,6 +45,22 @@ pub struct ScannerStatus {
     /// Why the scanner is not set up as its driver needs it.
     pub setup_failure: Option<String>,
     pub last_read_at: Option<Timestamp>,
+}
+
+/// How a scanner is set up here: it has to be set up the same itself.
+#[derive(Clone, Debug, Default)]
+pub struct ScannerSetup {
+    /// The driver's family, and the model in it, as in the configuration.
+    pub driver: String,
+    pub model: String,
+    /// `9600 8N1`; none on TCP.
+    pub settings: Option<String>,
+    /// What ends a code; none where the driver's packets tell.
+    pub terminator: Option<String>,
+    /// Silence that ends a code which no terminator ended.
+    pub idle_gap_ms: Option<u64>,
+    /// Whether it is told what became of its reads.
+    pub answered: bool,
 }
 
 /// Whether a scanner's line is open.

@@ -15,7 +15,7 @@ pub use fault::{Fault, Severity, Topic};
 pub use gather::Gatherer;
 
 use crate::domain::signal::Answer;
-use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerStatus};
+use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerSetup, ScannerStatus};
 use crate::journal;
 use crate::sync::status::{Link, Receipts, SyncStatus};
 use jiff::Timestamp;
@@ -196,6 +196,8 @@ pub struct Scanner {
     pub id: String,
     pub station: String,
     pub port: String,
+    #[serde(default)]
+    pub setup: Setup,
     /// `opening`, `open` or `lost`.
     pub state: String,
     pub reason: Option<String>,
@@ -209,6 +211,20 @@ pub struct Scanner {
     /// Why it is not set up as its driver needs it.
     #[serde(default)]
     pub setup_failure: Option<String>,
+}
+
+/// How a scanner is set up here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    pub driver: String,
+    pub model: String,
+    /// `9600 8N1`; none on TCP.
+    pub settings: Option<String>,
+    /// What ends a code; none where the driver's packets tell.
+    pub terminator: Option<String>,
+    pub idle_gap_ms: Option<u64>,
+    /// Whether it is told what became of its reads.
+    pub answered: bool,
 }
 
 /// One label printer.
@@ -421,6 +437,7 @@ fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
         id: id.to_owned(),
         station: status.station.to_string(),
         port: status.port.clone(),
+        setup: setup(&status.setup),
         state: state.to_owned(),
         reason,
         since: status.since,
@@ -432,6 +449,11 @@ fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
         unanswered: status.unanswered,
         setup_failure: status.setup_failure.clone(),
     }
+}
+
+fn setup(setup: &ScannerSetup) -> Setup {
+    let ScannerSetup { driver, model, settings, terminator, idle_gap_ms, answered } = setup.clone();
+    Setup { driver, model, settings, terminator, idle_gap_ms, answered }
 }
 
 fn printer(id: &str, status: &PrinterStatus) -> Printer {

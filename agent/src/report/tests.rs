@@ -4,6 +4,7 @@ use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
 use crate::domain::rules::{Flow, Rules};
 use crate::domain::signal::{Reason, Signal};
+use crate::floor::status::ScannerSetup;
 use crate::journal::{Job, Journal, Writing};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
@@ -124,6 +125,15 @@ pub fn scanner(station: &str, line: Line) -> ScannerStatus {
     ScannerStatus {
         station: station.into(),
         port: "/dev/serial/by-id/usb-Example".into(),
+        setup: ScannerSetup {
+            driver: "line".into(),
+            model: "generic".into(),
+            settings: Some("9600 8N1".into()),
+            terminator: Some("auto".into()),
+            idle_gap_ms: Some(50),
+            answered: true,
+        },
+        ear: crate::floor::ear::Ear::default(),
         line,
         since: seconds_ago(30),
         reads: 214,

@@ -49,20 +49,30 @@ pub enum Terminator {
 #[error("not a terminator: write auto, cr, lf, crlf, etx, tab or none")]
 pub struct UnknownTerminator;
 
+impl Terminator {
+    /// Every terminator, with the word for it in a configuration.
+    pub const WORDS: [(&str, Self); 7] = [
+        ("auto", Self::Auto),
+        ("cr", Self::Cr),
+        ("lf", Self::Lf),
+        ("crlf", Self::CrLf),
+        ("etx", Self::Etx),
+        ("tab", Self::Tab),
+        ("none", Self::None),
+    ];
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].0
+    }
+}
+
 impl FromStr for Terminator {
     type Err = UnknownTerminator;
 
     fn from_str(name: &str) -> Result<Self, UnknownTerminator> {
-        Ok(match name {
-            "auto" => Self::Auto,
-            "cr" => Self::Cr,
-            "lf" => Self::Lf,
-            "crlf" => Self::CrLf,
-            "etx" => Self::Etx,
-            "tab" => Self::Tab,
-            "none" => Self::None,
-            _ => return Err(UnknownTerminator),
-        })
+        let found = Self::WORDS.iter().find(|(word, _)| *word == name);
+        found.map(|(_, terminator)| *terminator).ok_or(UnknownTerminator)
     }
 }
 
@@ -273,6 +283,15 @@ mod tests {
             Framed::Frame(frame) => frame.escape_ascii().to_string(),
             Framed::Unreadable { reason, bytes } => format!("[{reason:?}:{bytes}]"),
         }
+    }
+
+    #[test]
+    fn words_name_terminators() {
+        for (index, (word, terminator)) in Terminator::WORDS.into_iter().enumerate() {
+            assert_eq!(terminator as usize, index, "{word}");
+            assert_eq!(terminator.word().parse(), Ok(terminator));
+        }
+        assert_eq!("crcr".parse::<Terminator>(), Err(UnknownTerminator));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct Config {
 /// What happens on a port, in order. Each `Lost` follows an `Opened`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// What came over the line, before anything is made of it. Only while the port's [`Tap`] is open.
+    Bytes(Vec<u8>),
     Opened {
         /// Bytes that lay in the input buffer: scans made while nobody listened, thrown away.
         discarded_bytes: usize,
@@ -94,6 +96,10 @@ pub struct Answerer {
     link: Arc<Link>,
 }
 
+/// Whether the line's raw bytes are wanted as [`Event::Bytes`] too. While it is closed they cost a look at a flag.
+#[derive(Clone, Debug, Default)]
+pub struct Tap(Arc<AtomicBool>);
+
 /// Why an answer did not go out. The scanner's own time-out then tells the one who scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotSent {
@@ -113,6 +119,7 @@ pub fn spawn(config: Config, sink: impl FnMut(Event) + Send + 'static) -> io::Re
     let control = Arc::new(Control {
         stop: AtomicBool::new(false),
         reopen: AtomicBool::new(false),
+        tap: Tap::default(),
         waker: Waker::new(poll.registry(), worker::WAKE)?,
     });
     let link = Arc::new(Link::default());
@@ -127,6 +134,11 @@ impl Port {
     #[must_use]
     pub fn answerer(&self) -> Answerer {
         self.answerer.clone()
+    }
+
+    #[must_use]
+    pub fn tap(&self) -> Tap {
+        self.answerer.control.tap.clone()
     }
 
     /// Closes the line and opens it anew, at once if it is lost.
@@ -195,6 +207,18 @@ impl Answerer {
     }
 }
 
+impl Tap {
+    /// From the next bytes on.
+    pub fn set(&self, open: bool) {
+        self.0.store(open, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not an address: write the path of a device under /dev, or tcp://host:port")]
 pub struct BadAddress;
@@ -239,6 +263,7 @@ impl fmt::Display for Address {
 struct Control {
     stop: AtomicBool,
     reopen: AtomicBool,
+    tap: Tap,
     waker: Waker,
 }
 

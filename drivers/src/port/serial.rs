@@ -1,5 +1,6 @@
 //! Serial devices: RS-232, USB-CDC, USB converters.
 
+use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -43,6 +44,26 @@ impl LineSettings {
     /// 9600 8N1, as most scanners leave the factory.
     pub const FACTORY: Self =
         Self { baud: 9600, data_bits: DataBits::Eight, parity: Parity::None, stop_bits: StopBits::One };
+}
+
+/// `9600 8N1`
+impl fmt::Display for LineSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data_bits = match self.data_bits {
+            DataBits::Seven => 7,
+            DataBits::Eight => 8,
+        };
+        let parity = match self.parity {
+            Parity::None => 'N',
+            Parity::Odd => 'O',
+            Parity::Even => 'E',
+        };
+        let stop_bits = match self.stop_bits {
+            StopBits::One => 1,
+            StopBits::Two => 2,
+        };
+        write!(f, "{} {data_bits}{parity}{stop_bits}", self.baud)
+    }
 }
 
 impl Default for LineSettings {

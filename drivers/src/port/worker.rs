@@ -125,6 +125,9 @@ impl<S: FnMut(Event)> Worker<S> {
             }
             match self.link.read(&mut chunk) {
                 Taken::Bytes(count) => {
+                    if self.control.tap.is_open() {
+                        (self.sink)(Event::Bytes(chunk[..count].to_vec()));
+                    }
                     self.converse(|protocol, at, out| protocol.push(&chunk[..count], at, out));
                 }
                 Taken::Drained => {

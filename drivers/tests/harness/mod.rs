@@ -142,6 +142,7 @@ fn shown(event: &Event) -> String {
         }
         Event::Unreadable { reason, bytes } => format!("{reason:?} {bytes}"),
         Event::SetupFailed(failure) => failure.to_string(),
+        Event::Bytes(bytes) => format!("bytes {}", bytes.escape_ascii()),
         Event::Lost { .. } => "lost".to_owned(),
         Event::OpenFailed { .. } => "open failed".to_owned(),
     }
