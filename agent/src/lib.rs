@@ -1,5 +1,6 @@
 //! The warehouse edge agent: scans in, durable events out, answers in between.
 
+pub mod access;
 pub mod app;
 pub mod cli;
 pub mod clock;

@@ -45,6 +45,8 @@ pub enum Job {
     Invite { order: OrderId, place: Place, moment: Moment },
     /// Give out so many numbers for labels that are printed beforehand; the first of them.
     ReserveSerials { count: u32, reply: Reply<Result<u64, NotSaved>> },
+    /// Keep the digest of a new token of the page in place of the old one's.
+    KeepToken { digest: [u8; 32], reply: Reply<Result<(), NotSaved>> },
     /// Forget what is received and old; `true`: there is more.
     Retain { moment: Moment, reply: Reply<bool> },
     /// Answered when everything before it is done.
@@ -123,6 +125,7 @@ impl Job {
             | Self::Pace { .. }
             | Self::Invite { .. }
             | Self::ReserveSerials { .. }
+            | Self::KeepToken { .. }
             | Self::Retain { .. } => false,
         }
     }
@@ -143,6 +146,7 @@ impl fmt::Debug for Job {
             Self::Pace { .. } => "Pace",
             Self::Invite { .. } => "Invite",
             Self::ReserveSerials { .. } => "ReserveSerials",
+            Self::KeepToken { .. } => "KeepToken",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",
             Self::Stop => "Stop",

@@ -95,6 +95,7 @@ pub struct Journal {
     head: watch::Receiver<Head>,
     storage: watch::Receiver<Storage>,
     site_key: [u8; SITE_KEY_BYTES],
+    token_digest: Option<[u8; 32]>,
     starts: u64,
     head_at_start: Place,
 }
@@ -169,6 +170,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
         head,
         storage,
         site_key: facts.site_key,
+        token_digest: facts.token_digest,
         starts: facts.starts,
         head_at_start: facts.head_at_start,
     };
@@ -237,6 +239,12 @@ impl Journal {
     #[must_use]
     pub fn site_key(&self) -> &[u8] {
         &self.site_key
+    }
+
+    /// The digest of the page's token, as this start found it.
+    #[must_use]
+    pub fn token_digest(&self) -> Option<[u8; 32]> {
+        self.token_digest
     }
 
     /// How often the agent has started on this file.

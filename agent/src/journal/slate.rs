@@ -23,6 +23,8 @@ pub const DAY_CLOSED: &str = "day_closed";
 pub const STARTS: &str = "starts";
 /// The key that command barcodes are checked with.
 pub const SITE_KEY: &str = "site_key";
+/// SHA-256 of the token that opens the page's actions.
+pub const TOKEN: &str = "token";
 
 pub fn station(id: &str) -> String {
     format!("station/{id}")

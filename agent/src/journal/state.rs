@@ -73,6 +73,7 @@ struct Memory {
 pub struct Opened {
     pub path: PathBuf,
     pub site_key: [u8; SITE_KEY_BYTES],
+    pub token_digest: Option<[u8; 32]>,
     pub starts: u64,
     pub head_at_start: Place,
 }
@@ -93,6 +94,7 @@ impl State {
             None => begin_epoch(&conn, head_at_start, moment)?,
         };
         let site_key = site_key(&conn)?;
+        let token_digest = slate::get(&conn, slate::TOKEN)?;
         let starts = 1 + slate::get::<u64>(&conn, slate::STARTS)?.unwrap_or_default();
         slate::set(&conn, slate::STARTS, &starts)?;
         let uptime_base_s = conn
@@ -132,7 +134,7 @@ impl State {
         };
         state.record(&started, None, &moment)?;
         state.conn.execute_batch("COMMIT")?;
-        let opened = Opened { path: state.config.path.clone(), site_key, starts, head_at_start };
+        let opened = Opened { path: state.config.path.clone(), site_key, token_digest, starts, head_at_start };
         Ok((state, opened))
     }
 
@@ -327,6 +329,13 @@ impl State {
         self.shelf.use_serials(&self.conn, u64::from(count))?;
         self.wrote = true;
         Ok(first)
+    }
+
+    /// Keeps the digest of the page's token.
+    pub fn keep_token(&mut self, digest: &[u8; 32]) -> Result<(), Error> {
+        slate::set(&self.conn, slate::TOKEN, digest)?;
+        self.wrote = true;
+        Ok(())
     }
 
     pub fn doubt(&mut self, scanner: &ScannerId) {

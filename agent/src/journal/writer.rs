@@ -37,6 +37,7 @@ enum Outcome {
     Command(CommandOutcome),
     Receipt(ReceiptOutcome),
     Serial(u64),
+    Kept,
     More(bool),
     Nothing,
     NotSaved,
@@ -261,6 +262,10 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             Outcome::Nothing
         }
         Job::ReserveSerials { count, .. } => Outcome::Serial(state.reserve_serials(*count)?),
+        Job::KeepToken { digest, .. } => {
+            state.keep_token(digest)?;
+            Outcome::Kept
+        }
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
         Job::Barrier { .. } | Job::Stop => Outcome::Nothing,
     })
@@ -283,6 +288,10 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::Receipt { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::ReserveSerials { reply, .. }, Outcome::Serial(first)) => reply(Ok(first)),
         (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::KeepToken { reply, .. }, outcome) => reply(match outcome {
+            Outcome::Kept => Ok(()),
+            _ => Err(NotSaved),
+        }),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
         (Job::Barrier { reply }, _) => reply(()),
         (

@@ -18,9 +18,9 @@ pub struct Running {
     pub floor: watch::Sender<FloorStatus>,
     pub sync: watch::Sender<SyncStatus>,
     pub directory: PathBuf,
-    journal: Journal,
+    pub journal: Journal,
     writing: Option<Writing>,
-    clock: Clock,
+    pub clock: Clock,
 }
 
 impl Running {

@@ -17,6 +17,7 @@ const MODULES: &[(&str, May)] = &[
     ("domain", Only(&[])),
     ("contract", Only(&["domain"])),
     ("journal", Only(&["domain", "contract", "clock"])),
+    ("access", Only(&["journal", "clock"])),
     ("floor", Only(&["domain", "journal", "clock"])),
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
