@@ -2,6 +2,7 @@
 
 mod settings;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control;
@@ -59,6 +60,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let syncing = sync::spawn(settings::sync(config), journal.clone(), scheduling.offer(), clock)
         .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
+    let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
     let gatherer = Gatherer::new(about, clock, journal.clone(), floor.status(), syncing.status());
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -66,7 +68,9 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
-        let page = tokio::spawn(show_page(settings::web(config), Arc::clone(&gatherer), stopped.clone()));
+        tokio::spawn(show_first_token(Arc::clone(&access)));
+        let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stopped.clone());
+        let page = tokio::spawn(page);
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = tokio::spawn(answer_technicians(socket, floor.clone(), gatherer, stopped));
         // Without a printer nobody makes labels.
@@ -134,16 +138,30 @@ async fn sound_alarm(mut storage: watch::Receiver<Storage>, floor: Floor) {
     }
 }
 
+/// The token of the very first start goes to stderr and to nothing that keeps log lines.
+async fn show_first_token(access: Arc<Access>) {
+    match access.first_token().await {
+        Ok(Some(token)) => eprintln!(
+            "parceld: this device's token, which opens actions on its page and is shown this once: {}\n\
+             parceld: `parceld token new` makes another in its place",
+            token.shown()
+        ),
+        Ok(None) => {
+            if let Err(error) = access.check_file() {
+                tracing::error!(%error, "web.token_file gives no token: nobody can sign in to the page");
+            }
+        }
+        Err(error) => tracing::error!(%error, "no token for the page: parceld token new makes one"),
+    }
+}
+
 /// The status page. Scanning does not depend on it: an address that is taken is tried again.
-async fn show_page(config: web::Config, gatherer: Arc<Gatherer>, mut stop: watch::Receiver<bool>) {
+async fn show_page(config: web::Config, gatherer: Arc<Gatherer>, access: Arc<Access>, mut stop: watch::Receiver<bool>) {
     loop {
         match web::bind(&config).await {
             Ok(listener) => {
                 tracing::info!(url = format!("http://{}/", config.listen), "status page");
-                if let Err(error) = web::serve(listener, config, gatherer, stop).await {
-                    tracing::error!(%error, "the status page has ended");
-                }
-                return;
+                return web::serve(listener, config, gatherer, access, stop).await;
             }
             Err(error) => {
                 tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?");

@@ -13,7 +13,7 @@ use crate::domain::station::Mode;
 use crate::journal::PrintJob;
 use crate::report::{About, Site};
 use crate::sheet::Words;
-use crate::{floor, journal, sync, web};
+use crate::{access, floor, journal, sync, web};
 use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
@@ -206,7 +206,12 @@ pub fn web(config: &Config) -> web::Config {
         allowed_hosts: config.web.allowed_hosts.clone(),
         language: config.site.language,
         timezone: config.site.timezone.clone(),
+        site: config.site.id.clone(),
     }
+}
+
+pub fn access(config: &Config) -> access::Config {
+    access::Config { token_file: config.web.token_file.clone() }
 }
 
 pub fn about(config: &Config, started_at: Timestamp) -> About {

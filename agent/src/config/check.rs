@@ -193,7 +193,8 @@ fn web(table: Spanned<Table<raw::Web>>, faults: &mut Faults) -> Option<Web> {
     let (mut read, raw) = Reader::new("web", table, faults);
     let listen = read.text("listen", raw.listen, Or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))), values::listen);
     let allowed_hosts = read.texts("allowed_hosts", raw.allowed_hosts, ALLOWED_HOSTS_MAX, values::host_name);
-    Some(Web { listen: listen?, allowed_hosts: allowed_hosts? })
+    let token_file = read.text("token_file", raw.token_file, Or(None), |text| values::path(text).map(Some));
+    Some(Web { listen: listen?, allowed_hosts: allowed_hosts?, token_file: token_file? })
 }
 
 fn control(table: Spanned<Table<raw::Control>>, faults: &mut Faults) -> Option<Control> {

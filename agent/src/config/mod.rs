@@ -179,6 +179,8 @@ pub struct Web {
     pub listen: SocketAddr,
     /// Host names that a browser may use besides the address itself; lower case, without a port.
     pub allowed_hosts: Vec<String>,
+    /// Its first line is the token that opens actions; `None`: the agent makes one.
+    pub token_file: Option<PathBuf>,
 }
 
 /// The socket that the command line talks to.

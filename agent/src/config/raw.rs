@@ -101,6 +101,7 @@ pub struct Sync {
 pub struct Web {
     pub listen: Item<String>,
     pub allowed_hosts: List<String>,
+    pub token_file: Item<String>,
 }
 
 #[derive(Default, Deserialize)]

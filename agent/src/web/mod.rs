@@ -1,27 +1,30 @@
-//! The status page and the interface for machines beside it: it shows, and changes nothing.
+//! The pages, what a technician may have done from them, and the interface for machines beside it.
 //!
-//! Every route answers GET and HEAD only, and only under a host name that was allowed: a name that somebody else points
-//! at this address gets 421. The page is whole without a script; with it, parts of the page are replaced as they change.
-//! While nobody looks, nothing here wakes up.
+//! [`ROUTES`] is all that there is: what shows answers GET and HEAD, what changes anything answers POST to whom the table
+//! says. Everything answers only under a host name that was allowed: a name that somebody else points at this address
+//! gets 421. Pages are whole without a script; with it, parts of them are replaced as they change. While nobody looks,
+//! nothing here wakes up.
 
 mod api;
 mod door;
 mod guard;
 mod live;
+mod login;
 mod page;
 mod words;
 
+use crate::access::Access;
 use crate::report::{Gatherer, Language};
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
+pub use guard::Needs;
 use jiff::tz::TimeZone;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -34,10 +37,52 @@ pub struct Config {
     pub language: Language,
     /// The site's zone: times are shown in it.
     pub timezone: TimeZone,
+    /// The site's id: agents of one host must not take each other's cookies.
+    pub site: String,
 }
 
-/// How long answers that are under way may take after the stop.
-const DRAIN: Duration = Duration::from_secs(2);
+/// A path that is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub path: &'static str,
+    pub does: Does,
+    serve: fn() -> MethodRouter<Shared>,
+}
+
+/// What a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// Shows something, to GET and HEAD.
+    Shows,
+    /// Changes something, by POST.
+    Changes(Needs),
+}
+
+const fn shows(path: &'static str, serve: fn() -> MethodRouter<Shared>) -> Route {
+    Route { path, does: Does::Shows, serve }
+}
+
+const fn changes(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Shared>) -> Route {
+    Route { path, does: Does::Changes(needs), serve }
+}
+
+/// Everything that is answered.
+pub const ROUTES: &[Route] = &[
+    shows("/", || get(page::show)),
+    shows("/login", || get(login::show)),
+    changes("/login", Needs::Nothing, || post(login::sign_in)),
+    changes("/logout", Needs::Nothing, || post(login::sign_out)),
+    shows("/api/v1/status", || get(api::status)),
+    shows("/api/v1/events", || get(api::events)),
+    shows("/api/v1/live", || get(live::stream)),
+    shows("/livez", || get(|| async { "alive\n" })),
+    shows("/readyz", || get(api::ready)),
+    shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),
+    shows("/assets/forms.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/forms.css")))),
+    shows("/assets/tokens.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/tokens.css")))),
+    shows("/assets/page.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js")))),
+    shows("/assets/icon.svg", || get(|| asset("image/svg+xml", include_str!("assets/icon.svg")))),
+];
 
 /// An upgrade changes the assets' addresses, so a browser may keep them.
 const ASSETS_KEPT: &str = "public, max-age=86400";
@@ -46,6 +91,10 @@ const ASSETS_KEPT: &str = "public, max-age=86400";
 #[derive(Clone, Debug)]
 struct Shared {
     gatherer: Arc<Gatherer>,
+    access: Arc<Access>,
+    hosts: Arc<guard::Hosts>,
+    /// The name of the cookie that holds a session.
+    cookie: Arc<str>,
     looks: Arc<page::Looks>,
     live: Arc<live::Live>,
     stop: watch::Receiver<bool>,
@@ -60,44 +109,39 @@ pub async fn bind(config: &Config) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stop` is true or gone; open streams are ended, and what else is under way gets two seconds.
-///
-/// # Errors
-/// Never so far: an accept that fails is tried again.
 pub async fn serve(
     listener: TcpListener,
     config: Config,
     gatherer: Arc<Gatherer>,
+    access: Arc<Access>,
     stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let router = router(&config, gatherer, stop.clone());
-    let serving = axum::serve(door::Door::new(listener), router).with_graceful_shutdown(stopped(stop.clone()));
-    let too_late = async {
-        stopped(stop).await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = serving => served,
-        () = too_late => Ok(()),
-    }
+) {
+    let router = router(&config, gatherer, access, stop.clone());
+    door::serve(listener, router, stop).await;
 }
 
 /// The routes with their guards.
-pub fn router(config: &Config, gatherer: Arc<Gatherer>, stop: watch::Receiver<bool>) -> Router {
-    let looks = Arc::new(page::Looks { language: config.language, timezone: config.timezone.clone() });
-    let shared = Shared { gatherer, looks, live: Arc::default(), stop };
-    Router::new()
-        .route("/", get(page::show))
-        .route("/api/v1/status", get(api::status))
-        .route("/api/v1/events", get(api::events))
-        .route("/api/v1/live", get(live::stream))
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(api::ready))
-        .route("/assets/page.css", get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css"))))
-        .route("/assets/tokens.css", get(|| asset("text/css; charset=utf-8", include_str!("assets/tokens.css"))))
-        .route("/assets/page.js", get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js"))))
-        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
-        .with_state(shared)
-        .layer(middleware::from_fn_with_state(Arc::new(guard::Hosts::new(config)), guard::check))
+pub fn router(config: &Config, gatherer: Arc<Gatherer>, access: Arc<Access>, stop: watch::Receiver<bool>) -> Router {
+    let shared = Shared {
+        gatherer,
+        access,
+        hosts: Arc::new(guard::Hosts::new(config)),
+        cookie: format!("parceld-{}", config.site).into(),
+        looks: Arc::new(page::Looks { language: config.language, timezone: config.timezone.clone() }),
+        live: Arc::default(),
+        stop,
+    };
+    let routes = ROUTES.iter().fold(Router::new(), |routes, route| {
+        let serve = (route.serve)();
+        let serve = match route.does {
+            Does::Shows => serve,
+            Does::Changes(needs) => {
+                serve.route_layer(middleware::from_fn_with_state((shared.clone(), needs), guard::admit))
+            }
+        };
+        routes.route(route.path, serve)
+    });
+    routes.with_state(shared.clone()).layer(middleware::from_fn_with_state(shared, guard::check))
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {

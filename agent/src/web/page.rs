@@ -41,8 +41,13 @@ pub async fn show(Extract(shared): Extract<Shared>) -> Response {
     let page = shared.gatherer.ask(move |gatherer| whole(gatherer, &looks)).await;
     match page {
         Some(Ok(page)) => Html(page).into_response(),
-        Some(Err(_)) | None => (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.\n").into_response(),
+        Some(Err(_)) | None => failed(),
     }
+}
+
+/// Where a page can't be made.
+pub fn failed() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.\n").into_response()
 }
 
 /// The parts that change, as HTML. Blocks while the database is read.

@@ -5,12 +5,15 @@ use crate::report::tests::Running;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 /// A page before a running journal.
 struct Bench {
     router: Router,
     running: Running,
+    access: Arc<Access>,
     stop: watch::Sender<bool>,
 }
 
@@ -18,8 +21,9 @@ impl Bench {
     fn new() -> Self {
         let running = Running::new();
         let (stop, stop_seen) = watch::channel(false);
-        let router = router(&config(), Arc::clone(&running.gatherer), stop_seen);
-        Self { router, running, stop }
+        let access = access(&running);
+        let router = router(&config(), Arc::clone(&running.gatherer), Arc::clone(&access), stop_seen);
+        Self { router, running, access, stop }
     }
 
     async fn ask(&self, method: Method, path: &str, host: Option<&str>) -> Response {
@@ -42,7 +46,12 @@ fn config() -> Config {
         allowed_hosts: vec!["parceld.local".into()],
         language: Language::ENGLISH,
         timezone: TimeZone::UTC,
+        site: "sthlm-03".into(),
     }
+}
+
+fn access(running: &Running) -> Arc<Access> {
+    Arc::new(Access::new(crate::access::Config::default(), running.journal.clone(), running.clock))
 }
 
 async fn text(response: Response) -> String {
@@ -50,24 +59,15 @@ async fn text(response: Response) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-const ROUTES: [&str; 11] = [
-    "/",
-    "/api/v1/status",
-    "/api/v1/events",
-    "/api/v1/live",
-    "/livez",
-    "/readyz",
-    "/assets/page.css",
-    "/assets/tokens.css",
-    "/assets/page.js",
-    "/assets/icon.svg",
-    "/nowhere",
-];
+/// Every path, and one that isn't there.
+fn paths() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.path).chain(["/nowhere"])
+}
 
 #[tokio::test]
 async fn answers_only_under_its_own_names() {
     let bench = Bench::new();
-    for path in ROUTES {
+    for path in paths() {
         for host in [Some("evil.example"), Some("evil.example:8080"), Some(""), None] {
             let response = bench.ask(Method::GET, path, host).await;
             assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{path} as {host:?}");
@@ -82,7 +82,7 @@ async fn answers_only_under_its_own_names() {
 #[tokio::test]
 async fn says_to_browsers_what_they_may_do() {
     let bench = Bench::new();
-    for path in ROUTES {
+    for path in paths() {
         for host in ["localhost", "evil.example"] {
             let response = bench.ask(Method::GET, path, Some(host)).await;
             let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -93,15 +93,103 @@ async fn says_to_browsers_what_they_may_do() {
     }
 }
 
+/// A form that a browser sends from a page of ours, with what else a test adds.
+fn form(path: &str, fields: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::post(path)
+        .header(header::HOST, "localhost:8080")
+        .header(header::ORIGIN, "http://localhost:8080")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(fields.to_owned())).unwrap()
+}
+
+impl Bench {
+    async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+}
+
 #[tokio::test]
-async fn changes_nothing() {
+async fn what_shows_is_asked_for_and_what_changes_is_posted() {
     let bench = Bench::new();
-    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
-        for path in ROUTES {
+    for route in ROUTES {
+        let only_posted = !ROUTES.iter().any(|other| other.path == route.path && other.does == Does::Shows);
+        for method in [Method::GET, Method::HEAD] {
+            let response = bench.ask(method.clone(), route.path, Some("localhost")).await;
+            assert_eq!(response.status() == StatusCode::METHOD_NOT_ALLOWED, only_posted, "{method} {}", route.path);
+        }
+        let only_shows = !ROUTES.iter().any(|other| other.path == route.path && other.does != Does::Shows);
+        let response = bench.send(form(route.path, "", &[])).await;
+        assert_eq!(response.status() == StatusCode::METHOD_NOT_ALLOWED, only_shows, "POST {}", route.path);
+    }
+    for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE] {
+        for path in paths() {
             let response = bench.ask(method.clone(), path, Some("localhost")).await;
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn changes_come_from_its_own_pages_and_are_small() {
+    let bench = Bench::new();
+    let token = bench.access.first_token().await.unwrap().unwrap().shown();
+    let bearer = format!("Bearer {token}");
+    for path in paths() {
+        let foreign: [&[(&str, &str)]; 3] = [
+            &[("origin", "http://evil.example")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site"), ("authorization", &bearer)],
+        ];
+        for headers in foreign {
+            let mut request = form(path, "", &[]);
+            request.headers_mut().remove(header::ORIGIN);
+            for (name, value) in headers {
+                request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(bench.send(request).await.status(), StatusCode::FORBIDDEN, "{path} {headers:?}");
+        }
+        let response = bench.ask(Method::POST, path, Some("localhost:8080")).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path} without an origin");
+        let large = "x".repeat(guard::BODY_BYTES_MAX + 1);
+        assert_eq!(bench.send(form(path, &large, &[])).await.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_begins_with_the_token_and_ends() {
+    let bench = Bench::new();
+    let token = bench.access.first_token().await.unwrap().unwrap().shown();
+    let response = bench.send(form("/login", &format!("token={token}&next=%2Flogin"), &[])).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()[header::LOCATION], "/login");
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    let (pair, attributes) = cookie.split_once("; ").unwrap();
+    assert_eq!(attributes, "HttpOnly; SameSite=Strict; Path=/");
+    let (name, id) = pair.split_once('=').unwrap();
+    assert_eq!(name, "parceld-sthlm-03");
+    assert_eq!(bench.access.session(id).unwrap().label, "session-1");
+    let response = bench.send(form("/logout", "", &[("cookie", pair)])).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert!(response.headers()[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(bench.access.session(id), None);
+}
+
+#[tokio::test]
+async fn a_wrong_token_waits_for_its_answer() {
+    let bench = Bench::new();
+    bench.access.first_token().await.unwrap().unwrap();
+    let begun = tokio::time::Instant::now();
+    let wrong = || bench.send(form("/login", "token=wrong", &[]));
+    let (one, other) = tokio::join!(wrong(), wrong());
+    assert!(Duration::from_millis(500) <= begun.elapsed(), "{:?}", begun.elapsed());
+    let (told, refused) = if one.status() == StatusCode::UNAUTHORIZED { (one, other) } else { (other, one) };
+    assert_eq!(told.status(), StatusCode::UNAUTHORIZED);
+    assert!(text(told).await.contains("That is not the token of this device."));
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "while the first is being answered");
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
 }
 
 #[tokio::test]
@@ -207,16 +295,46 @@ async fn streams_have_a_limit_and_give_their_place_back() {
 }
 
 #[tokio::test]
-async fn stops_although_a_page_is_open() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+async fn idle_connections_keep_nobody_out() {
     let bench = Bench::new();
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(serve(listener, config(), Arc::clone(&bench.running.gatherer), bench.stop.subscribe()));
+    let gatherer = Arc::clone(&bench.running.gatherer);
+    let serving = serve(listener, config(), gatherer, Arc::clone(&bench.access), bench.stop.subscribe());
+    let serving = tokio::spawn(serving);
+    let ask = async |path: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut some = [0; 15];
+        stream.read_exact(&mut some).await.unwrap();
+        assert_eq!(&some, b"HTTP/1.1 200 OK", "{path}");
+        stream
+    };
+    let mut open = ask("/api/v1/live").await;
+    let mut idle = Vec::new();
+    for _ in 0..500 {
+        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    ask("/").await;
+    let mut some = [0; 1024];
+    assert_ne!(open.read(&mut some).await.unwrap(), 0, "a stream stays");
+    bench.stop.send_replace(true);
+    tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn stops_although_a_page_is_open() {
+    let bench = Bench::new();
+    let listener = bind(&config()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let gatherer = Arc::clone(&bench.running.gatherer);
+    let serving = serve(listener, config(), gatherer, Arc::clone(&bench.access), bench.stop.subscribe());
+    let serving = tokio::spawn(serving);
     let mut visitor = tokio::net::TcpStream::connect(address).await.unwrap();
     visitor.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut some = [0; 64];
     assert_ne!(visitor.read(&mut some).await.unwrap(), 0);
     bench.stop.send_replace(true);
-    tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();
 }

@@ -22,7 +22,7 @@ const MODULES: &[(&str, May)] = &[
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock", "words"])),
-    ("web", Only(&["contract", "journal", "report", "words"])),
+    ("web", Only(&["access", "contract", "journal", "report", "words"])),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),
     ("words", Only(&[])),
@@ -41,9 +41,12 @@ const COMMAND_LINE: &[&str] =
 const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("axum", &["web"]),
+    ("hyper", &["web"]),
+    ("hyper_util", &["web"]),
     ("parceld_drivers", &["app", "config", "contract", "floor", "sheet"]),
     ("rumqttc", &["sync"]),
     ("rusqlite", &["journal"]),
+    ("subtle", &["access"]),
     ("tokio_cron_scheduler", &["schedule"]),
 ];
 
