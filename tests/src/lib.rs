@@ -31,6 +31,7 @@ pub mod mqtt_client;
 pub mod scripted;
 
 pub mod contract;
+pub mod npm;
 pub mod recorder;
 pub mod validators;
 

@@ -9,13 +9,11 @@ use std::{fs, thread};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::npm::{self, FOLDER};
 use crate::{binaries, contract};
 
 /// Debian's own, which is the one that Debian's modules are for.
 const PYTHON: &str = "/usr/bin/python3";
-
-/// The folder of their programs.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/validators");
 
 /// A command of Debian's Python that needs a module.
 ///
@@ -63,35 +61,19 @@ fn feed(command: &mut Command, input: String) -> Output {
     output
 }
 
-/// AsyncAPI's parser, installed once into `dir`, which is cargo's directory for what tests leave.
+/// AsyncAPI's parser.
 pub struct AsyncApi {
     dir: PathBuf,
 }
 
 impl AsyncApi {
+    /// Installs it with npm where it isn't yet; `dir` is cargo's directory for what tests leave.
+    ///
     /// # Panics
-    /// Where npm can't install it.
+    /// Where npm can't.
     #[must_use]
     pub fn installed(dir: &str) -> AsyncApi {
-        let dir = Path::new(dir).join("asyncapi");
-        let lock = fs::read(Path::new(FOLDER).join("package-lock.json")).expect("the lock file is there");
-        let done = dir.join("installed.lock");
-        if !fs::read(&done).is_ok_and(|installed| installed == lock) {
-            fs::create_dir_all(&dir).expect("cargo's directory for tests takes a folder");
-            for file in ["package.json", "package-lock.json"] {
-                fs::copy(Path::new(FOLDER).join(file), dir.join(file)).expect("a file can be copied");
-            }
-            let mut install = Command::new(binaries::system("npm", "npm"));
-            install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir);
-            let output = install.output().expect("npm can be started");
-            assert!(
-                output.status.success(),
-                "npm ci in {}: {}",
-                dir.display(),
-                String::from_utf8_lossy(&output.stderr)
-            );
-            fs::write(done, lock).expect("the folder is our own");
-        }
+        let dir = npm::packages(dir);
         fs::copy(Path::new(FOLDER).join("check.mjs"), dir.join("check.mjs")).expect("a file can be copied");
         AsyncApi { dir }
     }

@@ -343,8 +343,8 @@ fn every_state(town: &mut Town) -> Vec<(&'static str, String)> {
     orders
 }
 
-/// At the same time: most of a picture is waiting for the browser to start.
-const BROWSERS: usize = 3;
+/// Pages that are looked at at the same time.
+const READERS: usize = 2;
 
 /// What is read first, in English and in Swedish.
 const NEWS: [(&str, [&str; 2]); 9] = [
@@ -369,22 +369,22 @@ fn every_state_of_an_order_can_be_read_on_its_page() {
         .zip(NEWS)
         .map(|((name, order), (_, news))| (*name, ["en", "sv"].map(|language| town.page(order, language)), news))
         .collect();
-    let own = format!("{}/", town.platform.url());
+    let (own, browser) = (format!("{}/", town.platform.url()), Browser::start());
     thread::scope(|scope| {
-        for half in pages.chunks(pages.len().div_ceil(BROWSERS)) {
-            let own = &own;
-            scope.spawn(move || half.iter().for_each(|(name, urls, news)| look(name, urls, *news, own)));
+        for half in pages.chunks(pages.len().div_ceil(READERS)) {
+            let (own, browser) = (&own, &browser);
+            scope.spawn(move || half.iter().for_each(|(name, urls, news)| look(browser, name, urls, *news, own)));
         }
     });
-    let support = Look { width: 1280, height: 1800, dark: false };
-    Browser::default().picture(&format!("{own}support/s/o-10044"), support, &screens().join("support.png"));
+    let support = Look::sized(1280, 1800);
+    browser.picture(&format!("{own}support/s/o-10044"), support, &screens().join("support.png"));
 }
 
 /// Reads a page in both languages, and takes its pictures.
-fn look(name: &str, urls: &[String; 2], news: [&str; 2], own: &str) {
-    let (browser, screens) = (Browser::default(), screens());
-    let phone = Look { width: 360, height: 1500, dark: false };
-    let desk = Look { width: 1280, height: 1400, dark: false };
+fn look(browser: &Browser, name: &str, urls: &[String; 2], news: [&str; 2], own: &str) {
+    let screens = screens();
+    let phone = Look::sized(360, 1500);
+    let desk = Look::sized(1280, 1400);
     for ((language, url), news) in ["en", "sv"].into_iter().zip(urls).zip(news) {
         let (dom, requests) = browser.visit(url);
         assert!(dom.contains(news), "{name} in {language} lacks {news:?}: {dom}");
@@ -397,7 +397,7 @@ fn look(name: &str, urls: &[String; 2], news: [&str; 2], own: &str) {
             browser.picture(url, look, &screens.join(format!("{name}-{language}-{width}.png")));
         }
     }
-    browser.picture(&urls[0], Look { dark: true, ..phone }, &screens.join(format!("{name}-en-360-dark.png")));
+    browser.picture(&urls[0], phone.dark(), &screens.join(format!("{name}-en-360-dark.png")));
 }
 
 fn screens() -> PathBuf {
@@ -487,37 +487,37 @@ fn every_mail_can_be_read_where_mails_are_read() {
     town.customer("c-mail", &json!({ "email": "anna@kund.example" }));
     let orders = [("en", every_mail(&mut town, "en", 31_000)), ("sv", every_mail(&mut town, "sv", 32_000))];
     town.settle();
-    let mails = &town.mail;
+    let (mails, browser) = (&town.mail, &Browser::start());
     thread::scope(|scope| {
         for (at, (language, numbers)) in orders.iter().enumerate() {
             scope.spawn(move || {
                 let all = MAILS.iter().zip(numbers);
-                all.for_each(|((name, news), number)| look_at_mail(mails, name, language, number, news[at]));
+                all.for_each(|((name, news), number)| look_at_mail(browser, mails, name, language, number, news[at]));
             });
         }
     });
 }
 
 /// Reads the mail about an order as its customer does, and takes its pictures.
-fn look_at_mail(mails: &MailSink, name: &str, language: &str, number: &str, news: &str) {
+fn look_at_mail(browser: &Browser, mails: &MailSink, name: &str, language: &str, number: &str, news: &str) {
     let mail = wait::until(&format!("the mail about {number}"), wait::GENEROUS, || {
         let about = |mail: &Mail| mail.header("Subject").is_some_and(|subject| subject.contains(number));
         mails.mails().into_iter().find(about)
     });
-    let (browser, screens) = (Browser::default(), screens());
+    let screens = screens();
     let file = screens.join(format!("mail-{name}-{language}.html"));
     fs::write(&file, html(&mail)).expect("a file can be written");
     let url = format!("file://{}", file.display());
     let (dom, requests) = browser.visit(&url);
     assert!(dom.contains(news), "{name} in {language} lacks {news:?}: {dom}");
     assert!(requests.iter().all(|request| request.starts_with("file://")), "{name} loads {requests:?}");
-    let phone = Look { width: 360, height: 1100, dark: false };
-    let desk = Look { width: 1280, height: 1000, dark: false };
+    let phone = Look::sized(360, 1100);
+    let desk = Look::sized(1280, 1000);
     for (width, look) in [("360", phone), ("1280", desk)] {
         browser.picture(&url, look, &screens.join(format!("mail-{name}-{language}-{width}.png")));
     }
     if language == "en" {
-        browser.picture(&url, Look { dark: true, ..phone }, &screens.join(format!("mail-{name}-en-360-dark.png")));
+        browser.picture(&url, phone.dark(), &screens.join(format!("mail-{name}-en-360-dark.png")));
     }
 }
 

@@ -35,7 +35,7 @@ const TOOLS: &[Tool] = &[
         why: "a test reads barcodes with a decoder that isn't ours",
     },
     Tool { what: What::Program("faketime"), package: "faketime", why: "tests let days pass with its library" },
-    Tool { what: What::Program("chromium"), package: "chromium", why: "a test looks at customers' pages with it" },
+    Tool { what: What::Program("chromium"), package: "chromium", why: "tests look at pages with it" },
     Tool { what: What::Program("pg_lsclusters"), package: "postgresql", why: "the platform is tested on it too" },
     Tool {
         what: What::Program("strace"),
@@ -57,7 +57,11 @@ const TOOLS: &[Tool] = &[
         package: "nodejs",
         why: "a test reads the AsyncAPI document with AsyncAPI's own parser",
     },
-    Tool { what: What::Program("npm"), package: "npm", why: "that parser is installed with it, into target/" },
+    Tool {
+        what: What::Program("npm"),
+        package: "npm",
+        why: "that parser and axe-core are installed with it, into target/",
+    },
 ];
 
 const PYTHON: &str = "/usr/bin/python3";
