@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use parceld::sheet::{Sheet, Words, parts, svg};
+use parceld::words::Language;
 use parceld_drivers::gs1::Sscc;
 use parceld_drivers::printer::zpl::{Captions, Media, ParcelLabel};
 use parceld_tests::agent::{Agent, AgentSetup};
@@ -62,27 +63,27 @@ fn every_code_of_every_sheet_reads_as_it_is_listed() {
 
 #[test]
 fn every_command_in_every_language_fits_a_sheet() {
-    for words in ["en", "sv"].map(Words::of) {
+    for language in Language::all() {
+        let words = Words::of(language);
         let text = |word: &str| format!("PD:{word}:WXYZ");
         let quantities = ["Q-2", "Q-12", "Q-144"];
-        let words_and_texts: Vec<(String, String)> = (words.commands.iter().map(|(word, _, _)| *word))
-            .chain(quantities)
-            .map(|word| (word.to_owned(), text(word)))
-            .collect();
+        let words_and_texts: Vec<(String, String)> =
+            (words.commands()).chain(quantities).map(|word| (word.to_owned(), text(word))).collect();
         let sections = parts::commands(words, &parts::Group::ALL, &words_and_texts);
-        let drawing = svg::draw(&Sheet { title: "Site".to_owned(), sections, words }).expect("all of it fits");
+        let drawing = svg::draw(&Sheet { title: "Site".to_owned(), sections, language }).expect("all of it fits");
         let mut expected: Vec<Read> =
             words_and_texts.into_iter().map(|(_, text)| Read { text, is_gs1: false }).collect();
         expected.sort();
-        assert_eq!(paper::read(&drawing), expected, "{}", words.language);
+        assert_eq!(paper::read(&drawing), expected, "{language:?}");
     }
 }
 
 #[test]
 fn an_sscc_is_gs1_on_a_sheet_and_on_a_label() {
-    let words = Words::of("en");
+    let language = Language::ENGLISH;
+    let words = Words::of(language);
     let section = parts::parcels(words, "7350012", 1, 14);
-    let sheet = Sheet { title: "Site".to_owned(), sections: vec![section], words };
+    let sheet = Sheet { title: "Site".to_owned(), sections: vec![section], language };
     let reads = paper::read(&svg::draw(&sheet).expect("SSCCs fit"));
     let sscc = |serial| Sscc::assemble(0, "7350012", serial).expect("a serial with room");
     let expected: Vec<Read> =

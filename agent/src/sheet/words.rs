@@ -84,7 +84,6 @@ impl Words {
     }
 
     /// Every command that has words.
-    #[cfg(test)]
     pub fn commands(&self) -> impl Iterator<Item = &'static str> {
         self.commands.keys().copied()
     }
