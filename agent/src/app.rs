@@ -11,6 +11,7 @@ use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage};
 use crate::report::Gatherer;
+use crate::report::gather::Watched;
 use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
 use crate::web;
@@ -27,7 +28,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often the log is looked through for what may be forgotten.
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
-/// How often idle stations are looked for: to the minute is near enough for somebody who went away.
+/// How often idle stations are looked for, and how far everything is: to the minute is near enough for somebody who went
+/// away.
 const SIGN_OUT_EVERY: Duration = Duration::from_secs(60);
 /// How often the alarm sounds while scans are not saved.
 const ALARM_EVERY: Duration = Duration::from_secs(3);
@@ -61,7 +63,8 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
     let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
-    let gatherer = Gatherer::new(about, clock, journal.clone(), floor.status(), syncing.status());
+    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status() };
+    let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let code = runtime.block_on(async {
@@ -72,10 +75,17 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stopped.clone());
         let page = tokio::spawn(page);
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
-        let door = tokio::spawn(answer_technicians(socket, floor.clone(), gatherer, stopped));
+        let door = tokio::spawn(answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), stopped));
         // Without a printer nobody makes labels.
         let printing = Some(&labels).filter(|_| !config.printers.is_empty());
-        let parts = Parts { journal: &journal, ports: &ports, scheduling: &scheduling, syncing: &syncing, printing };
+        let parts = Parts {
+            journal: &journal,
+            ports: &ports,
+            scheduling: &scheduling,
+            syncing: &syncing,
+            printing,
+            gatherer: &gatherer,
+        };
         let code = watch_over(&parts, clock).await;
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
@@ -108,6 +118,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
             _ = sign_out.tick() => {
                 // A busy journal is used by people who are here; the next turn asks again.
                 let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
+                parts.gatherer.note();
             }
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {
@@ -215,6 +226,7 @@ struct Parts<'a> {
     scheduling: &'a Scheduling,
     syncing: &'a Syncing,
     printing: Option<&'a Printing>,
+    gatherer: &'a Gatherer,
 }
 
 impl Parts<'_> {

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
 use parceld_drivers::scanner::Family;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journal::Config {
@@ -222,5 +223,9 @@ pub fn about(config: &Config, started_at: Timestamp) -> About {
         forget_on_puback: config.sync.forget == config::Forget::Puback,
         receipt_timeout: config.sync.receipt_timeout,
         historical_after: config.sync.historical_after,
+        low_space_bytes: config.storage.low_space_bytes,
+        rules: Arc::new(rules(config)),
+        zone_name: config.site.timezone_name.clone(),
+        system_root: "/".into(),
     }
 }

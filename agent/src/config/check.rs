@@ -42,6 +42,10 @@ const COLLECTIONS_MAX: usize = 24;
 const HOLIDAYS_MAX: usize = 366;
 const ALLOWED_HOSTS_MAX: usize = 16;
 const NAME_CHARS_MAX: usize = 64;
+/// Room for a day of the busiest site, and for its system to write its logs.
+const LOW_SPACE_BYTES: u64 = 200 << 20;
+/// A mebibyte too many is a slip of the pen; a tebibyte is on no board.
+const LOW_SPACE_BYTES_MAX: u64 = 1 << 40;
 const CLIENT_ID_CHARS_MAX: usize = 128;
 
 /// A topic has at most seven slashes, of which `{root}/{site}/events/{group}` needs three below the root.
@@ -130,7 +134,9 @@ fn storage(table: Spanned<Table<raw::Storage>>, faults: &mut Faults) -> Option<S
     let (mut read, raw) = Reader::new("storage", table, faults);
     let path = read.text("path", raw.path, Or(PathBuf::from("/var/lib/parceld/parceld.db")), values::path);
     let keep = read.duration("keep", raw.keep, Or(days(30)), days(1)..=days(3650));
-    Some(Storage { path: path?, keep: keep? })
+    let low_space =
+        read.text("low_space", raw.low_space, Or(LOW_SPACE_BYTES), |text| values::size(text, LOW_SPACE_BYTES_MAX));
+    Some(Storage { path: path?, keep: keep?, low_space_bytes: low_space? })
 }
 
 fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut Faults) -> Option<Broker> {

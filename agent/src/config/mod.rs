@@ -32,7 +32,7 @@ mod values;
 mod tests;
 
 pub use error::{Error, Fault, Report};
-pub use values::{Endpoint, duration_text};
+pub use values::{Endpoint, duration_text, size_text};
 
 /// A file larger than this is not a configuration.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -126,6 +126,8 @@ pub struct Site {
 pub struct Storage {
     pub path: PathBuf,
     pub keep: Duration,
+    /// With less free space on its disk somebody should look; 0: never.
+    pub low_space_bytes: u64,
 }
 
 /// How the platform is reached.

@@ -71,6 +71,7 @@ pub struct Site {
 pub struct Storage {
     pub path: Item<String>,
     pub keep: Item<String>,
+    pub low_space: Item<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -811,6 +811,17 @@ fn durations_need_a_number_and_a_unit() {
         ),
         (
             "",
+            "[storage]\nlow_space = \"200MB\"",
+            r#"
+            parceld.toml:12:13: `low_space` must be a size: a whole number, and then KiB, MiB or GiB
+               |
+            12 | low_space = "200MB"
+               |             ^^^^^^^
+               = write it like this: low_space = "200MiB"
+        "#,
+        ),
+        (
+            "",
             "[storage]\nkeep = \"-1d\"",
             r#"
             parceld.toml:12:8: `keep` must be a duration: a whole number, and then ms, s, m, h or d
@@ -1277,6 +1288,16 @@ fn durations_come_back_as_they_were_written() {
     for text in ["0s", "1ms", "150ms", "30s", "90s", "5m", "12h", "30d"] {
         let duration = values::duration(text, &(Duration::ZERO..=Duration::MAX)).unwrap();
         assert_eq!(duration_text(duration), text);
+    }
+}
+
+#[test]
+fn sizes_come_back_as_they_were_written() {
+    for text in ["0KiB", "1KiB", "200MiB", "1025MiB", "3GiB", "1024GiB"] {
+        assert_eq!(size_text(values::size(text, 1 << 40).unwrap()), text);
+    }
+    for wrong in ["200", "200MB", "MiB", "-1MiB", "1025GiB", "99999999999999999999KiB", "1 MiB"] {
+        assert!(values::size(wrong, 1 << 40).is_err(), "{wrong}");
     }
 }
 

@@ -84,6 +84,32 @@ pub(super) fn number<T: TryFrom<i64>>(number: i64, range: &RangeInclusive<i64>) 
         .ok_or_else(|| Complaint::new(format!("must be between {} and {}", range.start(), range.end())))
 }
 
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A size as a configuration says it, in the largest unit that leaves no rest: `200MiB`.
+#[must_use]
+pub fn size_text(bytes: u64) -> String {
+    let (unit, unit_bytes) = SIZES
+        .iter()
+        .find(|(_, unit_bytes)| *unit_bytes <= bytes && bytes.is_multiple_of(*unit_bytes))
+        .unwrap_or(&SIZES[2]);
+    format!("{}{unit}", bytes / unit_bytes)
+}
+
+/// A whole number and a unit, in bytes.
+pub(super) fn size(text: &str, most: u64) -> Result<u64, Complaint> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_bytes = SIZES.iter().find(|(name, _)| *name == unit).map(|(_, unit_bytes)| unit_bytes);
+    let (false, Some(unit_bytes)) = (number.is_empty(), unit_bytes) else {
+        return Err(Complaint::new("must be a size: a whole number, and then KiB, MiB or GiB"));
+    };
+    let bytes = number.parse().ok().and_then(|n: u64| n.checked_mul(*unit_bytes));
+    bytes
+        .filter(|bytes| *bytes <= most)
+        .ok_or_else(|| Complaint::new(format!("must be no more than {}", size_text(most))))
+}
+
 /// One of a few names.
 pub(super) fn named<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, Complaint> {
     if let Some((_, value)) = known.iter().find(|(name, _)| *name == text) {

@@ -207,6 +207,7 @@ impl Floor {
             unanswered: 0,
             setup_failure: None,
             last_read_at: None,
+            losses: 0,
         };
         self.status.send_modify(|floor| {
             floor.scanners.insert(scanner.id.clone(), status);
@@ -295,6 +296,7 @@ impl ScannerLine {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner lost");
                 self.lost = true;
                 self.is_lost(reason.clone(), moment.wall);
+                self.floor.update(&self.scanner.id, |status| status.losses += 1);
                 let event = Event::ScannerLost { scanner: self.scanner.id.clone(), cause: reason.into() };
                 self.record(event, moment);
             }

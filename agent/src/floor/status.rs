@@ -17,10 +17,37 @@ pub struct FloorStatus {
     pub answers: VecDeque<Answered>,
     /// How often each signal was given since the start.
     pub signals: BTreeMap<&'static str, u64>,
+    /// The same at each station.
+    pub given: BTreeMap<StationId, BTreeMap<&'static str, u64>>,
+    pub times: AnswerTimes,
+    pub slowest: Slowest,
 }
 
 /// Answers that are kept for looking at.
 pub const ANSWERS_KEPT_MAX: usize = 20;
+
+/// The classes that answers' times are counted in, each up to and with this; 100 ms is what a bench is promised.
+pub const ANSWER_CLASSES_US: [u64; 12] =
+    [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
+
+/// How long answers took since the start. A scan that was the last one again gets none, and isn't counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerTimes {
+    /// Answers of each class of [`ANSWER_CLASSES_US`], and those that took longer.
+    pub counts: [u64; ANSWER_CLASSES_US.len() + 1],
+    pub sum_us: u64,
+}
+
+/// The slowest answers of the last day, by quarters of an hour: every zone's midnight lies between two of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slowest {
+    /// Quarters since 1970 with their slowest answer in microseconds, in the order of their answers.
+    quarters: VecDeque<(i64, u64)>,
+}
+
+/// The longest day has 25 hours.
+const QUARTERS_KEPT_MAX: usize = 100;
+const QUARTER_S: i64 = 900;
 
 /// One scanner.
 #[derive(Clone, Debug)]
@@ -45,6 +72,8 @@ pub struct ScannerStatus {
     /// Why the scanner is not set up as its driver needs it.
     pub setup_failure: Option<String>,
     pub last_read_at: Option<Timestamp>,
+    /// How often its line was lost since the start.
+    pub losses: u64,
 }
 
 /// How a scanner is set up here: it has to be set up the same itself.
@@ -118,10 +147,100 @@ impl FloorStatus {
     pub fn answered(&mut self, answered: Answered) {
         let signal = answered.answer.signal;
         *self.signals.entry(signal.word()).or_default() += 1;
+        *self.given.entry(answered.station.clone()).or_default().entry(signal.word()).or_default() += 1;
         if signal == Signal::Silent {
             return;
         }
+        self.times.add(answered.took_us);
+        self.slowest.add(answered.at, answered.took_us);
         self.answers.push_front(answered);
         self.answers.truncate(ANSWERS_KEPT_MAX);
+    }
+}
+
+impl AnswerTimes {
+    fn add(&mut self, took_us: u64) {
+        self.counts[ANSWER_CLASSES_US.partition_point(|class_us| *class_us < took_us)] += 1;
+        self.sum_us = self.sum_us.saturating_add(took_us);
+    }
+
+    /// Scans that were answered since the start.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl Slowest {
+    fn add(&mut self, at: Timestamp, took_us: u64) {
+        let quarter = at.as_second().div_euclid(QUARTER_S);
+        match self.quarters.back_mut() {
+            Some((last, slowest_us)) if *last == quarter => *slowest_us = took_us.max(*slowest_us),
+            Some(_) | None => self.quarters.push_back((quarter, took_us)),
+        }
+        if QUARTERS_KEPT_MAX < self.quarters.len() {
+            self.quarters.pop_front();
+        }
+    }
+
+    /// In microseconds, of the answers from `from` to `to`; none where there was none.
+    #[must_use]
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> Option<u64> {
+        let [from, to] = [from, to].map(|at| at.as_second().div_euclid(QUARTER_S));
+        let inside = self.quarters.iter().filter(|(quarter, _)| (from..=to).contains(quarter));
+        inside.map(|(_, slowest_us)| *slowest_us).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::ToSpan;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn counts_an_answer_in_the_class_that_it_just_fits() {
+        for (took_us, class) in
+            [(0, 0), (500, 0), (501, 1), (100_000, 7), (100_001, 8), (5_000_001, 12), (u64::MAX, 12)]
+        {
+            let mut times = AnswerTimes::default();
+            times.add(took_us);
+            assert_eq!((times.counts[class], times.count()), (1, 1), "{took_us}");
+        }
+    }
+
+    #[test]
+    fn knows_the_slowest_answer_of_a_day() {
+        let mut slowest = Slowest::default();
+        for (time, took_us) in [
+            ("2026-11-22T22:59:59Z", 90),
+            ("2026-11-22T23:00:00Z", 20),
+            ("2026-11-22T23:10:00Z", 30),
+            ("2026-11-23T09:00:00Z", 10),
+            ("2046-01-01T00:00:00Z", 99),
+        ] {
+            slowest.add(at(time), took_us);
+        }
+        let now = at("2026-11-23T09:00:00Z");
+        for (from, expected) in [
+            ("2026-11-22T23:00:00Z", Some(30)),
+            ("2026-11-22T22:45:00Z", Some(90)),
+            ("2026-11-23T08:00:00Z", Some(10)),
+            ("2026-11-23T09:15:00Z", None),
+        ] {
+            assert_eq!(slowest.between(at(from), now), expected, "{from}");
+        }
+    }
+
+    #[test]
+    fn keeps_no_more_than_a_day() {
+        let mut slowest = Slowest::default();
+        for quarter in 0..1_000 {
+            slowest.add(at("2026-11-22T00:00:00Z") + (15 * quarter).minutes(), 1);
+        }
+        assert_eq!(slowest.quarters.len(), QUARTERS_KEPT_MAX);
     }
 }

@@ -13,6 +13,7 @@ pub mod reader;
 mod row;
 mod schema;
 mod shelf;
+pub mod size;
 mod slate;
 mod state;
 mod writer;

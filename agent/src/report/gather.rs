@@ -1,20 +1,30 @@
 //! Reading the facts from the running agent.
 //!
-//! What is in memory comes from watch channels; only the age of the backlog, the quarantine and the events come from the
-//! database, over one query-only connection that is opened when somebody first looks. Its calls block: runtime threads
-//! go through [`Gatherer::ask`].
+//! What is in memory comes from watch channels; the age of the backlog, the quarantine, open work and the events come
+//! from the database, over one query-only connection that is opened when somebody first looks, and disk and board from
+//! the system's files. Its calls block: runtime threads go through [`Gatherer::ask`]. Only [`Gatherer::note`] is called
+//! while nobody looks, once a minute and together with other work.
 
+use super::board::{self, Board, Voltage};
+use super::disk::{self, Backup, Space};
+use super::jobs::{self, Jobs};
 use super::orders::{History, OrderSeen, OrderWhole, OrdersPage, undone};
+use super::samples::{Counters, Sample, Samples};
 use super::wire::Sender;
-use super::{About, Facts, Log, Quarantine};
-use crate::clock::Clock;
+use super::{About, Facts, Log, Quarantine, Work};
+use crate::clock::{Clock, Moment};
 use crate::domain::event::Kind;
-use crate::floor::status::FloorStatus;
+use crate::domain::signal::Signal;
+use crate::floor::status::{FloorStatus, ScannerStatus};
 use crate::journal::orders::{Stretch, Which};
 use crate::journal::reader::Quarantined;
+use crate::journal::size::Growth;
 use crate::journal::{Error, Head, Job, Journal, Place, Reader, Storage, Stored};
+use crate::schedule::status::ScheduleStatus;
 use crate::sync::status::SyncStatus;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -28,6 +38,16 @@ const STRETCH: Place = 2_000;
 /// Nobody waits longer for an order's history: a slow card reads some ten thousand events in it. The rest is asked for
 /// again.
 const HISTORY_WITHIN: Duration = Duration::from_secs(2);
+/// How fast the log grows is measured again after this: it is told in days.
+const GROWTH_HOLDS: Duration = Duration::from_secs(600);
+
+/// The live states of the agent's parts.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub floor: watch::Receiver<FloorStatus>,
+    pub sync: watch::Receiver<SyncStatus>,
+    pub schedule: watch::Receiver<ScheduleStatus>,
+}
 
 /// Reads the facts. One per agent; its readers share one connection.
 #[derive(Debug)]
@@ -37,10 +57,15 @@ pub struct Gatherer {
     journal: Journal,
     head: watch::Receiver<Head>,
     storage: watch::Receiver<Storage>,
-    floor: watch::Receiver<FloorStatus>,
-    sync: watch::Receiver<SyncStatus>,
+    watched: Watched,
     storage_since: Mutex<Timestamp>,
     database: Mutex<Option<Reader>>,
+    samples: Mutex<Samples>,
+    /// When the growth was measured last, since the agent's start, and what was found.
+    growth: Mutex<Option<(Duration, Option<Growth>)>>,
+    last_backup: Mutex<Option<Backup>>,
+    /// The supply's voltage was seen to be too low.
+    voltage_was_low: AtomicBool,
 }
 
 /// What has been seen of the agent's changes; made by [`Gatherer::changes`].
@@ -60,24 +85,25 @@ pub struct Page {
 }
 
 impl Gatherer {
-    /// `floor` and `sync` are the live states of these parts.
+    /// The day's figures begin here.
     #[must_use]
-    pub fn new(
-        about: About,
-        clock: Clock,
-        journal: Journal,
-        floor: watch::Receiver<FloorStatus>,
-        sync: watch::Receiver<SyncStatus>,
-    ) -> Arc<Self> {
+    pub fn new(about: About, clock: Clock, journal: Journal, watched: Watched) -> Arc<Self> {
+        let moment = clock.now();
+        let head = *journal.head().borrow();
+        let counters = Counters { head: head.place, received: head.received, ..Counters::default() };
+        let start = Sample { at: moment.wall, since_start: moment.since_start, counters };
         Arc::new(Self {
-            storage_since: Mutex::new(clock.now().wall),
+            storage_since: Mutex::new(moment.wall),
+            samples: Mutex::new(Samples::new(about.rules.zone.clone(), start)),
+            growth: Mutex::new(None),
+            last_backup: Mutex::new(None),
+            voltage_was_low: AtomicBool::new(false),
             about,
             clock,
             head: journal.head(),
             storage: journal.storage(),
             journal,
-            floor,
-            sync,
+            watched,
             database: Mutex::new(None),
         })
     }
@@ -108,18 +134,60 @@ impl Gatherer {
         let oldest = self.read(|reader| reader.time_after(head.received));
         let quarantine = self.quarantine();
         let unreadable = oldest.as_ref().err().or(quarantine.as_ref().err()).map(ToString::to_string);
+        let oldest_at = oldest.ok().flatten();
+        let floor = self.watched.floor.borrow().clone();
+        let now = self.note();
+        let samples = lock(&self.samples);
+        let today = samples.today(&now);
+        let slowest_us = floor.slowest.between(samples.midnight(moment.wall), moment.wall);
+        let (today_since, scanning) = (samples.today_since(), samples.scanning(&now, slowest_us));
+        let backlog = samples.backlog(&now, oldest_at);
+        drop(samples);
+        let space = Space {
+            written_bytes: Some(now.counters.written_bytes).filter(|bytes| 0 < *bytes),
+            written_today_bytes: Some(today.written_bytes).filter(|_| 0 < now.counters.written_bytes),
+            last_backup: *lock(&self.last_backup),
+            ..disk::look(self.journal.path(), self.growth(&moment))
+        };
         Facts {
             now: moment.wall,
             about: self.about.clone(),
             storage: self.storage.borrow().clone(),
             storage_since: *lock(&self.storage_since),
             unreadable,
-            log: log(head, oldest.ok().flatten()),
-            floor: self.floor.borrow().clone(),
-            sync: self.sync.borrow().clone(),
+            log: log(head, oldest_at),
+            floor,
+            sync: self.watched.sync.borrow().clone(),
             clock_trusted: moment.trusted,
+            clock_synchronized_at: board::synchronized_at(&self.about.system_root),
+            schedule: self.watched.schedule.borrow().clone(),
             quarantine: quarantine.unwrap_or_default(),
+            today_since,
+            scanning,
+            backlog,
+            reconnects_today: today.reconnects,
+            space,
+            jobs: self.jobs(&moment),
+            work: self.work(),
+            board: self.board(),
         }
+    }
+
+    /// Takes note of how far everything is: once a minute, and whenever somebody looks. Reads two of the kernel's files,
+    /// and writes nothing.
+    pub fn note(&self) -> Sample {
+        let moment = self.clock.now();
+        if Voltage::look(&self.about.system_root).low == Some(true) {
+            self.voltage_was_low.store(true, Ordering::Relaxed);
+        }
+        let sample = Sample { at: moment.wall, since_start: moment.since_start, counters: self.counters() };
+        lock(&self.samples).note(sample);
+        sample
+    }
+
+    /// Somebody has made a copy of the database.
+    pub fn backup_made(&self, backup: Backup) {
+        *lock(&self.last_backup) = Some(backup);
     }
 
     /// The last `limit` events, newest first. Blocks.
@@ -226,8 +294,8 @@ impl Gatherer {
         let mut changes = Changes {
             head: self.head.clone(),
             storage: self.storage.clone(),
-            floor: self.floor.clone(),
-            sync: self.sync.clone(),
+            floor: self.watched.floor.clone(),
+            sync: self.watched.sync.clone(),
         };
         changes.mark_seen();
         changes
@@ -250,6 +318,56 @@ impl Gatherer {
     fn quarantine(&self) -> Result<Quarantine, Error> {
         let (count, newest_at) = self.read(Reader::quarantined)?;
         Ok(Quarantine { count, newest_at })
+    }
+
+    fn counters(&self) -> Counters {
+        let head = *self.head.borrow();
+        let floor = self.watched.floor.borrow();
+        let sum = |of: fn(&ScannerStatus) -> u64| floor.scanners.values().map(of).sum();
+        Counters {
+            scans: floor.times.count(),
+            not_saved: floor.signals.get(Signal::NotSaved.word()).copied().unwrap_or_default(),
+            unreadable: sum(|scanner| scanner.unreadable),
+            scanner_losses: sum(|scanner| scanner.losses),
+            reconnects: self.watched.sync.borrow().reconnects(),
+            written_bytes: disk::written_bytes(&board::own_io(&self.about.system_root)).unwrap_or_default(),
+            head: head.place,
+            received: head.received,
+        }
+    }
+
+    fn jobs(&self, moment: &Moment) -> Jobs {
+        let closed = self.read(|reader| {
+            let Some((_, place)) = reader.marks()?.day_closed else { return Ok(None) };
+            reader.day_closed_after(place)
+        });
+        Jobs { day_closed_at: closed.ok().flatten(), ..jobs::ahead(&self.about.rules, moment.wall) }
+    }
+
+    fn work(&self) -> Work {
+        let owned = |counts: BTreeMap<&'static str, u64>| {
+            counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect()
+        };
+        let read = self.read(|reader| Ok((reader.open_orders()?, reader.open_promises()?)));
+        read.map(|(orders, promises)| Work { orders: owned(orders), promises: owned(promises) }).unwrap_or_default()
+    }
+
+    fn board(&self) -> Board {
+        let board = board::look(&self.about.system_root);
+        let seen = self.voltage_was_low.load(Ordering::Relaxed);
+        Board { under_voltage_seen: board.under_voltage_seen.map(|by_firmware| by_firmware || seen), ..board }
+    }
+
+    fn growth(&self, moment: &Moment) -> Option<Growth> {
+        let mut growth = lock(&self.growth);
+        match *growth {
+            Some((at, found)) if moment.since_start.saturating_sub(at) < GROWTH_HOLDS => found,
+            Some(_) | None => {
+                let found = self.read(Reader::growth).ok().flatten();
+                *growth = Some((moment.since_start, found));
+                found
+            }
+        }
     }
 
     /// A connection that has failed is thrown away: the next question opens a new one.

@@ -4,23 +4,36 @@
 //! Its verdict is the worst of its findings; each finding has a reason, a beginning and steps, in the language that was
 //! asked for. Field names and words of the report are an interface: they are added to, never changed.
 
+mod board;
+mod disk;
 mod fault;
 pub mod gather;
+mod jobs;
 pub mod orders;
+mod samples;
 pub mod wire;
 mod words;
 
 pub use crate::words::Language;
+pub use board::Board;
+pub use disk::{Backup, Space};
 pub use fault::{Fault, Severity, Topic};
 pub use gather::Gatherer;
+pub use jobs::{Jobs, NextCollection};
+pub use samples::{Backlog, Point, Scanning};
 
+use crate::contract;
+use crate::domain::rules::Rules;
 use crate::domain::signal::Answer;
 use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerSetup, ScannerStatus};
 use crate::journal;
+use crate::schedule::status::ScheduleStatus;
 use crate::sync::status::{Link, Receipts, SyncStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -36,6 +49,13 @@ pub struct About {
     pub receipt_timeout: Duration,
     /// An event that leaves later than this after it happened is historical.
     pub historical_after: Duration,
+    /// With less free space on the database's disk somebody should look.
+    pub low_space_bytes: u64,
+    pub rules: Arc<Rules>,
+    /// The IANA name of the rules' zone.
+    pub zone_name: String,
+    /// Where the system's own files lie: `/`, but for tests.
+    pub system_root: PathBuf,
 }
 
 /// The site's id, and its name for people.
@@ -58,7 +78,29 @@ pub struct Facts {
     pub floor: FloorStatus,
     pub sync: SyncStatus,
     pub clock_trusted: bool,
+    /// When a time server last set the clock, where that is known.
+    pub clock_synchronized_at: Option<Timestamp>,
+    pub schedule: ScheduleStatus,
     pub quarantine: Quarantine,
+    /// Since when the day's figures are counted.
+    pub today_since: Timestamp,
+    pub scanning: Scanning,
+    pub backlog: Backlog,
+    pub reconnects_today: u64,
+    pub space: Space,
+    pub jobs: Jobs,
+    pub work: Work,
+    pub board: Board,
+}
+
+/// Open work, by the words that interfaces have for it; every word is there, also with none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Work {
+    /// Orders that aren't closed, by state.
+    pub orders: BTreeMap<String, u64>,
+    /// Their promises, by course: `on_track`, `at_risk`, `will_miss`.
+    pub promises: BTreeMap<String, u64>,
 }
 
 /// How far the log is, in sequences of its newest epoch.
@@ -107,6 +149,24 @@ pub struct Report {
     pub signals: BTreeMap<String, u64>,
     pub clock: ClockSeen,
     pub quarantine: Quarantine,
+    /// Since when the figures of today are counted: midnight in the site's zone, or the agent's start.
+    #[serde(default)]
+    pub today_since: Option<Timestamp>,
+    #[serde(default)]
+    pub scanning: Scanning,
+    #[serde(default)]
+    pub backlog: Backlog,
+    #[serde(default)]
+    pub jobs: Jobs,
+    #[serde(default)]
+    pub work: Work,
+    #[serde(default)]
+    pub board: Board,
+    /// The first to expire is the first.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    #[serde(default)]
+    pub versions: Versions,
 }
 
 /// The worst of the findings, or that there are none.
@@ -155,6 +215,8 @@ pub struct Storage {
     pub state: String,
     pub error: Option<String>,
     pub since: Timestamp,
+    #[serde(flatten)]
+    pub space: Space,
 }
 
 /// The connection to the broker, and what it did with publishes.
@@ -172,6 +234,36 @@ pub struct Broker {
     pub last_refusal: Option<String>,
     pub without_subscriber: u64,
     pub rewinds: u64,
+    /// None while it is not up.
+    #[serde(default)]
+    pub connected_since: Option<Timestamp>,
+    /// From handing the last acknowledged publish to the client until the broker's acknowledgement.
+    #[serde(default)]
+    pub round_trip_us: Option<u64>,
+    /// Connections after the first, since the start.
+    #[serde(default)]
+    pub reconnects: u64,
+    #[serde(default)]
+    pub reconnects_today: u64,
+}
+
+/// A certificate that the connection to the broker stands on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Whose it is.
+    pub what: String,
+    pub expires_at: Timestamp,
+}
+
+/// What this build stands on, beside its own version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Versions {
+    pub sqlite: String,
+    /// Of the contract with the platform.
+    pub contract: String,
+    /// Of the database's tables.
+    pub schema: i64,
 }
 
 /// What is known of the platform's receipts.
@@ -211,6 +303,9 @@ pub struct Scanner {
     /// Why it is not set up as its driver needs it.
     #[serde(default)]
     pub setup_failure: Option<String>,
+    /// How often its line was lost since the start.
+    #[serde(default)]
+    pub losses: u64,
 }
 
 /// How a scanner is set up here.
@@ -287,10 +382,31 @@ pub struct Why {
 }
 
 /// The wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSeen {
     /// Whether it can be right.
     pub trusted: bool,
+    /// Whether promises are judged by it: it can be right, and goes steadily. None before the first look.
+    #[serde(default)]
+    pub believed: Option<bool>,
+    /// When a time server last set it, where systemd-timesyncd keeps it.
+    #[serde(default)]
+    pub synchronized_at: Option<Timestamp>,
+    /// The site's zone, by its IANA name.
+    #[serde(default)]
+    pub zone: String,
+    /// The last time that it was set by a second or more since the start.
+    #[serde(default)]
+    pub last_step: Option<ClockStep>,
+}
+
+/// The wall clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// What it showed when that was noticed.
+    pub at: Timestamp,
+    /// Below zero: back.
+    pub by_ms: i64,
 }
 
 impl Report {
@@ -305,7 +421,7 @@ impl Report {
             version: about.version.clone(),
             started_at: about.started_at,
             storage: storage(facts),
-            broker: broker(&facts.sync),
+            broker: broker(facts),
             log: facts.log,
             receipts: (&facts.sync.receipts).into(),
             forget: if about.forget_on_puback { "puback" } else { "receipt" }.to_owned(),
@@ -313,8 +429,20 @@ impl Report {
             printers: facts.floor.printers.iter().map(|(id, status)| printer(id, status)).collect(),
             answers: facts.floor.answers.iter().map(Into::into).collect(),
             signals: facts.floor.signals.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
-            clock: ClockSeen { trusted: facts.clock_trusted },
+            clock: clock(facts),
             quarantine: facts.quarantine,
+            today_since: Some(facts.today_since),
+            scanning: facts.scanning.clone(),
+            backlog: facts.backlog.clone(),
+            jobs: Jobs { promises_judged_at: facts.schedule.judged_at, ..facts.jobs.clone() },
+            work: facts.work.clone(),
+            board: facts.board.clone(),
+            certificates: Vec::new(),
+            versions: Versions {
+                sqlite: journal::sqlite_version().to_owned(),
+                contract: contract::VERSION.to_owned(),
+                schema: journal::SCHEMA_VERSION,
+            },
         }
     }
 
@@ -403,10 +531,24 @@ fn storage(facts: &Facts) -> Storage {
         journal::Storage::Well => ("well", None),
         journal::Storage::Failing { error } => ("failing", Some(error.clone())),
     };
-    Storage { state: state.to_owned(), error, since: facts.storage_since }
+    let space = Space { low_space_bytes: facts.about.low_space_bytes, ..facts.space.clone() };
+    Storage { state: state.to_owned(), error, since: facts.storage_since, space }
 }
 
-fn broker(sync: &SyncStatus) -> Broker {
+fn clock(facts: &Facts) -> ClockSeen {
+    let step = facts.schedule.last_step;
+    ClockSeen {
+        trusted: facts.clock_trusted,
+        believed: facts.schedule.believes_clock,
+        synchronized_at: facts.clock_synchronized_at,
+        zone: facts.about.zone_name.clone(),
+        last_step: step
+            .map(|step| ClockStep { at: step.at, by_ms: i64::try_from(step.by.as_millis()).unwrap_or(i64::MAX) }),
+    }
+}
+
+fn broker(facts: &Facts) -> Broker {
+    let sync = &facts.sync;
     let (state, reason, retry_at) = match &sync.link {
         Link::Connecting => ("connecting", None, None),
         Link::Up => ("up", None, None),
@@ -424,6 +566,10 @@ fn broker(sync: &SyncStatus) -> Broker {
         last_refusal: sync.last_refusal.clone(),
         without_subscriber: sync.without_subscriber,
         rewinds: sync.rewinds,
+        connected_since: (sync.link == Link::Up).then_some(sync.since),
+        round_trip_us: sync.round_trip.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+        reconnects: sync.reconnects(),
+        reconnects_today: facts.reconnects_today,
     }
 }
 
@@ -448,6 +594,7 @@ fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
         discarded_bytes: status.discarded_bytes,
         unanswered: status.unanswered,
         setup_failure: status.setup_failure.clone(),
+        losses: status.losses,
     }
 }
 

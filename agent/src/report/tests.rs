@@ -6,8 +6,10 @@ use crate::domain::rules::{Flow, Rules};
 use crate::domain::signal::{Reason, Signal};
 use crate::floor::status::ScannerSetup;
 use crate::journal::{Job, Journal, Writing};
-use jiff::ToSpan;
+use crate::schedule::status::{ScheduleStatus, Step};
+use gather::Watched;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -30,21 +32,7 @@ impl Running {
         let clock = Clock::start();
         let config = journal::Config {
             path: directory.join("parceld.db"),
-            rules: Rules {
-                site: "sthlm-03".into(),
-                zone: TimeZone::UTC,
-                company_prefix: "7312345".into(),
-                carriers: Vec::new(),
-                low_stock: 2,
-                flow: Flow::SingleStep,
-                operators_required: false,
-                idle_sign_out: Duration::from_secs(1_200),
-                bins: false,
-                batch_size: 8,
-                printers: Default::default(),
-                notices: Default::default(),
-                pledge: Default::default(),
-            },
+            rules: rules(),
             stations: [].into(),
             bounce: [].into(),
             repeating: Default::default(),
@@ -59,7 +47,9 @@ impl Running {
         let (floor, floor_seen) = watch::channel(facts.floor);
         let (sync, sync_seen) = watch::channel(facts.sync);
         let about = About { site: Site { id: "sthlm-03".into(), name: "Söder & malm".into() }, ..facts.about };
-        let gatherer = Gatherer::new(about, clock, journal.clone(), floor_seen, sync_seen);
+        let (_, schedule) = watch::channel(ScheduleStatus::default());
+        let watched = Watched { floor: floor_seen, sync: sync_seen, schedule };
+        let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
         Self { gatherer, floor, sync, directory, journal, writing: Some(writing), clock }
     }
 
@@ -113,6 +103,25 @@ impl Drop for Running {
     }
 }
 
+/// A site without carriers, in UTC.
+pub fn rules() -> Rules {
+    Rules {
+        site: "sthlm-03".into(),
+        zone: TimeZone::UTC,
+        company_prefix: "7312345".into(),
+        carriers: Vec::new(),
+        low_stock: 2,
+        flow: Flow::SingleStep,
+        operators_required: false,
+        idle_sign_out: Duration::from_secs(1_200),
+        bins: false,
+        batch_size: 8,
+        printers: Default::default(),
+        notices: Default::default(),
+        pledge: Default::default(),
+    }
+}
+
 pub fn now() -> Timestamp {
     "2026-11-22T14:03:24Z".parse().unwrap()
 }
@@ -143,6 +152,7 @@ pub fn scanner(station: &str, line: Line) -> ScannerStatus {
         unanswered: 0,
         setup_failure: None,
         last_read_at: Some(seconds_ago(4)),
+        losses: 0,
     }
 }
 
@@ -169,6 +179,10 @@ pub fn facts() -> Facts {
             forget_on_puback: false,
             receipt_timeout: Duration::from_secs(60),
             historical_after: Duration::from_secs(60),
+            low_space_bytes: 200 << 20,
+            rules: Arc::new(rules()),
+            zone_name: "UTC".into(),
+            system_root: "/".into(),
         },
         storage: journal::Storage::Well,
         storage_since: seconds_ago(3_600),
@@ -186,9 +200,47 @@ pub fn facts() -> Facts {
             last_refusal: None,
             without_subscriber: 0,
             rewinds: 0,
+            connections: 1,
+            round_trip: Some(Duration::from_millis(14)),
         },
         clock_trusted: true,
+        clock_synchronized_at: Some(seconds_ago(1_000)),
+        schedule: ScheduleStatus {
+            believes_clock: Some(true),
+            last_step: Some(Step { at: seconds_ago(3_000), by: SignedDuration::from_millis(-1_500) }),
+            judged_at: Some(seconds_ago(24)),
+        },
         quarantine: Quarantine::default(),
+        today_since: seconds_ago(3_600),
+        scanning: Scanning {
+            scans_today: 214,
+            scans_last_hour: 61,
+            slowest_today_us: Some(38_000),
+            ..Scanning::default()
+        },
+        backlog: Backlog {
+            in_per_s: Some(1.1),
+            out_per_s: Some(1.1),
+            empty_in_s: Some(0),
+            oldest_age_s: None,
+            history: vec![Point { at: seconds_ago(60), events: 3 }],
+        },
+        reconnects_today: 0,
+        space: Space {
+            free_bytes: Some(11_400_000_000),
+            total_bytes: Some(15_000_000_000),
+            ours_bytes: Some(410_000_000),
+            others_bytes: Some(3_190_000_000),
+            growth_bytes_per_day: Some(53_000_000),
+            runway_days: Some(212),
+            written_today_bytes: Some(38_000_000),
+            written_bytes: Some(238_000_000),
+            low_space_bytes: 200 << 20,
+            last_backup: None,
+        },
+        jobs: Jobs { day_closes_at: Some(seconds_ago(-30_000)), ..Jobs::default() },
+        work: Work::default(),
+        board: Board { temperature_c: Some(47.0), under_voltage: Some(false), ..Board::default() },
     }
 }
 
@@ -383,6 +435,20 @@ async fn gathers_what_is_there() {
     assert!(facts.log.oldest_at.is_some());
     assert_eq!(facts.unreadable, None);
     assert_eq!(running.gatherer.latest(1).unwrap().events[0].place, 2);
+    assert_eq!((facts.scanning.scans_today, facts.scanning.slowest_today_us), (1, None), "answered at another time");
+    assert_eq!(facts.backlog.history.last().map(|point| point.events), Some(2));
+    assert!(facts.today_since <= facts.now && 0 < facts.space.ours_bytes.unwrap(), "{facts:?}");
+    assert_eq!(facts.work.orders["accepted"], 0);
+    assert!(facts.jobs.day_closes_at.is_some_and(|at| facts.now < at));
+}
+
+#[tokio::test]
+async fn tells_of_the_last_backup() {
+    let running = Running::new();
+    assert_eq!(running.gatherer.facts().space.last_backup, None);
+    let backup = Backup { at: now(), bytes: 410_000_000, verified: true };
+    running.gatherer.backup_made(backup);
+    assert_eq!(running.gatherer.facts().space.last_backup, Some(backup));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! is done when it is back, and once. While the clock can't be trusted it says `unknown`, and nothing is late.
 
 mod day;
+pub mod status;
 mod steady;
 mod ticks;
 
@@ -19,6 +20,7 @@ use crate::domain::rules::Rules;
 use crate::journal::agenda::Seen;
 use crate::journal::{Error, Job, Journal, Place, Reader};
 use jiff::{SignedDuration, Timestamp};
+use status::ScheduleStatus;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -68,6 +70,7 @@ const COUNTED: [Kind; 2] = [Kind::ItemPacked, Kind::ItemUnpacked];
 pub struct Scheduling {
     stop: watch::Sender<bool>,
     offer: watch::Receiver<Option<Arc<Offer>>>,
+    status: watch::Receiver<ScheduleStatus>,
     thread: JoinHandle<()>,
 }
 
@@ -78,8 +81,9 @@ pub struct Scheduling {
 pub fn spawn(rules: Rules, journal: Journal, clock: Clock) -> Result<Scheduling, Error> {
     let (stop, stopped) = watch::channel(false);
     let (planner, offer) = planner(rules, journal, clock)?;
+    let status = planner.status.subscribe();
     let thread = std::thread::Builder::new().name("schedule".into()).spawn(move || planner.run_to_end(stopped));
-    Ok(Scheduling { stop, offer, thread: thread.map_err(|why| Error::Thread { why })? })
+    Ok(Scheduling { stop, offer, status, thread: thread.map_err(|why| Error::Thread { why })? })
 }
 
 fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, OfferReceiver), Error> {
@@ -108,6 +112,7 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
         reader,
         clock,
         offers,
+        status: watch::Sender::default(),
     };
     Ok((planner, offer))
 }
@@ -119,6 +124,12 @@ impl Scheduling {
     #[must_use]
     pub fn offer(&self) -> watch::Receiver<Option<Arc<Offer>>> {
         self.offer.clone()
+    }
+
+    /// What it knows of the clock and of its own work, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<ScheduleStatus> {
+        self.status.clone()
     }
 
     #[must_use]
@@ -159,6 +170,7 @@ struct Planner {
     /// When the last minute's work was counted, since the agent's start.
     minute_at: Option<Duration>,
     offers: watch::Sender<Option<Arc<Offer>>>,
+    status: watch::Sender<ScheduleStatus>,
 }
 
 /// Why the planner is awake.
@@ -208,6 +220,10 @@ impl Planner {
 
     fn turn(&mut self, woken: Woken, moment: &Moment) -> Result<(), Error> {
         let moment = Moment { trusted: self.steady.believes(moment), ..*moment };
+        self.status.send_modify(|status| {
+            status.believes_clock = Some(moment.trusted);
+            status.last_step = self.steady.step();
+        });
         let turned = self.look(&moment)?;
         if !moment.trusted {
             self.say(Offer::unknown(moment.wall));
@@ -324,6 +340,7 @@ impl Planner {
             self.completed.clear();
         }
         self.say(offer);
+        self.status.send_modify(|status| status.judged_at = Some(moment.wall));
         Ok((work, told))
     }
 

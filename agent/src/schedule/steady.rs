@@ -4,6 +4,7 @@
 //! clock comes back, and a step back makes nothing undone: until the clock has gone steadily for a while, or is back,
 //! nobody is told anything by it.
 
+use super::status::Step;
 use crate::clock::Moment;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 const STEP_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// A board is not off for longer without anybody looking at its clock.
 const FORWARD_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// Slewing moves a clock by less than this between two looks.
+const STEP_NOTED_MIN: SignedDuration = SignedDuration::from_secs(1);
 /// So long a clock that went back goes steadily before it is believed.
 const SETTLES: Duration = Duration::from_secs(600);
 
@@ -20,6 +23,9 @@ const SETTLES: Duration = Duration::from_secs(600);
 pub struct Steady {
     last: Option<Reading>,
     doubt: Option<Doubt>,
+    /// The last reading, also of a clock that can't be right.
+    seen: Option<Reading>,
+    step: Option<Step>,
 }
 
 /// Both clocks at once.
@@ -49,10 +55,16 @@ impl Reading {
 impl Steady {
     /// Takes note of the clock. Whether it can be believed now.
     pub fn believes(&mut self, moment: &Moment) -> bool {
+        let reading = Reading { wall: moment.wall, since_start: moment.since_start };
+        if let Some(seen) = self.seen.replace(reading) {
+            let by = seen.step_to(moment);
+            if STEP_NOTED_MIN <= by.abs() {
+                self.step = Some(Step { at: moment.wall, by });
+            }
+        }
         if !moment.trusted {
             return false;
         }
-        let reading = Reading { wall: moment.wall, since_start: moment.since_start };
         if let Some(last) = self.last.replace(reading) {
             let step = last.step_to(moment);
             if STEP_MAX.as_secs() < step.as_secs().abs() {
@@ -72,6 +84,12 @@ impl Steady {
         }
         self.doubt.is_none()
     }
+
+    /// The last time that the clock was set while it was looked at.
+    #[must_use]
+    pub fn step(&self) -> Option<Step> {
+        self.step
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +104,30 @@ mod tests {
             let trusted = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() <= wall;
             let moment = Moment { wall, since_start: Duration::from_secs(*since_start_s), trusted };
             assert_eq!(steady.believes(&moment), *believed, "{since_start_s} {wall}");
+        }
+    }
+
+    #[test]
+    fn notes_the_last_step_of_the_clock() {
+        for (rows, expected) in [
+            (&[(0, "2026-11-26T10:00:00Z"), (60, "2026-11-26T10:01:00.9Z")][..], None),
+            (&[(0, "2026-11-26T10:00:00Z"), (60, "2026-11-26T10:01:01Z")], Some(1_000)),
+            (
+                &[(0, "2026-11-26T10:00:00Z"), (60, "2026-11-26T10:00:00Z"), (120, "2026-11-26T10:01:00Z")],
+                Some(-60_000),
+            ),
+            (&[(0, "1970-01-01T00:00:00Z"), (60, "1970-01-02T00:01:00Z")], Some(86_400_000)),
+        ] {
+            let mut steady = Steady::default();
+            for (since_start_s, wall) in rows {
+                let moment = Moment {
+                    wall: wall.parse().unwrap(),
+                    since_start: Duration::from_secs(*since_start_s),
+                    trusted: false,
+                };
+                steady.believes(&moment);
+            }
+            assert_eq!(steady.step().map(|step| step.by.as_millis()), expected, "{rows:?}");
         }
     }
 

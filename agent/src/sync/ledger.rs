@@ -22,6 +22,7 @@ pub enum Flight {
 #[derive(Debug)]
 struct Entry {
     flight: Flight,
+    queued_at: Duration,
     pkid: Option<u16>,
     done: bool,
 }
@@ -68,7 +69,7 @@ impl Ledger {
         if self.entries.is_empty() {
             self.waiting_since = now;
         }
-        self.entries.push_back(Entry { flight, pkid: None, done: false });
+        self.entries.push_back(Entry { flight, queued_at: now, pkid: None, done: false });
     }
 
     /// The client has sent the oldest publish that had no id yet.
@@ -85,6 +86,13 @@ impl Ledger {
     #[must_use]
     pub fn flight(&self, pkid: u16) -> Option<Flight> {
         self.entries.iter().find(|entry| entry.waits_for(pkid)).map(|entry| entry.flight)
+    }
+
+    /// How long ago what is not acknowledged yet under `pkid` was handed to the client.
+    #[must_use]
+    pub fn age(&self, pkid: u16, now: Duration) -> Option<Duration> {
+        let entry = self.entries.iter().find(|entry| entry.waits_for(pkid))?;
+        Some(now.saturating_sub(entry.queued_at))
     }
 
     /// The broker has acknowledged `pkid`. Everything that is now done from the oldest on, in order.
@@ -149,6 +157,18 @@ mod tests {
         assert_eq!(ledger.waiting_since(), Some(seconds(2)));
         ledger.acknowledged(3, seconds(3)).unwrap();
         assert_eq!(ledger.waiting_since(), None);
+    }
+
+    #[test]
+    fn knows_how_long_each_has_been_under_way() {
+        let mut ledger = of(1..=1);
+        ledger.queued(Flight::Event(2), Duration::from_millis(30));
+        ledger.left(1).unwrap();
+        ledger.left(2).unwrap();
+        let now = Duration::from_millis(44);
+        assert_eq!([1, 2, 3].map(|pkid| ledger.age(pkid, now)), [Some(now), Some(Duration::from_millis(14)), None]);
+        ledger.acknowledged(1, now).unwrap();
+        assert_eq!(ledger.age(1, now), None);
     }
 
     #[test]

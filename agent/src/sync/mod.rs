@@ -88,6 +88,8 @@ pub fn spawn(
         last_refusal: None,
         without_subscriber: 0,
         rewinds: 0,
+        connections: 0,
+        round_trip: None,
     });
     let reader = journal.reader()?;
     let head = *journal.head().borrow();
@@ -211,6 +213,7 @@ impl Shared {
             }
             if link == Link::Up {
                 status.attempts = 0;
+                status.connections += 1;
             }
             status.link = link;
         });

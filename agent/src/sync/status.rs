@@ -1,6 +1,7 @@
 //! How sync is doing, for pages and command lines.
 
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Sync at one moment.
 #[derive(Clone, Debug)]
@@ -22,6 +23,18 @@ pub struct SyncStatus {
     pub without_subscriber: u64,
     /// How often sending went back because receipts did not move.
     pub rewinds: u64,
+    /// Connections that came up since the start.
+    pub connections: u64,
+    /// From handing the last acknowledged publish to the client until its acknowledgement.
+    pub round_trip: Option<Duration>,
+}
+
+impl SyncStatus {
+    /// Connections that came up after the first one.
+    #[must_use]
+    pub fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
+    }
 }
 
 /// The connection to the broker.

@@ -21,7 +21,7 @@ const MODULES: &[(&str, May)] = &[
     ("floor", Only(&["domain", "journal", "clock"])),
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
-    ("report", Only(&["domain", "contract", "journal", "floor", "sync", "clock", "words"])),
+    ("report", Only(&["domain", "contract", "journal", "floor", "schedule", "sync", "clock", "words"])),
     ("web", Only(&["access", "contract", "journal", "report", "words"])),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),

@@ -264,6 +264,12 @@ impl<'a> Work<'a> {
             }
         }
         let now = self.now();
+        let round_trip = self.ledger.age(pkid, now);
+        // Whoever looks sees it; nobody is woken up by it.
+        self.shared.status.send_if_modified(|status| {
+            status.round_trip = round_trip.or(status.round_trip);
+            false
+        });
         let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::Broken(stray.to_string()))?;
         for flight in done {
             match flight {
