@@ -32,7 +32,8 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
     let Some(disk) = SmallDisk::mount(DISK_MEBIBYTES) else { return };
     let database = disk.path().join("parceld.db");
     let path = database.to_string_lossy().into_owned();
-    let mut site = Site::with(Broker::mosquitto(), |setup| setup.set("storage.path", path));
+    let mut site =
+        Site::with(Broker::mosquitto(), |setup| setup.set("storage.path", path).set("storage.low_space", "0MiB"));
     site.platform.put_order(SITE, &order("o1", "dhl", &format!("{UNITS}xA")));
     site.until_accepted(1);
     site.scan(0, "O1");

@@ -19,6 +19,11 @@ pub enum Fault {
     DatabaseUnreadable {
         error: String,
     },
+    /// The database's disk is nearly full, or is soon at the pace of the last week.
+    LowSpace {
+        free_bytes: u64,
+        runway_days: Option<u64>,
+    },
     /// Scanners of one station whose line isn't open, each with the reason.
     ScannersLost {
         station: String,
@@ -90,6 +95,9 @@ pub struct Found {
     pub since: Option<Timestamp>,
 }
 
+/// With less room nobody could stay away for a fortnight without scans that aren't saved.
+pub const RUNWAY_DAYS_MIN: u64 = 14;
+
 /// A first connection takes a moment, and so does a port: longer than this is a fault.
 const OPENING_MAX: SignedDuration = SignedDuration::from_secs(10);
 
@@ -104,6 +112,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(storage(facts));
     found.extend(unreadable(facts));
+    found.extend(low_space(facts));
     found.extend(scanners(facts));
     found.extend(not_set_up(facts));
     found.extend(printers(facts));
@@ -123,6 +132,7 @@ impl Fault {
         match self {
             Self::StorageFailing { .. } => "storage_failing",
             Self::DatabaseUnreadable { .. } => "database_unreadable",
+            Self::LowSpace { .. } => "low_space",
             Self::ScannersLost { .. } => "scanners_lost",
             Self::NoScanner => "no_scanner",
             Self::ScannerNotSetUp { .. } => "scanner_not_set_up",
@@ -140,7 +150,7 @@ impl Fault {
 
     pub fn topic(&self) -> Topic {
         match self {
-            Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } => Topic::Storage,
+            Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } | Self::LowSpace { .. } => Topic::Storage,
             Self::ScannersLost { .. } | Self::NoScanner | Self::ScannerNotSetUp { .. } => Topic::Scanners,
             Self::PrinterFaulty { .. } => Topic::Printers,
             Self::BrokerDown { .. } | Self::PublishRefused { .. } | Self::NoSubscriber { .. } => Topic::Broker,
@@ -160,6 +170,15 @@ fn storage(facts: &Facts) -> Option<Found> {
 fn unreadable(facts: &Facts) -> Option<Found> {
     let fault = Fault::DatabaseUnreadable { error: facts.unreadable.clone()? };
     Some(Found { fault, severity: Severity::Attention, since: None })
+}
+
+fn low_space(facts: &Facts) -> Option<Found> {
+    let space = &facts.space;
+    let free_bytes = space.free_bytes?;
+    let is_short = space.runway_days.is_some_and(|days| days < RUNWAY_DAYS_MIN);
+    let is_low = free_bytes < facts.about.low_space_bytes || is_short;
+    let fault = Fault::LowSpace { free_bytes, runway_days: space.runway_days };
+    is_low.then_some(Found { fault, severity: Severity::Attention, since: None })
 }
 
 fn scanners(facts: &Facts) -> Vec<Found> {

@@ -249,6 +249,7 @@ pub fn wreck() -> Facts {
     let mut facts = facts();
     facts.storage = journal::Storage::Failing { error: "database or disk is full".into() };
     facts.unreadable = Some("disk I/O error".into());
+    facts.space.free_bytes = Some(0);
     lose(&mut facts, "hand");
     lose(&mut facts, "desk");
     facts.sync.link = Link::Down { reason: "connection refused".into(), retry_at: now() };
@@ -292,6 +293,17 @@ fn finds_each_fault_and_judges_it() {
     check("nothing wrong", |_| {}, "well");
     check("no space", |facts| facts.storage = failing(), "stopped, storage_failing Stopped");
     check("no look", |facts| facts.unreadable = Some("x".into()), "attention, database_unreadable Attention");
+    let space = |free_bytes, runway_days| Space { free_bytes, runway_days, ..Space::default() };
+    let low = "attention, low_space Attention";
+    for (what, free_bytes, runway_days, expected) in [
+        ("room for a fortnight", Some(200 << 20), Some(14), "well"),
+        ("room for less than a fortnight", Some(9 << 30), Some(13), low),
+        ("too little room", Some((200 << 20) - 1), Some(400), low),
+        ("too little room, and no pace yet", Some(0), None, low),
+        ("a disk that tells nothing", None, None, "well"),
+    ] {
+        check(what, |facts| facts.space = space(free_bytes, runway_days), expected);
+    }
     check("one of two scanners", |facts| lose(facts, "hand"), "attention, scanners_lost Attention");
     check(
         "both scanners of a station",

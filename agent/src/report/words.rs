@@ -72,6 +72,13 @@ fn special(fault: &Fault, counted: impl Fn(&str, u64) -> String) -> (&'static st
         Fault::StorageFailing { error } | Fault::DatabaseUnreadable { error } => {
             (fault.word(), vec![("error", error.clone())])
         }
+        Fault::LowSpace { free_bytes, runway_days } => {
+            let mib = (free_bytes >> 20).to_string();
+            match runway_days {
+                Some(days) => (fault.word(), vec![("mib", mib), ("days", counted("days", *days))]),
+                None => ("low_space_only", vec![("mib", mib)]),
+            }
+        }
         Fault::ScannersLost { station, lost, all } => {
             let name = if *all { "scanners_lost_all" } else { "scanners_lost" };
             (name, vec![("station", station.clone()), ("lost", each(lost))])
@@ -131,6 +138,8 @@ mod tests {
         let faults = [
             Fault::StorageFailing { error: why() },
             Fault::DatabaseUnreadable { error: why() },
+            Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
+            Fault::LowSpace { free_bytes: 1, runway_days: None },
             Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: true },
             Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: false },
             Fault::NoScanner,
