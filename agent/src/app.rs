@@ -12,6 +12,7 @@ use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage};
 use crate::report::Gatherer;
 use crate::report::gather::Watched;
+use crate::report::log::{Keeper, Lines};
 use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
 use crate::web;
@@ -22,6 +23,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -46,7 +49,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// What kept it from starting.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
-    start_log(&config.log);
+    let lines = Lines::default();
+    start_log(&config.log, lines.keeper(clock));
     let (printing, prints) = printing::queue();
     let printing = Some(printing).filter(|_| !config.printers.is_empty());
     let (journal, writing) =
@@ -63,7 +67,7 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
     let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
-    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status() };
+    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status(), lines };
     let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -261,7 +265,7 @@ fn forget_old(journal: &Journal, clock: Clock) {
     }
 }
 
-fn start_log(log: &config::Log) {
+fn start_log(log: &config::Log, keeper: Keeper) {
     let level = match log.level {
         config::Level::Error => LevelFilter::ERROR,
         config::Level::Warn => LevelFilter::WARN,
@@ -269,10 +273,11 @@ fn start_log(log: &config::Log) {
         config::Level::Debug => LevelFilter::DEBUG,
         config::Level::Trace => LevelFilter::TRACE,
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false);
+    let log_to = tracing_subscriber::registry().with(level).with(keeper);
+    let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let started = match log.format {
-        config::Format::Json => builder.json().try_init(),
-        config::Format::Text => builder.with_target(false).try_init(),
+        config::Format::Json => log_to.with(written.json()).try_init(),
+        config::Format::Text => log_to.with(written.with_target(false)).try_init(),
     };
     if started.is_err() {
         tracing::debug!("a log is already being kept");

@@ -164,6 +164,12 @@ impl AnswerTimes {
         self.sum_us = self.sum_us.saturating_add(took_us);
     }
 
+    /// The classes with their answers: the most that those took, in microseconds, or none for the slowest.
+    pub fn classes(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
+        let most_us = ANSWER_CLASSES_US.into_iter().map(Some).chain([None]);
+        most_us.zip(self.counts)
+    }
+
     /// Scans that were answered since the start.
     #[must_use]
     pub fn count(&self) -> u64 {

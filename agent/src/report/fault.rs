@@ -87,6 +87,26 @@ pub enum Topic {
     Commands,
 }
 
+impl Topic {
+    /// Every part.
+    pub const ALL: [Self; 7] =
+        [Self::Storage, Self::Scanners, Self::Printers, Self::Broker, Self::Receipts, Self::Clock, Self::Commands];
+
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Scanners => "scanners",
+            Self::Printers => "printers",
+            Self::Broker => "broker",
+            Self::Receipts => "receipts",
+            Self::Clock => "clock",
+            Self::Commands => "commands",
+        }
+    }
+}
+
 /// A fault with its weight and its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {

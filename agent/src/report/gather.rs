@@ -8,6 +8,7 @@
 use super::board::{self, Board, Voltage};
 use super::disk::{self, Backup, Space};
 use super::jobs::{self, Jobs};
+use super::log::Lines;
 use super::orders::{History, OrderSeen, OrderWhole, OrdersPage, undone};
 use super::samples::{Counters, Sample, Samples};
 use super::wire::Sender;
@@ -47,6 +48,8 @@ pub struct Watched {
     pub floor: watch::Receiver<FloorStatus>,
     pub sync: watch::Receiver<SyncStatus>,
     pub schedule: watch::Receiver<ScheduleStatus>,
+    /// The newest lines of the agent's log.
+    pub lines: Lines,
 }
 
 /// Reads the facts. One per agent; its readers share one connection.
@@ -280,6 +283,12 @@ impl Gatherer {
             return false;
         }
         matches!(tokio::time::timeout(within, answer).await, Ok(Ok(())))
+    }
+
+    /// The newest lines of the agent's log.
+    #[must_use]
+    pub fn lines(&self) -> &Lines {
+        &self.watched.lines
     }
 
     /// Whether scans can be stored.

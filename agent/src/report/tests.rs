@@ -48,7 +48,7 @@ impl Running {
         let (sync, sync_seen) = watch::channel(facts.sync);
         let about = About { site: Site { id: "sthlm-03".into(), name: "Söder & malm".into() }, ..facts.about };
         let (_, schedule) = watch::channel(ScheduleStatus::default());
-        let watched = Watched { floor: floor_seen, sync: sync_seen, schedule };
+        let watched = Watched { floor: floor_seen, sync: sync_seen, schedule, lines: log::Lines::default() };
         let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
         Self { gatherer, floor, sync, directory, journal, writing: Some(writing), clock }
     }
