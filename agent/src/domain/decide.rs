@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use door::left as left_beside;
 pub use pending::{serial_asked, sku_asked};
 
 /// All that a decision may depend on, read in the transaction that will store it.

@@ -12,7 +12,7 @@ pub mod status;
 mod voices;
 
 use crate::clock::{Clock, Moment};
-use crate::domain::code::{Again, Scan};
+use crate::domain::code::{Again, Meaning, Scan};
 use crate::domain::decide::command_line;
 use crate::domain::event::{Event, Method};
 use crate::domain::name::{ScannerId, StationId};
@@ -27,13 +27,16 @@ use parceld_drivers::symbology::{self, Symbology};
 use status::{Answered, FloorStatus, Line, ScannerSetup, ScannerStatus};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use voices::{Voice, Voices};
 
 /// Dates on goods are of no century before this one, whatever a clock says that has not been set.
 const YEAR_MIN: i16 = 2026;
 
 const LOGGED_BYTES_MAX: usize = 200;
+
+/// Answers that wait for a screen which reads slowly: more than a busy site gives in ten seconds.
+const ANSWERS_WAITING_MAX: usize = 64;
 
 /// A scanner of the configuration.
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ pub struct Floor {
     stations: Arc<BTreeSet<StationId>>,
     voices: Arc<Voices>,
     status: Arc<watch::Sender<FloorStatus>>,
+    answers: broadcast::Sender<Arc<Answered>>,
 }
 
 /// The open ports; dropping them ends their threads.
@@ -79,7 +83,20 @@ impl Floor {
             stations: Arc::new(stations.into_iter().collect()),
             voices: Arc::default(),
             status: Arc::new(status),
+            answers: broadcast::Sender::new(ANSWERS_WAITING_MAX),
         }
+    }
+
+    /// Every answer but bounce from now on, in order, each after it was given. Who reads too slowly loses the oldest.
+    #[must_use]
+    pub fn answers(&self) -> broadcast::Receiver<Arc<Answered>> {
+        self.answers.subscribe()
+    }
+
+    /// The station with this id.
+    #[must_use]
+    pub fn station(&self, id: &str) -> Option<&StationId> {
+        self.stations.get(id)
     }
 
     /// The floor as it looks, now and whenever that changes.
@@ -157,6 +174,32 @@ impl Floor {
         Ok(receiver)
     }
 
+    /// A touch on the screen of `station`: what a barcode with `text` and this meaning would do there. Touch screens have
+    /// no bounce, and memories of their own for repeats.
+    ///
+    /// # Errors
+    /// There is no such station.
+    pub fn tap(
+        &self,
+        station: &str,
+        meaning: Meaning,
+        text: &str,
+    ) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
+        let Some(station) = self.stations.get(station).cloned() else {
+            let known = self.stations.iter().map(ToString::to_string).collect();
+            return Err(UnknownStation { asked: station.to_owned(), known });
+        };
+        let (sender, receiver) = oneshot::channel();
+        let moment = self.clock.now();
+        let scanner = ScannerId::from(format!("touch/{station}").as_str());
+        let (text, at, since_start) = (text.as_bytes().into(), moment.wall, moment.since_start);
+        let scan = Scan { scanner, text, meaning, again: Again::No, at, since_start };
+        self.submit(station, scan, Method::Manual, moment, move |answer| {
+            let _ = sender.send(answer.clone());
+        });
+        Ok(receiver)
+    }
+
     fn read(&self, scanner: ScannerId, symbology: Symbology, payload: &[u8], again: Again, moment: &Moment) -> Scan {
         let year = moment.wall.to_zoned(TimeZone::UTC).year().max(YEAR_MIN);
         let meaning = meaning::of(symbology, payload, year, self.journal.site_key());
@@ -183,8 +226,15 @@ impl Floor {
             }
             let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
             let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            let answered = Answered { at: moment.wall, station: at, scanner, code, answer: decided, took_us };
-            floor.status.send_modify(|status| status.answered(answered));
+            let mut answered =
+                Answered { number: 0, at: moment.wall, station: at, scanner, code, answer: decided, took_us };
+            let mut number = None;
+            floor.status.send_modify(|status| number = status.answered(answered.clone()));
+            if let Some(number) = number {
+                answered.number = number;
+                // Nobody looks: nobody is woken.
+                let _ = floor.answers.send(Arc::new(answered));
+            }
         });
         let job = Job::Scan { station, scan, method, moment, reply };
         if self.journal.submit(job).is_err() {

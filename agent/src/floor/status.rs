@@ -15,6 +15,10 @@ pub struct FloorStatus {
     pub printers: BTreeMap<String, PrinterStatus>,
     /// The last answers, newest first.
     pub answers: VecDeque<Answered>,
+    /// The last answers of each station that has had one, newest first.
+    pub by_station: BTreeMap<StationId, VecDeque<Answered>>,
+    /// Answers since the start, without bounce: the number of the newest one.
+    pub answered: u64,
     /// How often each signal was given since the start.
     pub signals: BTreeMap<&'static str, u64>,
     /// The same at each station.
@@ -48,6 +52,8 @@ pub struct Slowest {
 /// The longest day has 25 hours.
 const QUARTERS_KEPT_MAX: usize = 100;
 const QUARTER_S: i64 = 900;
+/// Answers that are kept of each station: its screen shows them.
+pub const STATION_ANSWERS_KEPT_MAX: usize = 5;
 
 /// One scanner.
 #[derive(Clone, Debug)]
@@ -132,6 +138,8 @@ pub enum PrinterState {
 /// One answered scan.
 #[derive(Clone, Debug)]
 pub struct Answered {
+    /// From 1 since the start, bounce left out; 0 before it is added to the floor's.
+    pub number: u64,
     pub at: Timestamp,
     pub station: StationId,
     pub scanner: ScannerId,
@@ -143,18 +151,24 @@ pub struct Answered {
 }
 
 impl FloorStatus {
-    /// Adds an answer, newest first.
-    pub fn answered(&mut self, answered: Answered) {
+    /// Gives an answer its number and adds it, newest first; bounce has no number and is not kept.
+    pub fn answered(&mut self, answered: Answered) -> Option<u64> {
         let signal = answered.answer.signal;
         *self.signals.entry(signal.word()).or_default() += 1;
         *self.given.entry(answered.station.clone()).or_default().entry(signal.word()).or_default() += 1;
         if signal == Signal::Silent {
-            return;
+            return None;
         }
         self.times.add(answered.took_us);
         self.slowest.add(answered.at, answered.took_us);
-        self.answers.push_front(answered);
+        self.answered += 1;
+        let answered = Answered { number: self.answered, ..answered };
+        self.answers.push_front(answered.clone());
         self.answers.truncate(ANSWERS_KEPT_MAX);
+        let here = self.by_station.entry(answered.station.clone()).or_default();
+        here.push_front(answered);
+        here.truncate(STATION_ANSWERS_KEPT_MAX);
+        Some(self.answered)
     }
 }
 

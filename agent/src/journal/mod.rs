@@ -9,6 +9,7 @@ pub mod agenda;
 mod job;
 pub mod log;
 pub mod orders;
+mod queue;
 pub mod reader;
 mod row;
 mod schema;
@@ -16,6 +17,7 @@ mod shelf;
 pub mod size;
 mod slate;
 mod state;
+pub mod view;
 mod writer;
 
 pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome, Reply};

@@ -3,6 +3,7 @@
 //! Orders at work, stations and scanners are also held in memory, written through. After any failed transaction the
 //! whole shelf is thrown away and read again: memory never knows more than the file.
 
+use super::queue::{self, Rank};
 use super::{Error, row, slate};
 use crate::domain::code::Scan;
 use crate::domain::decide::LastScan;
@@ -31,31 +32,6 @@ pub struct Shelf {
     stock: HashMap<Sku, Stock>,
     pub sscc_serial: u64,
     pub return_serial: u64,
-}
-
-/// More orders than wait at a site at once: the most urgent of so many by their promise is looked for.
-const WAITING_MAX: i64 = 5_000;
-
-/// Put down here, not expedited, collection, promise, age: the smallest comes first.
-type Rank = (bool, bool, i64, i64, i64);
-
-/// When the collections are that orders must make; many orders share one.
-struct Ranks<'a> {
-    desk: Desk<'a>,
-    known: HashMap<(String, i64), i64>,
-}
-
-impl Ranks<'_> {
-    fn collection(&mut self, carrier: &str, ship_by: i64) -> i64 {
-        if let Some(known) = self.known.get(&(carrier.to_owned(), ship_by)) {
-            return *known;
-        }
-        let by = jiff::Timestamp::from_microsecond(ship_by).ok().filter(|_| ship_by != i64::MAX);
-        let collection = self.desk.rules.must_make(carrier, by, self.desk.now, self.desk.clock_trusted);
-        let at = collection.map_or(i64::MAX, |collection| collection.at.as_microsecond());
-        self.known.insert((carrier.to_owned(), ship_by), at);
-        at
-    }
 }
 
 /// More orders than are open at a site at once; the cache begins anew beyond it.
@@ -253,33 +229,12 @@ impl Shelf {
         states: &[State],
         last_of_all: Option<&OrderId>,
     ) -> Result<Option<Order>, Error> {
-        let mut ranks = Ranks { desk, known: HashMap::new() };
-        let mut best: Option<(Rank, i64)> = None;
-        for state in states {
-            let mut statement = conn.prepare_cached(
-                "SELECT o.key, o.id, p.urgency, p.carrier, p.expedited FROM progress p JOIN orders o USING (key)
-                 WHERE p.state = ?1 ORDER BY p.urgency, p.key LIMIT ?2",
-            )?;
-            let mut rows = statement.query(params![*state as i64, WAITING_MAX])?;
-            while let Some(row) = rows.next()? {
-                let id = OrderId::from(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-                if self.stations.values().any(|station| station.has_open(&id)) {
-                    continue;
-                }
-                let (key, ship_by, expedited): (i64, i64, bool) = (row.get(0)?, row.get(2)?, row.get(4)?);
-                let collection = match row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-                    Some(carrier) => ranks.collection(carrier, ship_by),
-                    // Nobody collects it: its customer does, when it was promised.
-                    None => ship_by,
-                };
-                let put_down = last_of_all.is_some_and(|last| *last == id);
-                let rank = (put_down, !expedited, collection, ship_by, key);
-                if best.as_ref().is_none_or(|(known, _)| rank < *known) {
-                    best = Some((rank, key));
-                }
-            }
-        }
-        best.map_or(Ok(None), |(_, key)| self.order(conn, key))
+        let mut best: Option<Rank> = None;
+        let is_open = |id: &OrderId| self.stations.values().any(|station| station.has_open(id));
+        queue::each(conn, desk, states, last_of_all, is_open, |rank| {
+            best = Some(best.map_or(rank, |best| best.min(rank)));
+        })?;
+        best.map_or(Ok(None), |best| self.order(conn, best.key()))
     }
 
     fn order(&mut self, conn: &Connection, key: i64) -> Result<Option<Order>, Error> {

@@ -65,7 +65,7 @@ impl Reader {
         let known: Vec<(usize, &str)> =
             open.map(|(word, state)| (*state as usize, *word)).chain([(HELD, "held")]).collect();
         let states = known.iter().map(|(state, _)| state.to_string()).collect::<Vec<_>>().join(",");
-        self.counted(&format!("SELECT state, count(*) FROM progress WHERE state IN ({states}) GROUP BY state"), &known)
+        self.count_by(&format!("SELECT state, count(*) FROM progress WHERE state IN ({states}) GROUP BY state"), &known)
     }
 
     /// How many promises that are not over are on each course.
@@ -76,7 +76,7 @@ impl Reader {
         let open = Course::WORDS.iter().filter(|(_, course)| *course != Course::Over);
         let known: Vec<(usize, &str)> = open.map(|(word, course)| (*course as usize, *word)).collect();
         let over = Course::Over as usize;
-        self.counted(&format!("SELECT course, count(*) FROM promises WHERE course < {over} GROUP BY course"), &known)
+        self.count_by(&format!("SELECT course, count(*) FROM promises WHERE course < {over} GROUP BY course"), &known)
     }
 
     /// When the day whose summary follows `place` was closed; none where no summary follows.
@@ -109,7 +109,7 @@ impl Reader {
     }
 
     /// Every known word with its count, also those that nothing was counted for.
-    fn counted(&self, query: &str, known: &[(usize, &'static str)]) -> Result<BTreeMap<&'static str, u64>, Error> {
+    fn count_by(&self, query: &str, known: &[(usize, &'static str)]) -> Result<BTreeMap<&'static str, u64>, Error> {
         let mut counts: BTreeMap<&'static str, u64> = known.iter().map(|(_, word)| (*word, 0)).collect();
         let mut statement = self.connection().prepare_cached(query)?;
         let mut rows = statement.query([])?;

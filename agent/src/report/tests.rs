@@ -159,6 +159,7 @@ pub fn scanner(station: &str, line: Line) -> ScannerStatus {
 /// A site where all is well.
 pub fn facts() -> Facts {
     let answered = Answered {
+        number: 1,
         at: seconds_ago(4),
         station: "bench-1".into(),
         scanner: "hand".into(),

@@ -187,7 +187,7 @@ fn is_on(manifest: &Manifest) -> impl Fn(&&Parcel) -> bool + '_ {
 }
 
 /// The parcels of an order that were to go with this manifest's collection and are not on it.
-fn left<'a>(order: &'a Order, manifest: &'a Manifest) -> impl Iterator<Item = &'a Parcel> {
+pub fn left<'a>(order: &'a Order, manifest: &'a Manifest) -> impl Iterator<Item = &'a Parcel> {
     let collection = manifest.collection.as_ref().map(|collection| &collection.id);
     let waits = !order.progress.held && order.progress.state.is_at_work();
     let parcels = order.progress.parcels.iter().filter(move |parcel| waits && parcel.state.waits());

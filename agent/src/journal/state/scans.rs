@@ -8,15 +8,16 @@ use crate::domain::dispatch::Desk;
 use crate::domain::event::{Event, Method};
 use crate::domain::manifest::Manifest;
 use crate::domain::name::{OrderId, StationId};
-use crate::domain::order::{Order, ParcelState, State as OrderState};
+use crate::domain::order::{Order, ParcelState};
 use crate::domain::returns::Return;
 use crate::domain::signal::{Answer, Signal};
 use crate::domain::sscc::Sscc;
-use crate::domain::station::{Counted, Mode, Pending, Station, Step, Work};
+use crate::domain::station::{Counted, Mode, Pending, Station, Work};
 use crate::domain::stock::Stock;
 use crate::journal::Error;
 use crate::journal::job::{PrintJob, PrintWhat};
 use crate::journal::log::By;
+use crate::journal::queue;
 use crate::journal::shelf::Shelf;
 
 impl State {
@@ -290,11 +291,7 @@ impl State {
         if !wanted || !station.mode.is_bench() {
             return Ok(None);
         }
-        let states: &[OrderState] = match self.config.rules.step(station.mode) {
-            Step::Pick => &[OrderState::Accepted, OrderState::Picking],
-            Step::Pack => &[OrderState::Picked, OrderState::Packing],
-            Step::Both => &[OrderState::Accepted, OrderState::Picking, OrderState::Picked, OrderState::Packing],
-        };
+        let states = queue::states(self.config.rules.step(station.mode));
         let desk =
             Desk { rules: &self.config.rules, now: moment.wall, clock_trusted: moment.trusted, gone: &self.gone };
         self.shelf.most_urgent(&self.conn, desk, states, station.put_down.as_ref())
