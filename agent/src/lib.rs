@@ -13,6 +13,7 @@ pub mod floor;
 pub mod journal;
 pub mod report;
 pub mod schedule;
+pub mod screen;
 pub mod sheet;
 pub mod sync;
 pub mod web;

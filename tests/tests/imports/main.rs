@@ -22,6 +22,7 @@ const MODULES: &[(&str, May)] = &[
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "schedule", "sync", "clock", "words"])),
+    ("screen", Only(&["domain", "journal", "floor", "words"])),
     ("web", Only(&["access", "contract", "journal", "report", "words"])),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),
