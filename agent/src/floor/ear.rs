@@ -97,6 +97,13 @@ impl Ear {
         }
     }
 
+    /// As if `bytes` had come over the line of a port.
+    #[cfg(test)]
+    pub fn hear_for_test(&self, bytes: &[u8]) {
+        self.belongs_to(Tap::default());
+        self.hear(Timestamp::UNIX_EPOCH, || What::Bytes(bytes.into()));
+    }
+
     fn count(&self, change: impl FnOnce(usize) -> usize) {
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         *listeners = change(*listeners);

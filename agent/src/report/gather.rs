@@ -8,6 +8,7 @@
 use super::board::{self, Board, Voltage};
 use super::disk::{self, Backup, Space};
 use super::jobs::{self, Jobs};
+use super::listen::Listener;
 use super::log::Lines;
 use super::orders::{History, OrderSeen, OrderWhole, OrdersPage, undone};
 use super::samples::{Counters, Sample, Samples};
@@ -122,6 +123,12 @@ impl Gatherer {
                 *lock(&self.storage_since) = self.clock.now().wall;
             }
         }
+    }
+
+    /// The wall clock, as the site has it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
     }
 
     #[must_use]
@@ -264,6 +271,13 @@ impl Gatherer {
     /// The database can't be read.
     pub fn quarantined(&self) -> Result<Vec<Quarantined>, Error> {
         self.read(Reader::quarantine)
+    }
+
+    /// Listens to a scanner's line; none where there is no such scanner.
+    #[must_use]
+    pub fn listen(&self, scanner: &str) -> Option<Listener> {
+        let floor = self.watched.floor.borrow();
+        floor.scanners.iter().find(|(id, _)| ***id == *scanner).map(|(_, status)| status.ear.listen())
     }
 
     /// Runs a blocking question away from the runtime's threads; `None` when it panicked.

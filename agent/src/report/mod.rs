@@ -9,6 +9,7 @@ mod disk;
 mod fault;
 pub mod gather;
 mod jobs;
+pub mod listen;
 pub mod log;
 pub mod orders;
 mod samples;

@@ -68,12 +68,17 @@ impl Running {
             "specversion": "1.0", "id": Uuid::now_v7(), "source": "/platform", "type": format!("parceld.{kind}.v1"),
             "data": data,
         });
+        let outcome = self.send(command.to_string().as_bytes()).await;
+        assert!(outcome.reply.as_ref().is_some_and(|reply| reply.contains("\"accepted\"")), "{kind}: {outcome:?}");
+    }
+
+    /// Hands in a message of the platform.
+    pub async fn send(&self, payload: &[u8]) -> journal::CommandOutcome {
         let (said, reply) = tokio::sync::oneshot::channel();
-        let (payload, moment) = (command.to_string().into_bytes(), self.clock.now());
+        let (payload, moment) = (payload.to_vec(), self.clock.now());
         let reply_to = Box::new(move |outcome| drop(said.send(outcome)));
         self.journal.submit(Job::Command { payload, moment, reply: reply_to }).unwrap();
-        let outcome = reply.await.unwrap().unwrap();
-        assert!(outcome.reply.as_ref().is_some_and(|reply| reply.contains("\"accepted\"")), "{kind}: {outcome:?}");
+        reply.await.unwrap().unwrap()
     }
 
     /// Puts order `number`, with the id `o-{number}` and two units of a product with a hostile name.

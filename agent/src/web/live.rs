@@ -1,9 +1,14 @@
-//! The page's parts, sent again when they change.
+//! A page's parts, sent again when they change.
 //!
-//! One task renders for everybody: it starts with the first listener and ends with the last.
+//! The status page is rendered by one task for everybody, which starts with the first listener and ends with the last:
+//! every screen in the house may show it. Other pages are rendered for each listener, no more than once a second.
 
-use super::{Shared, page, stopped};
-use axum::extract::State;
+use super::frame::Page;
+use super::orders::{Older, Wanted};
+use super::{Shared, stopped};
+use crate::report::gather::Changes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -19,12 +24,15 @@ pub const STREAMS_MAX: usize = 32;
 /// Nobody reads faster.
 const BETWEEN_SENDS: Duration = Duration::from_millis(250);
 
+/// A page that is rendered for one listener alone costs more.
+const BETWEEN_OWN_SENDS: Duration = Duration::from_secs(1);
+
 /// Ages grow without anything happening.
 const REFRESHED_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The newest parts and who listens.
+/// The newest parts of the status page and who listens.
 #[derive(Debug)]
 pub struct Live {
     /// Empty until they are rendered for the first time.
@@ -41,14 +49,101 @@ impl Default for Live {
 }
 
 /// `GET /api/v1/live`: each message's data is the page's parts as HTML.
-pub async fn stream(State(shared): State<Shared>) -> Response {
-    let Ok(place) = Arc::clone(&shared.live.room).try_acquire_owned() else {
-        let advice = "Too many pages are open; close some.\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], advice).into_response();
+pub async fn status(State(shared): State<Shared>) -> Response {
+    let Some(place) = take_place(&shared) else {
+        return no_room();
     };
     let listener = Listener { parts: listen(&shared), stop: shared.stop, _place: place };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     Sse::new(stream::unfold(listener, next)).keep_alive(keep_alive).into_response()
+}
+
+/// `GET /api/v1/live/orders`
+pub async fn orders(State(shared): State<Shared>, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+    match wanted {
+        Ok(Query(wanted)) => follow(shared, Page::Orders(wanted)),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// `GET /api/v1/live/orders/{id}`
+pub async fn order(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    wanted: Result<Query<Older>, QueryRejection>,
+) -> Response {
+    match wanted {
+        Ok(Query(wanted)) => follow(shared, Page::Order { id, wanted }),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// `GET /api/v1/live/scanners`
+pub async fn scanners(State(shared): State<Shared>) -> Response {
+    follow(shared, Page::Scanners)
+}
+
+/// `GET /api/v1/live/scanners/{id}`
+pub async fn scanner(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    follow(shared, Page::Scanner { id })
+}
+
+/// `GET /api/v1/live/commands`
+pub async fn commands(State(shared): State<Shared>) -> Response {
+    follow(shared, Page::Commands)
+}
+
+fn take_place(shared: &Shared) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(&shared.live.room).try_acquire_owned().ok()
+}
+
+fn no_room() -> Response {
+    let advice = "Too many pages are open; close some.\n";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], advice).into_response()
+}
+
+/// A page for one listener.
+struct Own {
+    page: Page,
+    shared: Shared,
+    changes: Changes,
+    sent: String,
+    _place: OwnedSemaphorePermit,
+}
+
+fn follow(shared: Shared, page: Page) -> Response {
+    let Some(place) = take_place(&shared) else {
+        return no_room();
+    };
+    let own = Own { page, changes: shared.gatherer.changes(), shared, sent: String::new(), _place: place };
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Sse::new(stream::unfold(own, next_own)).keep_alive(keep_alive).into_response()
+}
+
+async fn next_own(mut own: Own) -> Option<(Result<Event, Infallible>, Own)> {
+    loop {
+        if !own.sent.is_empty() {
+            tokio::select! {
+                () = stopped(own.shared.stop.clone()) => return None,
+                () = tokio::time::sleep(BETWEEN_OWN_SENDS) => {}
+            }
+            tokio::select! {
+                () = stopped(own.shared.stop.clone()) => return None,
+                () = own.changes.wait() => {}
+                () = tokio::time::sleep(REFRESHED_AT_LEAST_EVERY) => {}
+            }
+        }
+        let (page, looks) = (own.page.clone(), Arc::clone(&own.shared.looks));
+        let made = own.shared.gatherer.ask(move |gatherer| page.make(gatherer, &looks)).await;
+        match made {
+            Some(Ok(made)) if made.parts != own.sent => {
+                own.sent = made.parts;
+                return Some((Ok(Event::default().data(own.sent.as_str())), own));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
 }
 
 struct Listener {
@@ -87,12 +182,12 @@ async fn render(shared: Shared) {
     let mut changes = shared.gatherer.changes();
     while !is_over(&shared) {
         let looks = Arc::clone(&shared.looks);
-        let parts = shared.gatherer.ask(move |gatherer| page::parts(gatherer, &looks)).await;
-        if let Some(Ok(parts)) = parts {
+        let made = shared.gatherer.ask(move |gatherer| Page::Status.make(gatherer, &looks)).await;
+        if let Some(Ok(made)) = made {
             shared.live.parts.send_if_modified(|sent| {
-                let is_new = **sent != *parts;
+                let is_new = **sent != *made.parts;
                 if is_new {
-                    *sent = parts.into();
+                    *sent = made.parts.into();
                 }
                 is_new
             });

@@ -1,7 +1,7 @@
 //! Signing in with the device's token, and out.
 
 use super::guard::{self, Visitor};
-use super::{Shared, page};
+use super::{Shared, frame};
 use crate::access::{Access, Attempt};
 use crate::words::Part;
 use askama::Template;
@@ -137,13 +137,13 @@ fn page(shared: &Shared, status: StatusCode, message: Option<&'static str>, next
     };
     match page.render() {
         Ok(html) => (status, Html(html)).into_response(),
-        Err(_) => page::failed(),
+        Err(_) => frame::failed(),
     }
 }
 
 fn go_on(cookie: &str, path: &str) -> Response {
     let Ok(cookie) = HeaderValue::from_str(cookie) else {
-        return page::failed();
+        return frame::failed();
     };
     ([(header::SET_COOKIE, cookie)], Redirect::to(path)).into_response()
 }

@@ -6,11 +6,17 @@
 //! nothing here wakes up.
 
 mod api;
+mod commands;
 mod door;
+mod frame;
 mod guard;
 mod live;
 mod login;
-mod page;
+mod look;
+mod orders;
+mod scanners;
+mod status;
+mod told;
 mod words;
 
 use crate::access::Access;
@@ -68,19 +74,33 @@ const fn changes(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<S
 
 /// Everything that is answered.
 pub const ROUTES: &[Route] = &[
-    shows("/", || get(page::show)),
+    shows("/", || get(status::show)),
+    shows("/orders", || get(orders::show_list)),
+    shows("/orders/{id}", || get(orders::show_one)),
+    shows("/scanners", || get(scanners::show_list)),
+    shows("/scanners/{id}", || get(scanners::show_one)),
+    shows("/commands", || get(commands::show)),
     shows("/login", || get(login::show)),
     changes("/login", Needs::Nothing, || post(login::sign_in)),
     changes("/logout", Needs::Nothing, || post(login::sign_out)),
     shows("/api/v1/status", || get(api::status)),
     shows("/api/v1/events", || get(api::events)),
-    shows("/api/v1/live", || get(live::stream)),
+    shows("/api/v1/orders", || get(orders::tell_list)),
+    shows("/api/v1/orders/{id}", || get(orders::tell_one)),
+    shows("/api/v1/scanners/{id}/bytes", || get(scanners::stream)),
+    shows("/api/v1/live", || get(live::status)),
+    shows("/api/v1/live/orders", || get(live::orders)),
+    shows("/api/v1/live/orders/{id}", || get(live::order)),
+    shows("/api/v1/live/scanners", || get(live::scanners)),
+    shows("/api/v1/live/scanners/{id}", || get(live::scanner)),
+    shows("/api/v1/live/commands", || get(live::commands)),
     shows("/livez", || get(|| async { "alive\n" })),
     shows("/readyz", || get(api::ready)),
     shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),
     shows("/assets/forms.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/forms.css")))),
     shows("/assets/tokens.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/tokens.css")))),
     shows("/assets/page.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js")))),
+    shows("/assets/scanner.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/scanner.js")))),
     shows("/assets/icon.svg", || get(|| asset("image/svg+xml", include_str!("assets/icon.svg")))),
 ];
 
@@ -95,8 +115,9 @@ struct Shared {
     hosts: Arc<guard::Hosts>,
     /// The name of the cookie that holds a session.
     cookie: Arc<str>,
-    looks: Arc<page::Looks>,
+    looks: Arc<look::Looks>,
     live: Arc<live::Live>,
+    listeners: scanners::Listeners,
     stop: watch::Receiver<bool>,
 }
 
@@ -127,8 +148,9 @@ pub fn router(config: &Config, gatherer: Arc<Gatherer>, access: Arc<Access>, sto
         access,
         hosts: Arc::new(guard::Hosts::new(config)),
         cookie: format!("parceld-{}", config.site).into(),
-        looks: Arc::new(page::Looks { language: config.language, timezone: config.timezone.clone() }),
+        looks: Arc::new(look::Looks { language: config.language, timezone: config.timezone.clone() }),
         live: Arc::default(),
+        listeners: scanners::Listeners::default(),
         stop,
     };
     let routes = ROUTES.iter().fold(Router::new(), |routes, route| {

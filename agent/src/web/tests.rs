@@ -202,7 +202,7 @@ async fn the_page_needs_nothing_from_elsewhere_and_no_inline_script() {
     assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{page}");
     assert!(!page.contains("<script>") && !page.contains(" style=") && !page.contains(" onload="), "{page}");
     assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
-    assert!(page.contains("site.started"), "{page}");
+    assert!(page.contains("Started: <bdi>a new database</bdi>, version <bdi>1.2.3</bdi>"), "{page}");
 }
 
 #[tokio::test]
@@ -214,6 +214,114 @@ async fn every_asset_of_the_page_is_there() {
     for asset in named {
         assert_eq!(bench.get(asset).await.0, StatusCode::OK, "{asset}");
     }
+}
+
+#[tokio::test]
+async fn every_page_leads_to_all_others_and_has_one_first_heading() {
+    let bench = Bench::new();
+    bench.running.put_order(10_042, "2030-01-02T16:00:00Z").await;
+    let pages = ["/", "/orders", "/orders/10042", "/scanners", "/scanners/hand", "/commands"];
+    for path in pages {
+        let (status, page) = bench.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(page.matches("<h1").count(), 1, "{path}");
+        assert_eq!(page.matches("aria-current=\"page\"").count(), if path == "/orders" { 2 } else { 1 }, "{path}");
+        for way in ["\"/\"", "\"/orders\"", "\"/scanners\"", "\"/commands\""] {
+            assert!(page.contains(&format!("href={way}")), "{path}: {way}");
+        }
+        let headings: Vec<u8> =
+            page.match_indices("<h").filter_map(|(at, _)| page.as_bytes().get(at + 2)).copied().collect();
+        let levels: Vec<u8> = headings.into_iter().filter(u8::is_ascii_digit).collect();
+        assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{path}: {levels:?}");
+        assert!(!page.contains("<script>") && !page.contains(" style=") && !page.contains("http:"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let bench = Bench::new();
+    for path in ["/orders/7", "/orders/%3Cb%3E", "/scanners/gone", "/api/v1/orders/7", "/api/v1/scanners/gone/bytes"] {
+        let (status, page) = bench.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(!page.contains("<b>"), "{path}");
+    }
+    for path in ["/orders?from=x", "/orders?quantity=1", "/orders/7?before=x", "/api/v1/orders?show=all"] {
+        assert_eq!(bench.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_found_and_told() {
+    let bench = Bench::new();
+    bench.running.put_order(10_042, "2030-01-02T16:00:00Z").await;
+    let (_, list) = bench.get("/orders?q=100").await;
+    assert!(list.contains("href=\"/orders/o-10042\"") && list.contains("0/2"), "{list}");
+    let (_, page) = bench.get("/orders/10042").await;
+    assert!(page.contains("Tea &#60;b&#62;") && page.contains("Accepted, goes with"), "{page}");
+    assert!(page.contains("<details") && page.contains("parceld.order.accepted.v1"), "{page}");
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let told = json(&bench.get("/api/v1/orders?show=open&limit=1").await.1);
+    assert_eq!(told["orders"][0]["number"], "10042");
+    assert_eq!(told["next"], serde_json::Value::Null);
+    let told = json(&bench.get("/api/v1/orders/10042").await.1);
+    assert_eq!(told["order"]["lines"][0]["name"], "Tea <b>");
+    assert_eq!(told["events"][0]["event"]["type"], "parceld.order.accepted.v1");
+}
+
+#[tokio::test]
+async fn what_the_platform_sent_in_vain_is_shown() {
+    let bench = Bench::new();
+    bench.running.send(b"{\"<script>alert(1)</script>").await;
+    let (_, page) = bench.get("/commands").await;
+    assert!(page.contains("It can&#39;t be read") && page.contains("&#60;script&#62;alert(1)"), "{page}");
+    assert!(!page.contains("<script>"), "{page}");
+}
+
+/// What a stream says until `end` is in it.
+async fn heard(response: Response, end: &str, mut each: impl FnMut(&str)) -> String {
+    let mut stream = response.into_body().into_data_stream();
+    let mut heard = String::new();
+    let until = async {
+        while !heard.contains(end) {
+            let bytes = stream.next().await.expect("the stream goes on").unwrap();
+            heard.push_str(std::str::from_utf8(&bytes).unwrap());
+            each(&heard);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), until).await.expect("it comes");
+    heard
+}
+
+#[tokio::test]
+async fn an_open_order_is_told_of_what_happens_to_it() {
+    let bench = Bench::new();
+    bench.running.put_order(10_042, "2030-01-02T16:00:00Z").await;
+    let response = bench.ask(Method::GET, "/api/v1/live/orders/10042", Some("localhost")).await;
+    let running = &bench.running;
+    let expedite = running.tell("order.expedite", serde_json::json!({"id": "o-10042", "revision": 1}));
+    let (heard, ()) = tokio::join!(heard(response, "Comes before all others now", |_| {}), expedite);
+    assert!(heard.contains("Accepted"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_scanners_bytes_are_streamed_to_few_and_end_with_the_agent() {
+    let bench = Bench::new();
+    let path = "/api/v1/scanners/hand/bytes";
+    let mut open = Vec::new();
+    for _ in 0..scanners::LISTENERS_MAX {
+        let response = bench.ask(Method::GET, path, Some("localhost")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        open.push(response);
+    }
+    let refused = bench.ask(Method::GET, path, Some("localhost")).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let last = open.pop().unwrap();
+    drop(open);
+    assert_eq!(bench.ask(Method::GET, path, Some("localhost")).await.status(), StatusCode::OK);
+    let ear = bench.running.floor.borrow().scanners["hand"].ear.clone();
+    ear.hear_for_test(b"]E0<b>\r");
+    let heard = heard(last, "5d 45 30", |_| {}).await;
+    assert!(heard.contains("\"ascii\":\"]E0<b>·\""), "{heard}");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! The status page's words.
+//! The words of the status page and of the frame around all pages.
 
 use crate::report::{Language, State};
 use crate::words::Part;
 use serde::Deserialize;
 
-/// Everything that the page says by itself.
+/// Everything that they say by themselves.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
@@ -19,9 +19,7 @@ pub struct Words {
     pub also: &'static str,
     pub scanners: &'static str,
     pub connected: &'static str,
-    pub reads: &'static str,
     pub unreadable: &'static str,
-    pub discarded: &'static str,
     pub last_scan: &'static str,
     pub gone: &'static str,
     pub opening: &'static str,
@@ -73,6 +71,21 @@ pub struct Words {
     pub printed: &'static str,
     pub dropped: &'static str,
     pub not_set_up: &'static str,
+    pub skip: &'static str,
+    pub pages: &'static str,
+    pub status: &'static str,
+    pub orders: &'static str,
+    pub more: &'static str,
+    pub look: &'static str,
+    pub scanning: &'static str,
+    pub scans_counted: &'static str,
+    pub not_counted: &'static str,
+    pub unreadable_codes: &'static str,
+    pub slowest: &'static str,
+    pub clock_is: &'static str,
+    pub now: &'static str,
+    pub zone: &'static str,
+    pub quarantine_is: &'static str,
 }
 
 impl Words {

@@ -26,7 +26,13 @@ impl Answers {
     /// What a signal is called; a word that has no name is its own.
     #[must_use]
     pub fn signal<'w>(&self, word: &'w str) -> &'w str {
-        self.signals.get(word).copied().unwrap_or(word)
+        self.signal_name(word).unwrap_or(word)
+    }
+
+    /// What a signal is called.
+    #[must_use]
+    pub fn signal_name(&self, word: &str) -> Option<&'static str> {
+        self.signals.get(word).copied()
     }
 
     /// What to scan next; `detail` is the place or tote that is meant, where it is a certain one.

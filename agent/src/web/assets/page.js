@@ -1,4 +1,5 @@
-// Keeps the page current. Parts that are the same stay untouched, so that a selection or an opened card survives.
+// Keeps the page current. Parts that are the same stay untouched, so that a selection or an opened card survives; what a
+// script keeps itself, or a person has opened, stays too.
 "use strict";
 
 const RETRY_MS = 5000;
@@ -21,7 +22,10 @@ function silent() {
 function show(html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
-  update(document.querySelector("main"), fresh.content);
+  for (const opened of document.querySelectorAll("details[open][id]")) {
+    fresh.content.getElementById(opened.id)?.setAttribute("open", "");
+  }
+  update(document.querySelector("#page"), fresh.content);
 }
 
 function update(shown, fresh) {
@@ -33,14 +37,14 @@ function update(shown, fresh) {
   }
   parts.forEach((part, n) => {
     const old = shown.children[n];
-    if (old.outerHTML === part.outerHTML) return;
+    if ("own" in old.dataset || old.outerHTML === part.outerHTML) return;
     old.className = part.className;
     update(old, part);
   });
 }
 
 function listen() {
-  const live = new EventSource("/api/v1/live");
+  const live = new EventSource(document.body.dataset.live);
   live.onmessage = (message) => {
     heard();
     show(message.data);
