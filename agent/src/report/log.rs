@@ -94,6 +94,12 @@ impl Lines {
         self.ring().lines.iter().rev().filter(is_wanted).take(limit).cloned().collect()
     }
 
+    /// Takes a line as if the program had logged it.
+    #[cfg(test)]
+    pub fn say(&self, level: Level, part: &str, message: &str) {
+        self.add(Timestamp::UNIX_EPOCH, level, part, plain(message));
+    }
+
     /// How many lines were written since the start.
     #[must_use]
     pub fn written(&self) -> u64 {

@@ -1,9 +1,9 @@
-//! The interface for machines: status, events, readiness.
+//! The interface for machines: status, events, the log, readiness.
 
 use super::Shared;
 use crate::journal::{Error, Place, Storage};
 use crate::report::gather::Page;
-use crate::report::{Gatherer, Language, Report};
+use crate::report::{Gatherer, Language, Report, log};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// Events in one answer.
 const EVENTS_MAX: usize = 1_000;
 const EVENTS_DEFAULT: usize = 100;
+const LINES_DEFAULT: usize = 100;
 
 /// A writer that takes longer can't serve a bench.
 const WRITER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -51,6 +52,24 @@ pub async fn events(State(shared): State<Shared>, wanted: Result<Query<Wanted>, 
         Some(Err(error)) => failed(&format!("the events can't be read: {error}")),
         None => failed("the events can't be read"),
     }
+}
+
+/// `{"written": N, "parts": [PART, …], "lines": [line, …]}`: the newest lines of the agent's log, newest first.
+pub async fn log(State(shared): State<Shared>, wanted: Result<Query<log::Wanted>, QueryRejection>) -> Response {
+    #[derive(serde::Serialize)]
+    struct Log {
+        written: u64,
+        parts: Vec<String>,
+        lines: Vec<log::Line>,
+    }
+    let Ok(Query(wanted)) = wanted else {
+        let advice = "Write it like this: /api/v1/log?level=warn&part=sync&text=receipt&limit=100&after=0\n";
+        return (StatusCode::BAD_REQUEST, advice).into_response();
+    };
+    let limit = wanted.limit.unwrap_or(LINES_DEFAULT);
+    let lines = shared.gatherer.lines();
+    let kept = lines.read(&log::Wanted { limit: Some(limit), ..wanted });
+    Json(Log { written: lines.written(), parts: lines.parts(), lines: kept }).into_response()
 }
 
 /// 200 while scans can be stored. A broker that is down is no reason to restart anything.

@@ -94,6 +94,7 @@ pub const ROUTES: &[Route] = &[
     shows("/api/v1/live/scanners", || get(live::scanners)),
     shows("/api/v1/live/scanners/{id}", || get(live::scanner)),
     shows("/api/v1/live/commands", || get(live::commands)),
+    shows("/api/v1/log", || get(api::log)),
     shows("/livez", || get(|| async { "alive\n" })),
     shows("/readyz", || get(api::ready)),
     shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),

@@ -446,3 +446,31 @@ async fn stops_although_a_page_is_open() {
     bench.stop.send_replace(true);
     tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();
 }
+
+#[tokio::test]
+async fn the_log_is_filtered_as_it_is_asked_for() {
+    use crate::report::log::Level;
+    let bench = Bench::new();
+    let lines = bench.running.gatherer.lines();
+    lines.say(Level::Warn, "sync", "no receipt for 60 s");
+    lines.say(Level::Info, "floor", "scanner open <b>\u{1b}");
+    for (query, numbers) in [
+        ("", "2 1"),
+        ("?level=&part=&text=", "2 1"),
+        ("?level=warn", "1"),
+        ("?part=floor", "2"),
+        ("?text=RECEIPT", "1"),
+        ("?after=1", "2"),
+        ("?limit=1", "2"),
+    ] {
+        let (status, json) = bench.get(&format!("/api/v1/log{query}")).await;
+        assert_eq!(status, StatusCode::OK, "{query}");
+        let log: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let found: Vec<_> = log["lines"].as_array().unwrap().iter().map(|line| line["number"].to_string()).collect();
+        assert_eq!(found.join(" "), numbers, "{query}");
+        assert_eq!(log["parts"], serde_json::json!(["floor", "sync"]));
+    }
+    for wrong in ["level=loud", "limit=x", "levle=warn"] {
+        assert_eq!(bench.get(&format!("/api/v1/log?{wrong}")).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
