@@ -15,7 +15,7 @@ use crate::report::gather::Watched;
 use crate::report::log::{Keeper, Lines};
 use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
-use crate::web;
+use crate::web::{self, Stations};
 use anyhow::Context;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -76,7 +76,9 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
         tokio::spawn(show_first_token(Arc::clone(&access)));
-        let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stopped.clone());
+        let (rules, seats) = (settings::rules(config), settings::seats(config));
+        let stations = Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats));
+        let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stations, stopped.clone());
         let page = tokio::spawn(page);
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = tokio::spawn(answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), stopped));
@@ -171,12 +173,18 @@ async fn show_first_token(access: Arc<Access>) {
 }
 
 /// The status page. Scanning does not depend on it: an address that is taken is tried again.
-async fn show_page(config: web::Config, gatherer: Arc<Gatherer>, access: Arc<Access>, mut stop: watch::Receiver<bool>) {
+async fn show_page(
+    config: web::Config,
+    gatherer: Arc<Gatherer>,
+    access: Arc<Access>,
+    stations: Arc<Stations>,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         match web::bind(&config).await {
             Ok(listener) => {
                 tracing::info!(url = format!("http://{}/", config.listen), "status page");
-                return web::serve(listener, config, gatherer, access, stop).await;
+                return web::serve(listener, config, gatherer, access, stations, stop).await;
             }
             Err(error) => {
                 tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?");

@@ -211,6 +211,17 @@ pub fn web(config: &Config) -> web::Config {
     }
 }
 
+/// The stations, for their screens.
+pub fn seats(config: &Config) -> Vec<web::Seat> {
+    let seat = |station: &config::Station| web::Seat {
+        id: station.id.as_str().into(),
+        name: station.name.clone(),
+        mode: mode(station.mode),
+        screen: station.screen,
+    };
+    config.stations.iter().map(seat).collect()
+}
+
 pub fn access(config: &Config) -> access::Config {
     access::Config { token_file: config.web.token_file.clone() }
 }

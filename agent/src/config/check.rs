@@ -289,9 +289,11 @@ fn expire_after(table: Spanned<Table<raw::ExpireAfter>>, faults: &mut Faults) ->
 fn station(table: Spanned<Table<raw::Station>>, faults: &mut Faults) -> Option<Station> {
     let (mut read, raw) = Reader::new("station", table, faults);
     let id = read.text("id", raw.id, Required, values::level);
+    let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
     let mode = read.named("mode", raw.mode, Mode::Pack, Mode::NAMED);
     let screen = read.value("screen", raw.screen, Or(true), |screen| Ok(*screen));
-    Some(Station { id: id?, mode: mode?, screen: screen? })
+    let id = id?;
+    Some(Station { name: name?.unwrap_or_else(|| id.clone()), id, mode: mode?, screen: screen? })
 }
 
 /// One of the stations. `stations` is empty when there are none or one of them is wrong: then nobody knows which are

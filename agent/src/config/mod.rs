@@ -234,6 +234,8 @@ pub struct Notices {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Station {
     pub id: String,
+    /// What people call it.
+    pub name: String,
     pub mode: Mode,
     /// Whether staff there see a screen.
     pub screen: bool,

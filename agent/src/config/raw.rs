@@ -158,6 +158,7 @@ pub struct ExpireAfter {
 #[serde(deny_unknown_fields)]
 pub struct Station {
     pub id: Item<String>,
+    pub name: Item<String>,
     pub mode: Item<String>,
     pub screen: Item<bool>,
 }

@@ -229,7 +229,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | log = { level = "info", api_token =************
                | ^^^
-               = its keys are: id, mode, screen
+               = its keys are: id, name, mode, screen
         "#,
         ),
         (
@@ -240,7 +240,7 @@ fn unknown_keys_and_tables_get_a_near_name_or_the_list() {
                |
             11 | "\u001b[31m\n" = 1
                | ^^^^^^^^^^^^^^
-               = its keys are: id, mode, screen
+               = its keys are: id, name, mode, screen
         "#,
         ),
     ]);
@@ -1257,7 +1257,10 @@ fn a_file_with_only_what_is_required_gets_the_defaults() {
     assert_eq!(config.broker.client_id, "parceld-sthlm-03");
     assert_eq!(config.broker.url.to_string(), "broker.example.com:1883");
     assert_eq!(config.sync.forget, Forget::Receipt);
-    assert_eq!(config.stations, [Station { id: "bench-1".into(), mode: Mode::Pack, screen: true }]);
+    assert_eq!(
+        config.stations,
+        [Station { id: "bench-1".into(), name: "bench-1".into(), mode: Mode::Pack, screen: true }]
+    );
     assert_eq!(accepted(&manual::smallest()), config);
 }
 

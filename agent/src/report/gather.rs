@@ -23,7 +23,7 @@ use crate::journal::reader::Quarantined;
 use crate::journal::size::Growth;
 use crate::journal::{Error, Head, Job, Journal, Place, Reader, Storage, Stored};
 use crate::schedule::status::ScheduleStatus;
-use crate::sync::status::SyncStatus;
+use crate::sync::status::{Link, SyncStatus};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -309,6 +309,30 @@ impl Gatherer {
     #[must_use]
     pub fn storage(&self) -> Storage {
         self.storage.borrow().clone()
+    }
+
+    /// Since when the storage is as it is.
+    #[must_use]
+    pub fn storage_since(&self) -> Timestamp {
+        *lock(&self.storage_since)
+    }
+
+    /// Whether events get to the broker; the first attempts of a start are not yet a failure.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        let sync = self.watched.sync.borrow();
+        match sync.link {
+            Link::Up => true,
+            Link::Connecting => sync.attempts == 0,
+            Link::Down { .. } => false,
+        }
+    }
+
+    /// Events that wait for the platform's receipt.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        let head = *self.head.borrow();
+        head.place.saturating_sub(head.received)
     }
 
     /// Everything that happens from now on.

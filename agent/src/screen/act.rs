@@ -267,3 +267,37 @@ impl Facts<'_> {
         self.bench.station.pending.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back_and_means_what_its_barcode_means() {
+        let verbs = Verb::WORDS.iter().map(|(_, verb)| Touch::Verb(*verb));
+        let causes = Cause::WORDS.iter().map(|(_, cause)| Touch::Cause(*cause));
+        let conditions = Condition::WORDS.iter().map(|(_, condition)| Touch::Condition(*condition));
+        let date = jiff::civil::date(2027, 3, 1);
+        let others = [
+            Touch::Quantity(12),
+            Touch::Line(3),
+            Touch::Order("o-1:2".into()),
+            Touch::Tote("T-1".into()),
+            Touch::Bin("A-03-2".into()),
+            Touch::Expiry(date),
+        ];
+        for touch in verbs.chain(causes).chain(conditions).chain(others) {
+            assert_eq!(Touch::named(&touch.to_string()).as_ref(), Some(&touch), "{touch}");
+            let text = touch.text();
+            let meant = match text.strip_prefix("PD:") {
+                Some(word) => Meaning::located(word).or_else(|| Meaning::commanded(word)),
+                None => Some(Meaning::Plain),
+            };
+            assert_eq!(meant, Some(touch.meaning()), "{touch}");
+        }
+        for wrong in ["DONE", "load", "line:x", "line:+1", "expiry:2027-3-1", "expiry:2027-02-30", "order:a\nb", "x:1"]
+        {
+            assert_eq!(Touch::named(wrong), None, "{wrong}");
+        }
+    }
+}

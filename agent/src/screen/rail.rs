@@ -106,7 +106,13 @@ fn next_collection(facts: &Facts<'_>) -> Option<Ahead> {
         let collection = carrier.next_collection(facts.now, &facts.rules.zone)?;
         Some((collection.at, carrier.name.to_string()))
     };
-    let (at, carrier) = facts.rules.carriers.iter().filter_map(next).min()?;
+    // At the door those come first for whom something waits.
+    let waits = |carrier: &&crate::domain::carrier::Carrier| {
+        facts.door.waiting.iter().any(|(waiting, _)| *waiting == carrier.id)
+    };
+    let carriers = || facts.rules.carriers.iter();
+    let (at, carrier) =
+        carriers().filter(waits).filter_map(next).min().or_else(|| carriers().filter_map(next).min())?;
     Some((Some(carrier), at, None))
 }
 

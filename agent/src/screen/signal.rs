@@ -4,7 +4,7 @@ use super::rest::{self, carrier_name};
 use super::{Below, Big, Facts, Lead, Mark, Next, SETTLES_AFTER, Stage, State, Tote};
 use crate::domain::name::ToteId;
 use crate::domain::order::{Order, State as OrderState};
-use crate::domain::signal::{Ask, Reason};
+use crate::domain::signal::{Ask, Reason, Signal};
 use crate::domain::station::{Counted, Mode};
 use crate::floor::status::Answered;
 use crate::journal::Storage;
@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 /// The stage, and the key of the signal.
 pub fn stage(facts: &Facts<'_>, rest: &Stage) -> (String, Stage) {
     if let Storage::Failing { error } = facts.storage {
-        return (format!("notsaved/{}", facts.storage_since.as_millisecond()), not_saved(facts, Some(error)));
+        return ("notsaved".to_owned(), not_saved(facts, Some(error)));
     }
     let last = facts.answers.front();
     if let Some((order, reason)) = interruption(facts)
@@ -102,8 +102,10 @@ fn blank(state: State, word: impl Into<String>) -> Stage {
 
 fn not_saved(facts: &Facts<'_>, error: Option<&str>) -> Stage {
     let words = facts.words;
+    let refused = facts.answers.iter().take_while(|answer| answer.answer.signal == Signal::NotSaved);
+    let since = refused.last().map_or(facts.storage_since, |first| first.at);
     let what = match error {
-        Some(_) => fill(words.not_saved_what, &[("time", &facts.time_to_the_second(facts.storage_since))]),
+        Some(_) => fill(words.not_saved_what, &[("time", &facts.time_to_the_second(since))]),
         None => words.not_saved_once.to_owned(),
     };
     let saved = facts.answers.iter().find(|answer| answer.answer.signal.counts());
@@ -159,7 +161,13 @@ pub fn about(facts: &Facts<'_>, last: &Answered) -> String {
     match (&answer.item, &answer.order) {
         (Some(item), _) => item_name(facts, item),
         (None, Some(order)) => fill(facts.words.order, &[("order", order)]),
-        (None, None) => command(&last.code).map_or_else(|| last.code.clone(), ToOwned::to_owned),
+        (None, None) => match command(&last.code) {
+            Some(word) => {
+                let act = word.to_ascii_lowercase();
+                facts.words.did(word).unwrap_or_else(|| facts.words.act(&act)).to_owned()
+            }
+            None => last.code.clone(),
+        },
     }
 }
 
@@ -323,7 +331,8 @@ fn explained(facts: &Facts<'_>, last: &Answered, big: Option<&str>, what: &str) 
         ("expected", &expected),
         ("mode", mode),
     ];
-    let nameless = |big: &str| big == "{item}" && item.is_none() || big == "{about}" && about == last.code;
+    let is_code = answer.item.is_none() && answer.order.is_none();
+    let nameless = |big: &str| big == "{item}" && item.is_none() || big == "{about}" && is_code;
     let big = big.filter(|big| !nameless(big)).map(|big| fill(big, &values));
     (big, Some(fill(what, &values)))
 }

@@ -28,7 +28,7 @@ use tokio::time::Sleep;
 use tower::ServiceExt;
 
 /// Connections at once from other machines, and from the board itself: the streams and some room for pages.
-const PLACES: usize = super::live::STREAMS_MAX + 32;
+const PLACES: usize = super::live::STREAMS_MAX + super::station::STREAMS_MAX + 32;
 
 /// A request's head must be here so soon after the connection is, or after the answer before it.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);

@@ -15,6 +15,7 @@ mod login;
 mod look;
 mod orders;
 mod scanners;
+mod station;
 mod status;
 mod told;
 mod words;
@@ -28,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 pub use guard::Needs;
 use jiff::tz::TimeZone;
+pub use station::{Seat, Stations};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,6 +97,10 @@ pub const ROUTES: &[Route] = &[
     shows("/api/v1/live/scanners/{id}", || get(live::scanner)),
     shows("/api/v1/live/commands", || get(live::commands)),
     shows("/api/v1/log", || get(api::log)),
+    shows("/station", || get(station::list)),
+    shows("/station/{id}", || get(station::show)),
+    shows("/station/{id}/live", || get(station::stream)),
+    changes("/station/{id}/tap", Needs::TokenOrBoard, || post(station::tap)),
     shows("/livez", || get(|| async { "alive\n" })),
     shows("/readyz", || get(api::ready)),
     shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),
@@ -102,6 +108,8 @@ pub const ROUTES: &[Route] = &[
     shows("/assets/tokens.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/tokens.css")))),
     shows("/assets/page.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/page.js")))),
     shows("/assets/scanner.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/scanner.js")))),
+    shows("/assets/station.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/station.css")))),
+    shows("/assets/station.js", || get(|| asset("text/javascript; charset=utf-8", include_str!("assets/station.js")))),
     shows("/assets/icon.svg", || get(|| asset("image/svg+xml", include_str!("assets/icon.svg")))),
 ];
 
@@ -119,6 +127,7 @@ struct Shared {
     looks: Arc<look::Looks>,
     live: Arc<live::Live>,
     listeners: scanners::Listeners,
+    stations: Arc<Stations>,
     stop: watch::Receiver<bool>,
 }
 
@@ -136,14 +145,21 @@ pub async fn serve(
     config: Config,
     gatherer: Arc<Gatherer>,
     access: Arc<Access>,
+    stations: Arc<Stations>,
     stop: watch::Receiver<bool>,
 ) {
-    let router = router(&config, gatherer, access, stop.clone());
+    let router = router(&config, gatherer, access, stations, stop.clone());
     door::serve(listener, router, stop).await;
 }
 
 /// The routes with their guards.
-pub fn router(config: &Config, gatherer: Arc<Gatherer>, access: Arc<Access>, stop: watch::Receiver<bool>) -> Router {
+pub fn router(
+    config: &Config,
+    gatherer: Arc<Gatherer>,
+    access: Arc<Access>,
+    stations: Arc<Stations>,
+    stop: watch::Receiver<bool>,
+) -> Router {
     let shared = Shared {
         gatherer,
         access,
@@ -152,6 +168,7 @@ pub fn router(config: &Config, gatherer: Arc<Gatherer>, access: Arc<Access>, sto
         looks: Arc::new(look::Looks { language: config.language, timezone: config.timezone.clone() }),
         live: Arc::default(),
         listeners: scanners::Listeners::default(),
+        stations,
         stop,
     };
     let routes = ROUTES.iter().fold(Router::new(), |routes, route| {

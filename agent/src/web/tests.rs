@@ -1,5 +1,10 @@
+mod station;
+
 use super::*;
 use crate::domain::event::Event;
+use crate::domain::rules::Rules;
+use crate::domain::station::Mode;
+use crate::floor::Floor;
 use crate::floor::status::Line;
 use crate::report::tests::Running;
 use axum::body::Body;
@@ -14,6 +19,7 @@ struct Bench {
     router: Router,
     running: Running,
     access: Arc<Access>,
+    stations: Arc<Stations>,
     stop: watch::Sender<bool>,
 }
 
@@ -22,8 +28,10 @@ impl Bench {
         let running = Running::new();
         let (stop, stop_seen) = watch::channel(false);
         let access = access(&running);
-        let router = router(&config(), Arc::clone(&running.gatherer), Arc::clone(&access), stop_seen);
-        Self { router, running, access, stop }
+        let stations = stations(&running);
+        let gatherer = Arc::clone(&running.gatherer);
+        let router = router(&config(), gatherer, Arc::clone(&access), Arc::clone(&stations), stop_seen);
+        Self { router, running, access, stations, stop }
     }
 
     async fn ask(&self, method: Method, path: &str, host: Option<&str>) -> Response {
@@ -52,6 +60,15 @@ fn config() -> Config {
 
 fn access(running: &Running) -> Arc<Access> {
     Arc::new(Access::new(crate::access::Config::default(), running.journal.clone(), running.clock))
+}
+
+/// A bench with a screen, and one without.
+fn stations(running: &Running) -> Arc<Stations> {
+    let seat = |id: &str, screen| Seat { id: id.into(), name: format!("{id} & co"), mode: Mode::Pack, screen };
+    let seats = vec![seat("bench-1", true), seat("quiet", false)];
+    let ids = seats.iter().map(|seat| seat.id.clone()).collect::<Vec<_>>();
+    let floor = Floor::new(running.journal.clone(), running.clock, ids);
+    Arc::new(Stations::new(floor, running.journal.clone(), running.clock, Rules::of_nothing(), seats))
 }
 
 async fn text(response: Response) -> String {
@@ -408,7 +425,8 @@ async fn idle_connections_keep_nobody_out() {
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let gatherer = Arc::clone(&bench.running.gatherer);
-    let serving = serve(listener, config(), gatherer, Arc::clone(&bench.access), bench.stop.subscribe());
+    let (access, stations) = (Arc::clone(&bench.access), Arc::clone(&bench.stations));
+    let serving = serve(listener, config(), gatherer, access, stations, bench.stop.subscribe());
     let serving = tokio::spawn(serving);
     let ask = async |path: &str| {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -437,7 +455,8 @@ async fn stops_although_a_page_is_open() {
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let gatherer = Arc::clone(&bench.running.gatherer);
-    let serving = serve(listener, config(), gatherer, Arc::clone(&bench.access), bench.stop.subscribe());
+    let (access, stations) = (Arc::clone(&bench.access), Arc::clone(&bench.stations));
+    let serving = serve(listener, config(), gatherer, access, stations, bench.stop.subscribe());
     let serving = tokio::spawn(serving);
     let mut visitor = tokio::net::TcpStream::connect(address).await.unwrap();
     visitor.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

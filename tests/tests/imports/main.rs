@@ -23,7 +23,7 @@ const MODULES: &[(&str, May)] = &[
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "schedule", "sync", "clock", "words"])),
     ("screen", Only(&["domain", "journal", "floor", "words"])),
-    ("web", Only(&["access", "contract", "journal", "report", "words"])),
+    ("web", Only(&["access", "clock", "contract", "domain", "floor", "journal", "report", "screen", "words"])),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),
     ("words", Only(&[])),
