@@ -138,6 +138,7 @@ fn a_hostile_label_is_shown_as_it_is_and_moves_nothing() {
         let logged = format!("code=\"{}\"", text.as_bytes().escape_ascii());
         assert!(log.contains(&logged), "{what}: {logged}");
     }
+    assert_pages_show(&site, &corpus);
     // And the work goes on where it was.
     assert_eq!(site.scan(0, &gtin('A')).beeps, 1, "the order is complete");
 }
@@ -178,6 +179,42 @@ fn assert_shown(site: &Site, what: &str, text: &str, signal: &str) {
     assert!(page.contains(&as_html(&shown)), "{what}: on the page");
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{what}: as markup");
 }
+
+/// Each page that shows codes, events or log lines, as a person with a browser would open it.
+#[track_caller]
+fn assert_pages_show(site: &Site, corpus: &[(&str, String, &str)]) {
+    let get = |path: &str| {
+        let page = http::get(&format!("{}{path}", site.agent.url())).expect("the page answers").success().body;
+        for markup in ["<script>", "<img src=x", "<svg/onload"] {
+            assert!(!page.contains(markup), "{path}: {markup}");
+        }
+        page
+    };
+    let (what, last, _) = corpus.last().expect("there is a corpus");
+    let history = get("/orders/O1");
+    let scanner = get("/scanners/scanner-4");
+    for (page, path) in [(get("/"), "/"), (history.clone(), "/orders/O1"), (scanner, "/scanners/scanner-4")] {
+        assert!(page.contains(&as_html(&shown(last))), "{path}: {what}");
+    }
+    for (what, text, _) in corpus {
+        assert!(history.contains(&as_html(&shown(text))), "{what}: in the order's history");
+        // Asked for as an order, it is a text that is searched for, and finds nothing or that order.
+        let asked: String = text.bytes().take(ASKED_BYTES_MAX).fold(String::new(), |mut path, byte| {
+            let _ = write!(path, "%{byte:02x}");
+            path
+        });
+        for path in ["/orders?q=", "/api/v1/orders?q=", "/log?text=", "/orders/", "/scanners/"] {
+            let reply = http::get(&format!("{}{path}{asked}", site.agent.url())).expect("the page answers");
+            assert!([200, 400, 404].contains(&reply.status), "{path} with {what}: {}", reply.status);
+            assert!(!reply.body.contains("<script>") && !reply.body.contains("<img src=x"), "{path} with {what}");
+        }
+    }
+    get("/log");
+    get("/commands");
+}
+
+/// An address is no longer than anybody types.
+const ASKED_BYTES_MAX: usize = 256;
 
 fn as_html(text: &str) -> String {
     text.chars().fold(String::new(), |mut html, c| {

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::frame::{Bar, Made, Page};
+use super::guard::Visitor;
 use super::look::{Looks, Shown, Sight, plain};
 use crate::journal::reader::Quarantined;
 use crate::report::{Gatherer, Language};
@@ -66,8 +67,8 @@ impl Words {
 }
 
 /// `GET /commands`
-pub async fn show(Extract(shared): Extract<Shared>) -> Response {
-    Page::Commands.show(shared).await
+pub async fn show(Extract(shared): Extract<Shared>, visitor: Visitor) -> Response {
+    Page::Commands.show(shared, &visitor).await
 }
 
 /// The page. Blocks while the database is read.

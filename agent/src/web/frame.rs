@@ -4,10 +4,12 @@
 //! script listens.
 
 use super::Shared;
+use super::guard::Visitor;
 use super::look::{Looks, Shown, Sight};
 use super::words::Words;
-use super::{commands, orders, scanners, status};
+use super::{commands, log, orders, scanners, status};
 use crate::report::Gatherer;
+use crate::report::log::Wanted;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -15,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 
 /// A page, and what of it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Page {
     Status,
     Orders(orders::Wanted),
@@ -23,6 +25,7 @@ pub enum Page {
     Scanners,
     Scanner { id: String },
     Commands,
+    Log(Wanted),
 }
 
 /// What a page shows now.
@@ -68,6 +71,9 @@ struct Skeleton<'a> {
     hears: bool,
     /// Escaped already.
     parts: &'a str,
+    is_signed_in: bool,
+    /// The page's own address, to come back to.
+    here: String,
 }
 
 /// What stands as it is in a path or a query.
@@ -91,6 +97,7 @@ impl Page {
             Self::Scanners => scanners::list(gatherer, looks),
             Self::Scanner { id } => scanners::one(gatherer, looks, id),
             Self::Commands => commands::make(gatherer, looks),
+            Self::Log(wanted) => log::make(gatherer, looks, wanted),
         }
     }
 
@@ -103,6 +110,7 @@ impl Page {
             Self::Scanners => "/scanners".to_owned(),
             Self::Scanner { id } => format!("/scanners/{}", encoded(id)),
             Self::Commands => "/commands".to_owned(),
+            Self::Log(wanted) => format!("/log{}", log::query(wanted)),
         }
     }
 
@@ -124,6 +132,7 @@ impl Page {
             Self::Orders(_) | Self::Order { .. } => "/orders",
             Self::Scanners | Self::Scanner { .. } => "/scanners",
             Self::Commands => "/commands",
+            Self::Log(_) => "/log",
         }
     }
 
@@ -135,6 +144,7 @@ impl Page {
             ("/orders", words.orders),
             ("/scanners", words.scanners),
             ("/commands", words.quarantine),
+            ("/log", words.log),
         ];
         let here = self.section();
         Bar {
@@ -147,7 +157,7 @@ impl Page {
         }
     }
 
-    fn whole(&self, gatherer: &Gatherer, looks: &Looks) -> askama::Result<(StatusCode, String)> {
+    fn whole(&self, gatherer: &Gatherer, looks: &Looks, is_signed_in: bool) -> askama::Result<(StatusCode, String)> {
         let made = self.make(gatherer, looks)?;
         let about = gatherer.about();
         let skeleton = Skeleton {
@@ -160,14 +170,17 @@ impl Page {
             refreshes: self.refreshes(),
             hears: matches!(self, Self::Scanner { .. }),
             parts: &made.parts,
+            is_signed_in,
+            here: encoded(&self.path()),
         };
         Ok((made.status, skeleton.render()?))
     }
 
     /// The whole document.
-    pub async fn show(self, shared: Shared) -> Response {
+    pub async fn show(self, shared: Shared, visitor: &Visitor) -> Response {
+        let is_signed_in = visitor.session.is_some();
         let looks = Arc::clone(&shared.looks);
-        match shared.gatherer.ask(move |gatherer| self.whole(gatherer, &looks)).await {
+        match shared.gatherer.ask(move |gatherer| self.whole(gatherer, &looks, is_signed_in)).await {
             Some(Ok((status, page))) => (status, Html(page)).into_response(),
             Some(Err(_)) | None => failed(),
         }

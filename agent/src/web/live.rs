@@ -7,6 +7,7 @@ use super::frame::Page;
 use super::orders::{Older, Wanted};
 use super::{Shared, stopped};
 use crate::report::gather::Changes;
+use crate::report::log::Wanted as Lines;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -91,6 +92,14 @@ pub async fn scanner(State(shared): State<Shared>, Path(id): Path<String>) -> Re
 /// `GET /api/v1/live/commands`
 pub async fn commands(State(shared): State<Shared>) -> Response {
     follow(shared, Page::Commands)
+}
+
+/// `GET /api/v1/live/log`
+pub async fn log(State(shared): State<Shared>, wanted: Result<Query<Lines>, QueryRejection>) -> Response {
+    match wanted {
+        Ok(Query(wanted)) => follow(shared, Page::Log(wanted)),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
 }
 
 fn take_place(shared: &Shared) -> Option<OwnedSemaphorePermit> {

@@ -59,6 +59,30 @@ impl<'a> Sight<'a> {
         self.figures.number(number)
     }
 
+    /// `11.4 GB`
+    pub fn bytes(&self, bytes: u64) -> String {
+        let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+        let bytes = bytes as f64;
+        match units.into_iter().find(|(_, size)| *size <= bytes) {
+            Some((unit, size)) => format!("{}\u{a0}{unit}", self.decimal(bytes / size)),
+            None => format!("{bytes}\u{a0}B"),
+        }
+    }
+
+    /// `1.1/s`
+    pub fn rate(&self, per_s: f64) -> String {
+        format!("{}/s", self.decimal(per_s))
+    }
+
+    pub fn seconds(&self, seconds: u64) -> String {
+        self.span(i64::try_from(seconds).unwrap_or(i64::MAX))
+    }
+
+    /// With one place after the sign.
+    fn decimal(&self, value: f64) -> String {
+        format!("{value:.1}").replace('.', self.figures.decimal)
+    }
+
     pub fn light(&self, state: State) -> Light {
         Light { word: self.words.state(state), ..lamp(state) }
     }
@@ -164,6 +188,18 @@ mod tests {
         assert_eq!(sight.age(now() + std::time::Duration::from_secs(9)), "0\u{a0}s", "a clock that stepped back");
         assert_eq!(sight.left(now() + std::time::Duration::from_secs(9)), "9\u{a0}s");
         assert_eq!(sight.precise(seconds_ago(0)), "15:03:24.000");
+    }
+
+    #[test]
+    fn figures_are_written_as_the_language_does() {
+        let swedish = Looks { language: Language::named("sv").unwrap(), timezone: TimeZone::UTC };
+        let sight = Sight::new(&swedish, now());
+        for (bytes, shown) in
+            [(999, "999 B"), (1_000, "1,0 kB"), (11_400_000_000, "11,4 GB"), (410_000_000, "410,0 MB")]
+        {
+            assert_eq!(sight.bytes(bytes).replace('\u{a0}', " "), shown);
+        }
+        assert_eq!(sight.rate(1.14), "1,1/s");
     }
 
     #[test]

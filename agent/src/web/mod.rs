@@ -11,6 +11,7 @@ mod door;
 mod frame;
 mod guard;
 mod live;
+mod log;
 mod login;
 mod look;
 mod orders;
@@ -82,6 +83,7 @@ pub const ROUTES: &[Route] = &[
     shows("/scanners", || get(scanners::show_list)),
     shows("/scanners/{id}", || get(scanners::show_one)),
     shows("/commands", || get(commands::show)),
+    shows("/log", || get(log::show)),
     shows("/login", || get(login::show)),
     changes("/login", Needs::Nothing, || post(login::sign_in)),
     changes("/logout", Needs::Nothing, || post(login::sign_out)),
@@ -101,6 +103,7 @@ pub const ROUTES: &[Route] = &[
     shows("/station/{id}", || get(station::show)),
     shows("/station/{id}/live", || get(station::stream)),
     changes("/station/{id}/tap", Needs::TokenOrBoard, || post(station::tap)),
+    shows("/api/v1/live/log", || get(live::log)),
     shows("/livez", || get(|| async { "alive\n" })),
     shows("/readyz", || get(api::ready)),
     shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),

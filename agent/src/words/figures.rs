@@ -11,6 +11,8 @@ pub struct Figures {
     pub months: [&'static str; 12],
     /// Between groups of three digits.
     pub thousands: char,
+    /// Before the part of a number that is less than one.
+    pub decimal: &'static str,
     pub days: &'static str,
     pub hours: &'static str,
 }

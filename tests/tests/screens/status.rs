@@ -88,7 +88,7 @@ fn assert_says(page: &Page<'_>, site: &Site, verdict: &str, language: usize) {
         // The interface tells its reasons in English.
         (is_told && (language != 0 || missing(page, &status).is_empty())).then_some(())
     });
-    assert_eq!(page.eval("document.querySelector('#verdict').getAttribute('role')"), "status");
+    assert_eq!(page.eval("document.querySelector('#verdict-said').getAttribute('role')"), "status");
 }
 
 /// What of the essentials isn't on the page.

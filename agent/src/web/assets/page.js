@@ -6,6 +6,7 @@ const RETRY_MS = 5000;
 const QUIET_MS = 20000;
 const lost = document.querySelector(".lost");
 let quiet;
+let isPaused = false;
 
 function heard() {
   document.body.classList.remove("old");
@@ -47,13 +48,21 @@ function listen() {
   const live = new EventSource(document.body.dataset.live);
   live.onmessage = (message) => {
     heard();
-    show(message.data);
+    if (!isPaused) show(message.data);
   };
   live.onerror = () => {
     silent();
     if (live.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
   };
 }
+
+// Until it goes on, the button says what a press does; then the next message brings its own word back.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#pause");
+  if (!button) return;
+  isPaused = !isPaused;
+  [button.textContent, button.dataset.goOn] = [button.dataset.goOn, button.textContent];
+});
 
 document.body.classList.add("scripted");
 listen();

@@ -9,6 +9,7 @@ pub use one::{Older, make as one};
 
 use super::Shared;
 use super::frame::Page;
+use super::guard::Visitor;
 use super::look::{Light, Looks, Sight, lamp, quiet};
 use crate::report::orders::{OrderTold, OrdersPage, TargetSeen};
 use crate::report::{Gatherer, State};
@@ -20,9 +21,13 @@ use axum::response::{IntoResponse, Response};
 use words::Words;
 
 /// `GET /orders`
-pub async fn show_list(Extract(shared): Extract<Shared>, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+pub async fn show_list(
+    Extract(shared): Extract<Shared>,
+    visitor: Visitor,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
     match wanted {
-        Ok(Query(wanted)) => Page::Orders(wanted).show(shared).await,
+        Ok(Query(wanted)) => Page::Orders(wanted).show(shared, &visitor).await,
         Err(_) => (StatusCode::BAD_REQUEST, "Write it like this: /orders?q=10042&from=0\n").into_response(),
     }
 }
@@ -30,11 +35,12 @@ pub async fn show_list(Extract(shared): Extract<Shared>, wanted: Result<Query<Wa
 /// `GET /orders/{id}`
 pub async fn show_one(
     Extract(shared): Extract<Shared>,
+    visitor: Visitor,
     Path(id): Path<String>,
     wanted: Result<Query<Older>, QueryRejection>,
 ) -> Response {
     match wanted {
-        Ok(Query(wanted)) => Page::Order { id, wanted }.show(shared).await,
+        Ok(Query(wanted)) => Page::Order { id, wanted }.show(shared, &visitor).await,
         Err(_) => (StatusCode::BAD_REQUEST, "Write it like this: /orders/10042?before=4711\n").into_response(),
     }
 }

@@ -8,6 +8,7 @@ pub use bytes::{Listeners, stream};
 
 use super::Shared;
 use super::frame::{Bar, Made, Page, encoded};
+use super::guard::Visitor;
 use super::look::{Light, Looks, Sight, lamp, plain};
 use super::status::{Line, answer_line};
 use super::told::Piece;
@@ -113,13 +114,13 @@ impl Words {
 }
 
 /// `GET /scanners`
-pub async fn show_list(Extract(shared): Extract<Shared>) -> Response {
-    Page::Scanners.show(shared).await
+pub async fn show_list(Extract(shared): Extract<Shared>, visitor: Visitor) -> Response {
+    Page::Scanners.show(shared, &visitor).await
 }
 
 /// `GET /scanners/{id}`
-pub async fn show_one(Extract(shared): Extract<Shared>, Path(id): Path<String>) -> Response {
-    Page::Scanner { id }.show(shared).await
+pub async fn show_one(Extract(shared): Extract<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    Page::Scanner { id }.show(shared, &visitor).await
 }
 
 /// The list. Blocks while the database is read.

@@ -3,7 +3,9 @@
 use crate::contract;
 use crate::report::{Printer, ReceiptsSeen, Report, Scanner, Severity, State, Topic};
 use crate::web::frame::encoded;
-use crate::web::look::{Light, Sight};
+use crate::web::look::{Light, Sight, quiet};
+use crate::web::words::Words;
+use crate::words::fill;
 use std::fmt::Display;
 
 /// One part of the agent.
@@ -61,9 +63,11 @@ impl Cards<'_> {
             self.backlog(),
             self.broker(),
             self.clock(),
-            self.agent(),
+            self.jobs(),
         ];
+        cards.extend(self.certificate());
         cards.extend(self.printers());
+        cards.extend([self.board(), self.agent()]);
         let badness = |card: &Card| match card.light.class {
             "stop" => 0,
             "warn" => 1,
@@ -74,25 +78,22 @@ impl Cards<'_> {
     }
 
     fn scanning(&self) -> Card {
-        let (words, report) = (self.sight.words, self.report);
-        let given = |signals: &[&str]| -> u64 { signals.iter().filter_map(|word| report.signals.get(*word)).sum() };
-        let counted = given(&["accepted", "completed", "opened"]);
-        let refused = given(&["wrong", "over", "already", "unknown", "refused"]);
-        let not_saved = given(&["not_saved"]);
+        let (words, sight, report) = (self.sight.words, self.sight, self.report);
+        let scanning = &report.scanning;
+        let given = |word: &str| report.signals.get(word).copied().unwrap_or_default();
+        let not_counted = ["wrong", "over", "already", "unknown", "refused"].into_iter().map(given).sum();
         let saves = if report.storage.error.is_none() { State::Well } else { State::Stopped };
-        let slowest = report.answers.iter().map(|answer| answer.took_us).max();
-        let unreadable: u64 = report.scanners.iter().map(|scanner| scanner.unreadable).sum();
-        let mut facts = vec![
-            fact(words.not_counted, self.sight.number(refused)),
-            fact(words.not_saved, self.sight.number(not_saved)),
-            fact(words.unreadable_codes, self.sight.number(unreadable)),
-        ];
-        facts.extend(slowest.map(|took_us| fact(words.slowest, milliseconds(took_us))));
+        let slowest = scanning.slowest_today_us.map(milliseconds);
         Card {
-            key: self.sight.number(counted),
-            note: words.scans_counted.to_owned(),
-            facts,
-            ..Card::new("scanning", words.scanning, self.sight.light(saves))
+            key: sight.number(scanning.scans_today),
+            note: fill(words.scans_today, &[("hour", &sight.number(scanning.scans_last_hour))]),
+            facts: vec![
+                fact(words.slowest, slowest.unwrap_or_else(|| "–".to_owned())),
+                fact(words.not_saved, sight.number(scanning.not_saved_today)),
+                fact(words.unreadable_codes, sight.number(scanning.unreadable_today)),
+                fact(words.not_counted, sight.number(not_counted)),
+            ],
+            ..Card::new("scanning", words.scanning, sight.light(saves))
         }
     }
 
@@ -162,20 +163,37 @@ impl Cards<'_> {
     fn storage(&self) -> Card {
         let (words, sight) = (self.sight.words, self.sight);
         let storage = &self.report.storage;
+        let space = &storage.space;
+        let (key, note) = match (&storage.error, space.runway_days) {
+            (Some(error), _) => (words.saves_not.to_owned(), error.clone()),
+            (None, Some(days)) => (format!("{} {}", sight.number(days), words.runway_days), words.runway_is.to_owned()),
+            (None, None) => (words.saves.to_owned(), words.each_scan.to_owned()),
+        };
+        let bytes = |bytes: Option<u64>| bytes.map(|bytes| sight.bytes(bytes));
+        let backup = match &space.last_backup {
+            Some(backup) if backup.verified => sight.shown(backup.at).people,
+            Some(backup) => format!("{}, {}", sight.shown(backup.at).people, words.not_verified),
+            None => words.never.to_owned(),
+        };
+        let facts = [
+            (words.free, bytes(space.free_bytes)),
+            (words.ours, bytes(space.ours_bytes)),
+            (words.written_today, bytes(space.written_today_bytes)),
+            (words.backup, Some(backup)),
+            (words.head, Some(sight.number(self.report.log.head))),
+        ];
         Card {
-            key: if storage.error.is_none() { words.saves } else { words.saves_not }.into(),
-            note: storage.error.clone().unwrap_or_else(|| words.each_scan.into()),
-            facts: vec![
-                fact(words.so_since, sight.shown(storage.since).people),
-                fact(words.head, sight.number(self.report.log.head)),
-            ],
+            key,
+            note,
+            meter: used(words, space.free_bytes, space.total_bytes),
+            facts: known(facts),
             ..Card::new("storage", words.storage, self.about(&[Topic::Storage]))
         }
     }
 
     fn backlog(&self) -> Card {
         let (words, sight) = (self.sight.words, self.sight);
-        let log = &self.report.log;
+        let (log, backlog) = (&self.report.log, &self.report.backlog);
         let last_receipt = match self.report.receipts {
             ReceiptsSeen::None => words.no_receipts.to_owned(),
             ReceiptsSeen::Last { at, sequence } => format!("{} · {}", sight.shown(at).people, sight.number(sequence)),
@@ -187,12 +205,14 @@ impl Cards<'_> {
         Card {
             key: sight.number(log.backlog),
             note: words.waiting.into(),
-            facts: vec![
-                fact(words.oldest, log.oldest_at.map_or("–".into(), |at| sight.age(at))),
-                fact(words.sent, sight.number(log.sent)),
-                fact(words.received, sight.number(log.received)),
-                fact(words.last_receipt, last_receipt),
-            ],
+            spark: self.spark(),
+            facts: known([
+                (words.oldest, Some(log.oldest_at.map_or("–".into(), |at| sight.age(at)))),
+                (words.rate_out, backlog.out_per_s.map(|rate| sight.rate(rate))),
+                (words.rate_in, backlog.in_per_s.map(|rate| sight.rate(rate))),
+                (words.empty_in, backlog.empty_in_s.filter(|_| 0 < log.backlog).map(|left| sight.seconds(left))),
+                (words.last_receipt, Some(last_receipt)),
+            ]),
             ..Card::new("backlog", words.backlog, self.about(&[Topic::Receipts]))
         }
     }
@@ -212,7 +232,9 @@ impl Cards<'_> {
         if 0 < broker.attempts {
             facts.push(fact(words.attempts, sight.number(broker.attempts.into())));
         }
+        facts.extend(broker.round_trip_us.map(|took_us| fact(words.round_trip, milliseconds(took_us))));
         facts.extend([
+            fact(words.reconnects, sight.number(broker.reconnects_today)),
             fact(words.in_flight, sight.number(broker.in_flight as u64)),
             fact(words.refused, sight.number(broker.refused)),
             fact(words.rewinds, sight.number(broker.rewinds)),
@@ -224,12 +246,76 @@ impl Cards<'_> {
 
     fn clock(&self) -> Card {
         let (words, sight) = (self.sight.words, self.sight);
-        let zone = sight.looks.timezone.iana_name().unwrap_or("–");
+        let clock = &self.report.clock;
+        let step = clock.last_step.map(|step| format!("{}, {}\u{a0}ms", sight.shown(step.at).people, step.by_ms));
         Card {
-            key: if self.report.clock.trusted { words.clock_trusted } else { words.clock_untrusted }.into(),
+            key: if clock.trusted { words.clock_trusted } else { words.clock_untrusted }.into(),
             note: words.clock_is.into(),
-            facts: vec![fact(words.now, sight.shown(sight.now).people), fact(words.zone, zone)],
+            facts: known([
+                (words.now, Some(sight.shown(sight.now).people)),
+                (words.synchronized, clock.synchronized_at.map(|at| sight.shown(at).people)),
+                (words.last_step, Some(step.unwrap_or_else(|| words.no_step.to_owned()))),
+                (words.zone, Some(clock.zone.clone()).filter(|zone| !zone.is_empty())),
+            ]),
             ..Card::new("clock", words.clock, self.about(&[Topic::Clock]))
+        }
+    }
+
+    fn jobs(&self) -> Card {
+        let (words, sight) = (self.sight.words, self.sight);
+        let jobs = &self.report.jobs;
+        let shown = |at| sight.shown(at).people;
+        let (key, note) = match &jobs.next_cut_off {
+            Some(next) => {
+                let values = [("carrier", next.name.as_str()), ("left", &sight.left(next.cut_off_at))];
+                (shown(next.cut_off_at), fill(words.cut_off_is, &values))
+            }
+            None => ("–".to_owned(), words.no_collection.to_owned()),
+        };
+        let collections = jobs.collections.iter().map(|next| fact(&next.name, shown(next.at)));
+        let others = known([
+            (words.day_closes, jobs.day_closes_at.map(shown)),
+            (words.day_closed, jobs.day_closed_at.map(shown)),
+            (words.promises_judged, jobs.promises_judged_at.map(shown)),
+        ]);
+        let facts = collections.chain(others).collect();
+        Card { key, note, facts, ..Card::new("jobs", words.jobs, sight.light(State::Well)) }
+    }
+
+    /// None where the connection stands on none that is known.
+    fn certificate(&self) -> Option<Card> {
+        let (words, sight) = (self.sight.words, self.sight);
+        let first = self.report.certificates.first()?;
+        let facts =
+            self.report.certificates.iter().map(|known| fact(&known.what, sight.shown(known.expires_at).people));
+        Some(Card {
+            key: sight.left(first.expires_at),
+            note: words.certificate_is.to_owned(),
+            facts: facts.collect(),
+            ..Card::new("certificate", words.certificate, self.about(&[Topic::Broker]))
+        })
+    }
+
+    fn board(&self) -> Card {
+        let (words, sight) = (self.sight.words, self.sight);
+        let board = &self.report.board;
+        let temperature = board.temperature_c.map(|degrees| format!("{degrees:.0}\u{a0}°C"));
+        let voltage = match (board.under_voltage, board.under_voltage_seen) {
+            (Some(true), _) => Some(words.voltage_low),
+            (_, Some(true)) => Some(words.voltage_was_low),
+            (Some(false), _) | (_, Some(false)) => Some(words.voltage_well),
+            (None, None) => None,
+        };
+        let versions = &self.report.versions;
+        Card {
+            key: temperature.unwrap_or_else(|| "–".to_owned()),
+            note: voltage.unwrap_or(words.voltage_unknown).to_owned(),
+            facts: known([
+                (words.model, board.model.clone()),
+                (words.up, board.up_s.map(|up| sight.seconds(up))),
+                ("SQLite", Some(versions.sqlite.clone()).filter(|version| !version.is_empty())),
+            ]),
+            ..Card::new("board", words.board, quiet(words.facts))
         }
     }
 
@@ -248,6 +334,17 @@ impl Cards<'_> {
         }
     }
 
+    /// How many events waited in the last hour.
+    fn spark(&self) -> Option<Spark> {
+        let points = &self.report.backlog.history;
+        let (first, last) = (points.first()?, points.last().filter(|_| 1 < points.len())?);
+        let most = points.iter().map(|point| point.events).max()?;
+        let events: Vec<u64> = points.iter().map(|point| point.events).collect();
+        let [first, last, most] = [first.events, last.events, most].map(|events| self.sight.number(events));
+        let said = fill(self.sight.words.spark, &[("first", &first), ("last", &last), ("most", &most)]);
+        Some(Spark { path: path(&events), said })
+    }
+
     /// The worst light of some topics.
     fn about(&self, topics: &[Topic]) -> Light {
         let worst = topics.iter().filter_map(|topic| self.report.worst_about(*topic)).max();
@@ -257,6 +354,28 @@ impl Cards<'_> {
 
 fn fact(name: &str, value: impl Display) -> Fact {
     Fact { name: name.to_owned(), value: value.to_string(), to: None }
+}
+
+fn known<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Fact> {
+    facts.into_iter().filter_map(|(name, value)| Some(fact(name, value?))).collect()
+}
+
+/// How much of the disk is in use.
+fn used(words: &Words, free: Option<u64>, total: Option<u64>) -> Option<Meter> {
+    let (free, total) = (free?, total.filter(|total| *total != 0)?);
+    let percent = (total.saturating_sub(free) as f64 / total as f64 * 100.0).round() as u8;
+    Some(Meter { percent, said: fill(words.used, &[("percent", &percent.to_string())]) })
+}
+
+/// The points as a line in a field of 240 by 44, from left to right, with the most at the top.
+fn path(events: &[u64]) -> String {
+    let most = events.iter().copied().max().unwrap_or_default().max(1) as f64;
+    let step = 240.0 / (events.len().saturating_sub(1).max(1)) as f64;
+    let point = |(index, events): (usize, &u64)| {
+        let (x, y) = (index as f64 * step, 40.0 - *events as f64 / most * 36.0);
+        format!("{}{x:.1} {y:.1}", if index == 0 { "M" } else { "L" })
+    };
+    events.iter().enumerate().map(point).collect()
 }
 
 /// `1.4 ms`; from 10 ms on without a fraction.
@@ -284,7 +403,18 @@ mod tests {
         let looks = Looks { language: Language::ENGLISH, timezone: TimeZone::UTC };
         let sight = Sight::new(&looks, report.now);
         let order: Vec<_> = Cards { sight: &sight, report: &report }.all().iter().map(|card| card.id).collect();
-        assert_eq!(order, ["scanning", "storage", "clock", "scanners", "backlog", "broker", "agent"]);
+        let good = ["scanners", "backlog", "broker", "jobs", "board", "agent"];
+        assert_eq!(order[..3], ["scanning", "storage", "clock"]);
+        assert_eq!(order[3..], good);
+    }
+
+    #[test]
+    fn a_line_has_its_most_at_the_top() {
+        for (events, expected) in
+            [(&[0, 0][..], "M0.0 40.0L240.0 40.0"), (&[0, 5, 10], "M0.0 40.0L120.0 22.0L240.0 4.0"), (&[7], "M0.0 4.0")]
+        {
+            assert_eq!(path(events), expected);
+        }
     }
 
     #[test]

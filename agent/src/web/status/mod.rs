@@ -7,6 +7,7 @@ pub use lines::{Line, answer as answer_line, event as event_line};
 
 use super::Shared;
 use super::frame::{Bar, Made, Page};
+use super::guard::Visitor;
 use super::look::{Light, Looks, Past, Sight};
 use super::told::Piece;
 use super::words::Words;
@@ -51,8 +52,8 @@ struct Quarantine {
 }
 
 /// `GET /`
-pub async fn show(Extract(shared): Extract<Shared>) -> Response {
-    Page::Status.show(shared).await
+pub async fn show(Extract(shared): Extract<Shared>, visitor: Visitor) -> Response {
+    Page::Status.show(shared, &visitor).await
 }
 
 /// The page. Blocks while the database is read.
