@@ -80,7 +80,7 @@ pub async fn ready(State(shared): State<Shared>) -> Response {
     }
 }
 
-async fn not_ready(gatherer: &Arc<Gatherer>) -> Option<String> {
+pub async fn not_ready(gatherer: &Arc<Gatherer>) -> Option<String> {
     if let Storage::Failing { error } = gatherer.storage() {
         return Some(format!("scans are not saved: {error}"));
     }

@@ -10,10 +10,12 @@ mod commands;
 mod door;
 mod frame;
 mod guard;
+mod health;
 mod live;
 mod log;
 mod login;
 mod look;
+mod metrics;
 mod orders;
 mod scanners;
 mod station;
@@ -106,6 +108,8 @@ pub const ROUTES: &[Route] = &[
     shows("/api/v1/live/log", || get(live::log)),
     shows("/livez", || get(|| async { "alive\n" })),
     shows("/readyz", || get(api::ready)),
+    shows("/healthz", || get(health::show)),
+    shows("/metrics", || get(metrics::show)),
     shows("/assets/page.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css")))),
     shows("/assets/forms.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/forms.css")))),
     shows("/assets/tokens.css", || get(|| asset("text/css; charset=utf-8", include_str!("assets/tokens.css")))),

@@ -7,6 +7,7 @@ use crate::domain::station::Mode;
 use crate::floor::Floor;
 use crate::floor::status::Line;
 use crate::report::tests::Running;
+use crate::sync::status::Receipts;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use futures_util::StreamExt;
@@ -492,4 +493,28 @@ async fn the_log_is_filtered_as_it_is_asked_for() {
     for wrong in ["level=loud", "limit=x", "levle=warn"] {
         assert_eq!(bench.get(&format!("/api/v1/log?{wrong}")).await.0, StatusCode::BAD_REQUEST, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn health_is_a_word_or_a_line_for_each_check() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.get("/healthz").await, (StatusCode::OK, "ok\n".into()));
+    bench.running.sync.send_modify(|sync| sync.receipts = Receipts::Missing { since: jiff::Timestamp::UNIX_EPOCH });
+    assert_eq!(bench.get("/healthz").await, (StatusCode::OK, "degraded\n".into()));
+    let (status, text) = bench.get("/healthz?verbose").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.contains("\nwriter ok\n") && text.contains("\nreceipts degraded: receipts_missing: "), "{text}");
+    bench.running.stop_writing();
+    let (status, text) = bench.get("/healthz?verbose=1").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.starts_with("failing\nwriter failing: the journal does not answer"), "{text}");
+}
+
+#[tokio::test]
+async fn metrics_are_prometheus_text() {
+    let bench = Bench::new();
+    let response = bench.ask(Method::GET, "/metrics", Some("localhost")).await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    let text = text(response).await;
+    assert!(text.starts_with("# HELP parceld_build_info ") && text.contains("\nparceld_log_head 1.0\n"), "{text}");
 }

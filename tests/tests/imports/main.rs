@@ -44,6 +44,7 @@ const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
     ("hyper", &["web"]),
     ("hyper_util", &["web"]),
+    ("prometheus_client", &["web"]),
     ("parceld_drivers", &["app", "config", "contract", "floor", "sheet"]),
     ("rumqttc", &["sync"]),
     ("rusqlite", &["journal"]),
