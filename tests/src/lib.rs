@@ -25,6 +25,7 @@ pub mod pty;
 pub mod scanner;
 
 pub mod cable;
+pub mod certificates;
 pub mod embedded;
 pub mod mosquitto;
 pub mod mqtt_client;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::process::Process;
@@ -21,11 +22,14 @@ pub struct Options {
     pub max_queued_messages: Option<u32>,
 }
 
-/// Listens on one loopback port for its whole life, across restarts; takes anyone.
+/// Listens on one loopback port for its whole life, across restarts, and takes anyone; on a second one where that is
+/// guarded.
 #[derive(Debug)]
 pub struct Mosquitto {
     process: Option<Process>,
     port: u16,
+    guarded_port: u16,
+    options: Options,
     dir: TempDir,
 }
 
@@ -39,11 +43,33 @@ impl Mosquitto {
     #[must_use]
     pub fn with(options: Options) -> Mosquitto {
         let dir = TempDir::new("mosquitto");
-        let port = net::free_port();
-        fs::write(dir.join("mosquitto.conf"), config(port, &dir, options)).expect("a fresh directory takes a file");
-        let mut mosquitto = Mosquitto { process: None, port, dir };
-        mosquitto.restart();
+        let (port, guarded_port) = (net::free_port(), net::free_port());
+        let mut mosquitto = Mosquitto { process: None, port, guarded_port, options, dir };
+        mosquitto.guard("");
         mosquitto
+    }
+
+    /// Starts it again with a second listener, which has these `settings` of mosquitto.conf(5), as for its certificates,
+    /// passwords and access rules; without it where there are none.
+    pub fn guard(&mut self, settings: &str) {
+        let mut config = config(self.port, &self.dir, self.options);
+        if !settings.is_empty() {
+            let _ = writeln!(config, "listener {} 127.0.0.1\n{settings}", self.guarded_port);
+        }
+        fs::write(self.dir.join("mosquitto.conf"), config).expect("a directory of our own takes a file");
+        self.restart();
+    }
+
+    /// The port of the second listener.
+    #[must_use]
+    pub fn guarded_port(&self) -> u16 {
+        self.guarded_port
+    }
+
+    /// Its directory, for the files that its settings name.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     #[must_use]
@@ -98,7 +124,7 @@ impl Mosquitto {
 
 fn config(port: u16, dir: &TempDir, options: Options) -> String {
     // Started by root it would become another user, who can't write to the directory.
-    let mut config = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\n");
+    let mut config = "user root\nlog_dest stderr\nper_listener_settings true\n".to_owned();
     if options.persistence {
         let _ = writeln!(config, "persistence true\npersistence_location {}/", dir.path().display());
     }
@@ -108,6 +134,7 @@ fn config(port: u16, dir: &TempDir, options: Options) -> String {
     if let Some(messages) = options.max_queued_messages {
         let _ = writeln!(config, "max_queued_messages {messages}");
     }
+    let _ = writeln!(config, "listener {port} 127.0.0.1\nallow_anonymous true");
     config
 }
 

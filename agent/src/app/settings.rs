@@ -181,15 +181,12 @@ fn terminator(terminator: config::Terminator) -> framing::Terminator {
 }
 
 pub fn sync(config: &Config) -> sync::Config {
-    let login = config.broker.username.clone().zip(config.broker.password_file.clone());
     sync::Config {
         site: config.site.id.clone(),
         version: VERSION.to_owned(),
         root: config.broker.root.clone(),
-        host: config.broker.url.host.clone(),
-        port: config.broker.url.port,
+        broker: config.broker.reached(),
         client_id: config.broker.client_id.clone(),
-        login: login.map(|(username, password_file)| sync::Login { username, password_file }),
         keep_alive: config.broker.keep_alive,
         session_expiry: config.broker.session_expiry,
         window: config.sync.window,

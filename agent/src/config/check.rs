@@ -19,9 +19,9 @@ use super::error::Faults;
 use super::raw::{self, Item, List, Table};
 use super::values::{self, Complaint};
 use super::{
-    Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Level, Log, Mode, Notices,
-    Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Web, manual,
-    shape,
+    Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Identity, Level, Log, Mode,
+    Notices, Operators, Parity, Printer, Promise, Scanner, Site, Station, StopBits, Storage, Sync, Terminator, Tls,
+    Web, manual, shape,
 };
 use crate::domain::notice::Milestone;
 use crate::domain::rules::FEEDBACK_AFTER;
@@ -146,7 +146,36 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
         (None, Some(alone)) => read.incomplete(alone, "`password_file` is given without `username`", "username"),
         _ => {}
     }
+    match (&raw.certificate_file, &raw.key_file) {
+        (Some(alone), None) => read.incomplete(alone, "`certificate_file` is given without `key_file`", "key_file"),
+        (None, Some(alone)) => {
+            read.incomplete(alone, "`key_file` is given without `certificate_file`", "certificate_file");
+        }
+        _ => {}
+    }
+    let url_at = raw.url.as_ref().map(Spanned::span);
+    let for_tls = [("ca_file", &raw.ca_file), ("certificate_file", &raw.certificate_file), ("key_file", &raw.key_file)];
+    let for_tls = for_tls.map(|(key, item)| (key, item.as_ref().map(Spanned::span)));
     let url = read.text("url", raw.url, Required, values::broker_url);
+    let is_tls = url.as_ref().map(|(_, is_tls)| *is_tls);
+    let mut is_fit = true;
+    if is_tls == Some(false) {
+        for (key, at) in for_tls.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+            let what = format!("`{key}` is for TLS, and `url` begins with mqtt://");
+            read.faults.add(at, what, format!("write mqtts:// in `url`, or leave out `{key}`"));
+            is_fit = false;
+        }
+    }
+    if let (Some(true), None, Some(at)) = (is_tls, &raw.ca_file, url_at) {
+        let advice =
+            format!("name the CA that signs the broker's certificate; {}", shape::example_advice("broker", "ca_file"));
+        read.faults.add(at, "`url` asks for TLS, and `ca_file` is missing", advice);
+        is_fit = false;
+    }
+    let mut file = |key, item| read.text(key, item, Or(None), |text| values::path(text).map(Some));
+    let ca_file = file("ca_file", raw.ca_file);
+    let certificate_file = file("certificate_file", raw.certificate_file);
+    let key_file = file("key_file", raw.key_file);
     let client_id =
         read.text("client_id", raw.client_id, Or(None), |text| values::line(text, CLIENT_ID_CHARS_MAX).map(Some));
     let root = read.text("root", raw.root, Or("parceld/v1".into()), |text| values::topic(text, ROOT_SLASHES_MAX));
@@ -156,14 +185,21 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
     let username =
         read.text("username", raw.username, Or(None), |text| values::line(text, CLIENT_ID_CHARS_MAX).map(Some));
     let password_file = read.text("password_file", raw.password_file, Or(None), |text| values::path(text).map(Some));
+    let identity = certificate_file?.zip(key_file?);
+    let identity = identity.map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
+    let ca_file = ca_file?;
+    if !is_fit {
+        return None;
+    }
     Some(Broker {
-        url: url?,
+        url: url?.0,
         client_id: client_id?.or_else(|| site.map(|site| format!("parceld-{}", site.id)))?,
         root: root?,
         keep_alive: keep_alive?,
         session_expiry: session_expiry?,
         username: username?,
         password_file: password_file?,
+        tls: ca_file.map(|ca_file| Tls { ca_file, identity }),
     })
 }
 

@@ -19,6 +19,7 @@ use parceld_drivers::printer::zpl::Media;
 use parceld_drivers::scanner::Driver;
 
 use crate::domain::notice::Milestone;
+use crate::sync::{BrokerConfig, IdentityConfig, LoginConfig, TlsConfig};
 use crate::words::Language;
 
 mod check;
@@ -144,6 +145,41 @@ pub struct Broker {
     pub username: Option<String>,
     /// Read when the connection is made, not here.
     pub password_file: Option<PathBuf>,
+    /// Given exactly when the url is `mqtts://`.
+    pub tls: Option<Tls>,
+}
+
+/// Whom to believe, and who we are. The files are read when the connection is made, not here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tls {
+    pub ca_file: PathBuf,
+    pub identity: Option<Identity>,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+impl Broker {
+    /// The same in sync's words.
+    #[must_use]
+    pub fn reached(&self) -> BrokerConfig {
+        let login = self.username.clone().zip(self.password_file.clone());
+        let identity = |identity: &Identity| IdentityConfig {
+            certificate_file: identity.certificate_file.clone(),
+            key_file: identity.key_file.clone(),
+        };
+        let tls = |tls: &Tls| TlsConfig { ca_file: tls.ca_file.clone(), identity: tls.identity.as_ref().map(identity) };
+        BrokerConfig {
+            host: self.url.host.clone(),
+            port: self.url.port,
+            login: login.map(|(username, password_file)| LoginConfig { username, password_file }),
+            tls: self.tls.as_ref().map(tls),
+        }
+    }
 }
 
 /// Some brokers take an access token as the user name, so it is not shown.
@@ -157,6 +193,7 @@ impl fmt::Debug for Broker {
             .field("session_expiry", &self.session_expiry)
             .field("username", &self.username.as_ref().map(|_| "(set)"))
             .field("password_file", &self.password_file)
+            .field("tls", &self.tls)
             .finish()
     }
 }

@@ -84,6 +84,9 @@ pub struct Broker {
     pub session_expiry: Item<String>,
     pub username: Item<String>,
     pub password_file: Item<String>,
+    pub ca_file: Item<String>,
+    pub certificate_file: Item<String>,
+    pub key_file: Item<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -846,24 +846,46 @@ fn durations_need_a_number_and_a_unit() {
 }
 
 #[test]
-fn broker_urls_are_plain_mqtt() {
+fn broker_urls_are_mqtt_and_tls_says_whom_it_believes() {
     check(&[
         (
             "mqtt://broker.example.com",
             "mqtts://broker.example.com",
             r#"
-            parceld.toml:7:7: `url` asks for TLS, and TLS is not supported by this version
+            parceld.toml:7:7: `url` asks for TLS, and `ca_file` is missing
               |
             7 | url = "mqtts://broker.example.com"
               |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-              = write mqtt:// and keep the connection inside of a network you trust
+              = name the CA that signs the broker's certificate; write it like this: ca_file = "/etc/parceld/ca.pem"
+        "#,
+        ),
+        (
+            "[[station]]",
+            "ca_file = \"/etc/parceld/ca.pem\"\n[[station]]",
+            r#"
+            parceld.toml:9:11: `ca_file` is for TLS, and `url` begins with mqtt://
+              |
+            9 | ca_file = "/etc/parceld/ca.pem"
+              |           ^^^^^^^^^^^^^^^^^^^^^
+              = write mqtts:// in `url`, or leave out `ca_file`
+        "#,
+        ),
+        (
+            "mqtt://broker.example.com\"\n",
+            "mqtts://broker.example.com\"\nca_file = \"ca.pem\"\nkey_file = \"site.key\"\n",
+            r#"
+            parceld.toml:9:12: `key_file` is given without `certificate_file`
+              |
+            9 | key_file = "site.key"
+              |            ^^^^^^^^^^
+              = give both or neither; write it like this: certificate_file = "/etc/parceld/site.pem"
         "#,
         ),
         (
             "mqtt://broker.example.com",
             "broker.example.com",
             r#"
-            parceld.toml:7:7: `url` must begin with mqtt://
+            parceld.toml:7:7: `url` must begin with mqtt:// or mqtts://
               |
             7 | url = "broker.example.com"
               |       ^^^^^^^^^^^^^^^^^^^^
@@ -874,7 +896,7 @@ fn broker_urls_are_plain_mqtt() {
             "mqtt://broker.example.com",
             "mqtt://broker.example.com:99999",
             r#"
-            parceld.toml:7:7: `url` must be mqtt://host or mqtt://host:port, and nothing else
+            parceld.toml:7:7: `url` must be mqtt://host or mqtt://host:port, or mqtts:// for TLS, and nothing else
               |
             7 | url = "mqtt://broker.example.com:99999"
               |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -1468,9 +1490,11 @@ fn opened(lines: &[usize]) -> String {
 fn the_manual_is_a_file_that_works_with_and_without_its_comments() {
     accepted(MANUAL);
     let all: Vec<usize> = entries().iter().map(|entry| entry.line).collect();
-    let config = accepted(&opened(&all));
+    let config = accepted(&opened(&all).replace("mqtt://", "mqtts://"));
     assert_eq!(config.site.name, "Södermalm");
     assert_eq!(config.carriers[0].collections.len(), 1);
+    assert_eq!(config.broker.url.port, 8883);
+    assert!(config.broker.tls.is_some_and(|tls| tls.identity.is_some()));
 }
 
 #[test]

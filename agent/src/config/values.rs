@@ -215,21 +215,21 @@ pub(super) fn socket_path(text: &str) -> Result<PathBuf, Complaint> {
     path(text)
 }
 
-pub(super) fn broker_url(text: &str) -> Result<Endpoint, Complaint> {
-    const PORT: u16 = 1883;
-    if text.starts_with("mqtts://") {
-        let what = "asks for TLS, and TLS is not supported by this version";
-        return Err(Complaint::new(what).advise("write mqtt:// and keep the connection inside of a network you trust"));
-    }
-    let Some(rest) = text.strip_prefix("mqtt://") else {
-        return Err(Complaint::new("must begin with mqtt://"));
+/// Where the broker is, and whether the way there is TLS.
+pub(super) fn broker_url(text: &str) -> Result<(Endpoint, bool), Complaint> {
+    /// IANA's ports for MQTT and for MQTT over TLS.
+    const PORTS: [(&str, u16, bool); 2] = [("mqtt://", 1883, false), ("mqtts://", 8883, true)];
+    let scheme = PORTS.iter().find_map(|(scheme, port, tls)| Some((text.strip_prefix(scheme)?, *port, *tls)));
+    let Some((rest, port, tls)) = scheme else {
+        return Err(Complaint::new("must begin with mqtt:// or mqtts://"));
     };
     if rest.contains('@') {
         let what = "must not contain a user or a password";
         return Err(Complaint::new(what).advise("use the keys `username` and `password_file`"));
     }
-    endpoint(rest, Some(PORT))
-        .ok_or_else(|| Complaint::new("must be mqtt://host or mqtt://host:port, and nothing else"))
+    endpoint(rest, Some(port))
+        .map(|endpoint| (endpoint, tls))
+        .ok_or_else(|| Complaint::new("must be mqtt://host or mqtt://host:port, or mqtts:// for TLS, and nothing else"))
 }
 
 pub(super) fn listen(text: &str) -> Result<SocketAddr, Complaint> {

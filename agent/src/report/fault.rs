@@ -4,7 +4,8 @@ use super::Facts;
 use crate::domain::name::StationId;
 use crate::floor::status::{Line, PrinterState, ScannerStatus};
 use crate::journal::Storage;
-use crate::sync::status::{Link, Receipts};
+use crate::sync::status::{Certificates, Denied, Link, Receipts};
+use crate::sync::{Trouble, Validity};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,14 +43,20 @@ pub enum Fault {
         station: String,
         reason: String,
     },
+    /// No connection, and why as far as anybody knows: most reasons are faults of their own.
     BrokerDown {
         url: String,
-        reason: Option<String>,
+        trouble: Option<Trouble>,
         attempts: u32,
     },
     PublishRefused {
-        reason: Option<String>,
+        topic: String,
+        reason: String,
         count: u64,
+    },
+    Certificate {
+        whose: Whose,
+        dates: Dates,
     },
     NoSubscriber {
         count: u64,
@@ -62,6 +69,30 @@ pub enum Fault {
         count: usize,
     },
     WeakPromise,
+}
+
+/// Whose certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Site,
+    Broker,
+    Authority,
+}
+
+/// What is wrong with a certificate's dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dates {
+    Expired {
+        at: Timestamp,
+    },
+    ExpiresSoon {
+        at: Timestamp,
+    },
+    /// More often the clock is wrong than the certificate.
+    NotYetValid {
+        from: Timestamp,
+        now: Timestamp,
+    },
 }
 
 /// How bad a fault is.
@@ -127,6 +158,12 @@ const QUARANTINE_IS_NEWS: SignedDuration = SignedDuration::from_hours(24);
 /// An event that waits longer than this while the broker is there is held up by something.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
+/// Enough for whoever makes certificates to be back from a holiday.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A certificate that lives shorter than three times [`EXPIRES_SOON`] is due in the last part of its life.
+const LIFE_PARTS: i32 = 3;
+
 /// Every fault that the facts show, in the order in which equally bad ones are told.
 pub fn find(facts: &Facts) -> Vec<Found> {
     let mut found = Vec::new();
@@ -136,6 +173,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(scanners(facts));
     found.extend(not_set_up(facts));
     found.extend(printers(facts));
+    found.extend(certificates(facts));
     found.extend(broker(facts));
     found.extend(refused(facts));
     found.extend(no_subscriber(facts));
@@ -157,8 +195,11 @@ impl Fault {
             Self::NoScanner => "no_scanner",
             Self::ScannerNotSetUp { .. } => "scanner_not_set_up",
             Self::PrinterFaulty { .. } => "printer_faulty",
-            Self::BrokerDown { .. } => "broker_down",
+            Self::BrokerDown { trouble, .. } => trouble.as_ref().map_or(BROKER_DOWN, trouble_word),
             Self::PublishRefused { .. } => "publish_refused",
+            Self::Certificate { dates: Dates::Expired { .. }, .. } => "certificate_expired",
+            Self::Certificate { dates: Dates::ExpiresSoon { .. }, .. } => "certificate_expires_soon",
+            Self::Certificate { dates: Dates::NotYetValid { .. }, .. } => "certificate_not_yet_valid",
             Self::NoSubscriber { .. } => "no_subscriber",
             Self::ReceiptsNeverCame => "receipts_never_came",
             Self::ReceiptsMissing => "receipts_missing",
@@ -173,11 +214,32 @@ impl Fault {
             Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } | Self::LowSpace { .. } => Topic::Storage,
             Self::ScannersLost { .. } | Self::NoScanner | Self::ScannerNotSetUp { .. } => Topic::Scanners,
             Self::PrinterFaulty { .. } => Topic::Printers,
-            Self::BrokerDown { .. } | Self::PublishRefused { .. } | Self::NoSubscriber { .. } => Topic::Broker,
+            Self::BrokerDown { .. }
+            | Self::PublishRefused { .. }
+            | Self::Certificate { .. }
+            | Self::NoSubscriber { .. } => Topic::Broker,
             Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
             Self::ClockUntrusted => Topic::Clock,
             Self::Quarantined { .. } => Topic::Commands,
         }
+    }
+}
+
+const BROKER_DOWN: &str = "broker_down";
+
+/// The fault's name for machines where the reason is one that has its own fix.
+fn trouble_word(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::Unreachable(_) | Trouble::Busy(_) | Trouble::Broken(_) => BROKER_DOWN,
+        Trouble::LoginRefused(_) => "login_refused",
+        Trouble::NoPassword { .. } | Trouble::FileUnusable { .. } => "broker_file_unusable",
+        Trouble::AuthorityUnknown { .. } | Trouble::OtherName { .. } | Trouble::Unusable(_) => "broker_untrusted",
+        Trouble::Expired { .. } => "broker_certificate_expired",
+        Trouble::NotYetValid { .. } => "broker_certificate_not_yet_valid",
+        Trouble::CertificateRefused(_) | Trouble::CertificateWanted => "certificate_refused",
+        Trouble::NoTls(_) => "no_tls",
+        Trouble::SubscribeDenied { .. } | Trouble::PublishDenied { .. } => "topic_denied",
+        Trouble::TakenOver { .. } => "session_taken_over",
     }
 }
 
@@ -256,22 +318,51 @@ fn printers(facts: &Facts) -> Vec<Found> {
 
 fn broker(facts: &Facts) -> Option<Found> {
     let sync = &facts.sync;
-    let reason = match &sync.link {
+    let trouble = match &sync.link {
         Link::Up => return None,
         Link::Connecting if sync.attempts == 0 && facts.now.duration_since(sync.since) <= OPENING_MAX => return None,
+        // It is told below, and stays while connections come and go.
+        Link::Down { trouble: Trouble::PublishDenied { .. }, .. } if sync.denied.is_some() => return None,
         Link::Connecting => None,
-        Link::Down { reason, .. } => Some(reason.clone()),
+        Link::Down { trouble, .. } => Some(trouble.clone()),
     };
-    let fault = Fault::BrokerDown { url: sync.broker.clone(), reason, attempts: sync.attempts };
+    let fault = Fault::BrokerDown { url: sync.broker.clone(), trouble, attempts: sync.attempts };
     Some(Found { fault, severity: Severity::Attention, since: Some(sync.since) })
 }
 
 fn refused(facts: &Facts) -> Option<Found> {
-    if facts.sync.refused == 0 || !is_stuck(facts) {
-        return None;
+    let Denied { topic, why, since } = facts.sync.denied.clone()?;
+    let fault = Fault::PublishRefused { topic, reason: why, count: facts.sync.refused };
+    Some(Found { fault, severity: Severity::Attention, since: Some(since) })
+}
+
+fn certificates(facts: &Facts) -> Vec<Found> {
+    let Certificates { client, server, authority } = &facts.sync.certificates;
+    let is_told =
+        matches!(facts.sync.link, Link::Down { trouble: Trouble::Expired { .. } | Trouble::NotYetValid { .. }, .. });
+    let server = server.filter(|_| !is_told);
+    let all = [(Whose::Site, *client), (Whose::Broker, server), (Whose::Authority, *authority)];
+    let found = all.into_iter().filter_map(|(whose, validity)| {
+        let dates = dates(validity?, facts.now)?;
+        let since = match dates {
+            Dates::Expired { at } => Some(at),
+            Dates::ExpiresSoon { .. } | Dates::NotYetValid { .. } => None,
+        };
+        Some(Found { fault: Fault::Certificate { whose, dates }, severity: Severity::Attention, since })
+    });
+    found.collect()
+}
+
+fn dates(validity: Validity, now: Timestamp) -> Option<Dates> {
+    let Validity { from, until } = validity;
+    let soon = EXPIRES_SOON.min(until.duration_since(from) / LIFE_PARTS);
+    if until < now {
+        return Some(Dates::Expired { at: until });
     }
-    let fault = Fault::PublishRefused { reason: facts.sync.last_refusal.clone(), count: facts.sync.refused };
-    Some(Found { fault, severity: Severity::Attention, since: facts.log.oldest_at })
+    if now < from {
+        return Some(Dates::NotYetValid { from, now });
+    }
+    (until.duration_since(now) <= soon).then_some(Dates::ExpiresSoon { at: until })
 }
 
 fn no_subscriber(facts: &Facts) -> Option<Found> {

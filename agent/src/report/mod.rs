@@ -30,7 +30,8 @@ use crate::domain::signal::Answer;
 use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerSetup, ScannerStatus};
 use crate::journal;
 use crate::schedule::status::ScheduleStatus;
-use crate::sync::status::{Link, Receipts, SyncStatus};
+use crate::sync::Validity;
+use crate::sync::status::{Certificates, Link, Receipts, SyncStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -252,7 +253,7 @@ pub struct Broker {
 /// A certificate that the connection to the broker stands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// Whose it is.
+    /// Whose it is: `site`, `broker` or `authority`, of which the last of several.
     pub what: String,
     pub expires_at: Timestamp,
 }
@@ -439,7 +440,7 @@ impl Report {
             jobs: Jobs { promises_judged_at: facts.schedule.judged_at, ..facts.jobs.clone() },
             work: facts.work.clone(),
             board: facts.board.clone(),
-            certificates: Vec::new(),
+            certificates: certificates(&facts.sync.certificates),
             versions: Versions {
                 sqlite: journal::sqlite_version().to_owned(),
                 contract: contract::VERSION.to_owned(),
@@ -554,7 +555,7 @@ fn broker(facts: &Facts) -> Broker {
     let (state, reason, retry_at) = match &sync.link {
         Link::Connecting => ("connecting", None, None),
         Link::Up => ("up", None, None),
-        Link::Down { reason, retry_at } => ("down", Some(reason.clone()), Some(*retry_at)),
+        Link::Down { trouble, retry_at } => ("down", Some(trouble.to_string()), Some(*retry_at)),
     };
     Broker {
         url: sync.broker.clone(),
@@ -573,6 +574,17 @@ fn broker(facts: &Facts) -> Broker {
         reconnects: sync.reconnects(),
         reconnects_today: facts.reconnects_today,
     }
+}
+
+fn certificates(certificates: &Certificates) -> Vec<Certificate> {
+    let Certificates { client, server, authority } = certificates;
+    let all = [("site", client), ("broker", server), ("authority", authority)];
+    let known = all.into_iter().filter_map(|(what, validity): (_, &Option<Validity>)| {
+        Some(Certificate { what: what.to_owned(), expires_at: validity.as_ref()?.until })
+    });
+    let mut known: Vec<_> = known.collect();
+    known.sort_by_key(|certificate| certificate.expires_at);
+    known
 }
 
 fn scanner(id: &str, status: &ScannerStatus) -> Scanner {

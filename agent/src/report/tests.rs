@@ -8,6 +8,9 @@ use crate::floor::status::ScannerSetup;
 use crate::journal::{Job, Journal, Writing};
 use crate::schedule::status::{ScheduleStatus, Step};
 use gather::Watched;
+use crate::report::fault::Whose;
+use crate::sync::Trouble;
+use crate::sync::status::Denied;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use std::path::PathBuf;
@@ -208,6 +211,8 @@ pub fn facts() -> Facts {
             rewinds: 0,
             connections: 1,
             round_trip: Some(Duration::from_millis(14)),
+            denied: None,
+            certificates: Certificates::default(),
         },
         clock_trusted: true,
         clock_synchronized_at: Some(seconds_ago(1_000)),
@@ -258,9 +263,11 @@ pub fn wreck() -> Facts {
     facts.space.free_bytes = Some(0);
     lose(&mut facts, "hand");
     lose(&mut facts, "desk");
-    facts.sync.link = Link::Down { reason: "connection refused".into(), retry_at: now() };
+    facts.sync.link = down();
     facts.sync.refused = 3;
-    facts.sync.last_refusal = Some("not authorized (135)".into());
+    facts.sync.last_refusal = Some("NotAuthorized".into());
+    facts.sync.denied = Some(denied());
+    facts.sync.certificates.client = Some(validity(-400, -3));
     facts.sync.without_subscriber = 2;
     facts.sync.receipts = Receipts::Missing { since: seconds_ago(700) };
     stick(&mut facts);
@@ -345,11 +352,17 @@ fn finds_each_fault_and_judges_it() {
     );
     check("no first connection", |facts| facts.sync.link = Link::Connecting, "attention, broker_down Attention");
     check(
-        "refused, and stuck",
+        "refused, and again and again",
         |facts| {
-            facts.sync.refused = 1;
-            stick(facts);
+            facts.sync.denied = Some(denied());
+            let trouble = Trouble::PublishDenied { topic: "x".into(), why: "y".into() };
+            facts.sync.link = Link::Down { trouble, retry_at: now() };
         },
+        "attention, publish_refused Attention",
+    );
+    check(
+        "refused, and connected again",
+        |facts| facts.sync.denied = Some(denied()),
         "attention, publish_refused Attention",
     );
     check("refused once, and healed", |facts| facts.sync.refused = 1, "well");
@@ -401,6 +414,47 @@ fn finds_each_fault_and_judges_it() {
 }
 
 #[test]
+fn tells_reasons_apart_for_which_something_else_is_to_be_done() {
+    for (trouble, word) in troubles() {
+        for language in Language::all() {
+            let mut facts = facts();
+            facts.sync.link = Link::Down { trouble: trouble.clone(), retry_at: now() };
+            let finding = Report::new(&facts, language).verdict.findings.remove(0);
+            assert_eq!(finding.fault, word, "{trouble:?}");
+            assert!(finding.reason.contains(&facts.sync.broker) && !finding.todo.is_empty(), "{finding:?}");
+        }
+    }
+}
+
+#[test]
+fn judges_the_dates_of_certificates() {
+    for (from_days, until_days, word) in [
+        (-100, 300, None),
+        (-100, 31, None),
+        (-100, 29, Some("certificate_expires_soon")),
+        // Made for a week: the last third of it.
+        (-4, 3, None),
+        (-5, 2, Some("certificate_expires_soon")),
+        (-100, -1, Some("certificate_expired")),
+        (1, 300, Some("certificate_not_yet_valid")),
+    ] {
+        for whose in [Whose::Site, Whose::Broker, Whose::Authority] {
+            let mut facts = facts();
+            let validity = Some(validity(from_days, until_days));
+            let certificates = &mut facts.sync.certificates;
+            match whose {
+                Whose::Site => certificates.client = validity,
+                Whose::Broker => certificates.server = validity,
+                Whose::Authority => certificates.authority = validity,
+            }
+            let findings = Report::new(&facts, Language::ENGLISH).verdict.findings;
+            let found = findings.first().map(|finding| finding.fault.as_str());
+            assert_eq!(found, word, "{whose:?} {from_days} {until_days}");
+        }
+    }
+}
+
+#[test]
 fn the_verdict_is_the_worst_finding() {
     let report = Report::new(&wreck(), Language::ENGLISH);
     let verdict = &report.verdict;
@@ -441,7 +495,42 @@ fn failing() -> journal::Storage {
 }
 
 fn down() -> Link {
-    Link::Down { reason: "connection refused".into(), retry_at: now() }
+    Link::Down { trouble: Trouble::Unreachable("connection refused".into()), retry_at: now() }
+}
+
+fn denied() -> Denied {
+    let topic = "parceld/v1/sthlm-03/events/pick".to_owned();
+    Denied { topic, why: "NotAuthorized".into(), since: seconds_ago(20) }
+}
+
+/// Days from now.
+fn validity(from: i64, until: i64) -> Validity {
+    let day = |days: i64| now() + (24 * days).hours();
+    Validity { from: day(from), until: day(until) }
+}
+
+/// Every trouble, with its fault.
+pub fn troubles() -> [(Trouble, &'static str); 16] {
+    let (file, at, topic) = (PathBuf::from("/etc/parceld/x"), now(), "parceld/v1/sthlm-03/receipts".to_owned());
+    let why = || "why".to_owned();
+    [
+        (Trouble::Unreachable(why()), "broker_down"),
+        (Trouble::Busy(why()), "broker_down"),
+        (Trouble::Broken(why()), "broker_down"),
+        (Trouble::LoginRefused(why()), "login_refused"),
+        (Trouble::NoPassword { file: file.clone(), why: why() }, "broker_file_unusable"),
+        (Trouble::FileUnusable { file: file.clone(), why: why() }, "broker_file_unusable"),
+        (Trouble::AuthorityUnknown { ca_file: file }, "broker_untrusted"),
+        (Trouble::OtherName { host: "b".into(), names: vec!["a".into()] }, "broker_untrusted"),
+        (Trouble::Expired { at }, "broker_certificate_expired"),
+        (Trouble::NotYetValid { from: at, now: at }, "broker_certificate_not_yet_valid"),
+        (Trouble::CertificateRefused(why()), "certificate_refused"),
+        (Trouble::Unusable(why()), "broker_untrusted"),
+        (Trouble::CertificateWanted, "certificate_refused"),
+        (Trouble::NoTls(why()), "no_tls"),
+        (Trouble::SubscribeDenied { topic }, "topic_denied"),
+        (Trouble::TakenOver { client_id: "parceld".into() }, "session_taken_over"),
+    ]
 }
 
 #[tokio::test]

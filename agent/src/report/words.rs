@@ -1,9 +1,12 @@
 //! What is said about each fault.
 
+use super::fault::{Dates, Whose};
 use super::{Fault, Log};
+use crate::sync::Trouble;
 use crate::words::{Language, Part, fill};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A fault in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,16 @@ struct Safe {
     kept: &'static str,
 }
 
+/// A certificate's name, and what to do where its time is over.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Renewal {
+    whose: &'static str,
+    renew: &'static str,
+}
+
+static TROUBLES: Part<BTreeMap<&str, &str>> = Part::new("trouble");
+static CERTIFICATES: Part<BTreeMap<&str, Renewal>> = Part::new("certificate");
 static FAULTS: Part<BTreeMap<&str, Texts>> = Part::new("fault");
 /// One, and more.
 static COUNTS: Part<BTreeMap<&str, [&str; 2]>> = Part::new("fault_counts");
@@ -52,7 +65,7 @@ pub fn say(fault: &Fault, log: &Log, language: Language) -> Said {
         let [one, more] = COUNTS.of(language)[what];
         format!("{count}\u{a0}{}", if count == 1 { one } else { more })
     };
-    let (name, mut values) = special(fault, counted);
+    let (name, mut values) = special(fault, language, counted);
     values.push(("head", log.head.to_string()));
     values.push(("received", log.received.to_string()));
     values.push(("kept", fill(SAFE.of(language).kept, &[("waiting", &counted("waiting", log.backlog))])));
@@ -67,7 +80,11 @@ pub fn say(fault: &Fault, log: &Log, language: Language) -> Said {
 }
 
 /// The name of the fault's texts, and what is special this time.
-fn special(fault: &Fault, counted: impl Fn(&str, u64) -> String) -> (&'static str, Vec<(&'static str, String)>) {
+fn special(
+    fault: &Fault,
+    language: Language,
+    counted: impl Fn(&str, u64) -> String,
+) -> (&'static str, Vec<(&'static str, String)>) {
     match fault {
         Fault::StorageFailing { error } | Fault::DatabaseUnreadable { error } => {
             (fault.word(), vec![("error", error.clone())])
@@ -90,17 +107,24 @@ fn special(fault: &Fault, counted: impl Fn(&str, u64) -> String) -> (&'static st
             let values = vec![("printer", printer.clone()), ("station", station.clone()), ("reason", reason.clone())];
             (fault.word(), values)
         }
-        Fault::BrokerDown { url, reason: Some(reason), .. } => {
-            (fault.word(), vec![("url", url.clone()), ("reason", reason.clone())])
+        Fault::BrokerDown { url, trouble: Some(trouble), .. } => {
+            (fault.word(), vec![("url", url.clone()), ("trouble", reason(trouble, language))])
         }
-        Fault::BrokerDown { url, reason: None, attempts } => {
+        Fault::Certificate { whose, dates } => {
+            let renewal = renewal(*whose, language);
+            let mut values = vec![("whose", renewal.whose.to_owned()), ("renew", renewal.renew.to_owned())];
+            values.extend(match dates {
+                Dates::Expired { at } | Dates::ExpiresSoon { at } => vec![("at", at.to_string())],
+                Dates::NotYetValid { from, now } => vec![("at", from.to_string()), ("now", now.to_string())],
+            });
+            (fault.word(), values)
+        }
+        Fault::BrokerDown { url, trouble: None, attempts } => {
             ("broker_silent", vec![("url", url.clone()), ("attempts", counted("attempts", (*attempts).into()))])
         }
-        Fault::PublishRefused { reason: Some(reason), count } => {
-            (fault.word(), vec![("refusals", counted("refusals", *count)), ("reason", reason.clone())])
-        }
-        Fault::PublishRefused { reason: None, count } => {
-            ("publish_refused_unsaid", vec![("refusals", counted("refusals", *count))])
+        Fault::PublishRefused { topic, reason, count } => {
+            let refusals = counted("refusals", *count);
+            (fault.word(), vec![("refusals", refusals), ("topic", topic.clone()), ("reason", reason.clone())])
         }
         Fault::NoSubscriber { count, kept: true } => (fault.word(), vec![("times", counted("times", *count))]),
         Fault::NoSubscriber { count, kept: false } => {
@@ -113,6 +137,45 @@ fn special(fault: &Fault, counted: impl Fn(&str, u64) -> String) -> (&'static st
         | Fault::ClockUntrusted
         | Fault::WeakPromise => (fault.word(), Vec::new()),
     }
+}
+
+/// Why there is no connection. What the system and the broker say themselves stays in their words.
+fn reason(trouble: &Trouble, language: Language) -> String {
+    let file = |file: &Path| ("file", file.display().to_string());
+    let (name, values) = match trouble {
+        Trouble::Unreachable(why) => ("unreachable", vec![("why", why.clone())]),
+        Trouble::Busy(why) => ("busy", vec![("why", why.clone())]),
+        Trouble::Broken(why) => ("broken", vec![("why", why.clone())]),
+        Trouble::LoginRefused(why) => ("login_refused", vec![("why", why.clone())]),
+        Trouble::NoPassword { file: name, why } => ("no_password", vec![file(name), ("why", why.clone())]),
+        Trouble::FileUnusable { file: name, why } => ("file_unusable", vec![file(name), ("why", why.clone())]),
+        Trouble::AuthorityUnknown { ca_file } => ("authority_unknown", vec![file(ca_file)]),
+        Trouble::OtherName { host, names } if names.is_empty() => ("unnamed", vec![("host", host.clone())]),
+        Trouble::OtherName { host, names } => ("other_name", vec![("host", host.clone()), ("names", names.join(", "))]),
+        Trouble::Expired { at } => ("expired", vec![("at", at.to_string())]),
+        Trouble::NotYetValid { from, now } => {
+            ("not_yet_valid", vec![("at", from.to_string()), ("now", now.to_string())])
+        }
+        Trouble::Unusable(why) => ("unusable", vec![("why", why.clone())]),
+        Trouble::CertificateRefused(why) => ("certificate_refused", vec![("why", why.clone())]),
+        Trouble::CertificateWanted => ("certificate_wanted", Vec::new()),
+        Trouble::NoTls(why) => ("no_tls", vec![("why", why.clone())]),
+        Trouble::SubscribeDenied { topic } | Trouble::PublishDenied { topic, .. } => {
+            ("topic_denied", vec![("topic", topic.clone())])
+        }
+        Trouble::TakenOver { client_id } => ("taken_over", vec![("client_id", client_id.clone())]),
+    };
+    let values: Vec<(&str, &str)> = values.iter().map(|(place, value)| (*place, value.as_str())).collect();
+    fill(TROUBLES.of(language)[name], &values)
+}
+
+fn renewal(whose: Whose, language: Language) -> &'static Renewal {
+    let name = match whose {
+        Whose::Site => "site",
+        Whose::Broker => "broker",
+        Whose::Authority => "authority",
+    };
+    &CERTIFICATES.of(language)[name]
 }
 
 /// What to say when nothing is wrong.
@@ -135,7 +198,8 @@ mod tests {
     #[test]
     fn every_fault_is_said_in_full_in_every_language() {
         let why = || String::from("why");
-        let faults = [
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let mut faults = vec![
             Fault::StorageFailing { error: why() },
             Fault::DatabaseUnreadable { error: why() },
             Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
@@ -145,10 +209,8 @@ mod tests {
             Fault::NoScanner,
             Fault::ScannerNotSetUp { scanner: why(), reason: why() },
             Fault::PrinterFaulty { printer: why(), station: why(), reason: why() },
-            Fault::BrokerDown { url: why(), reason: Some(why()), attempts: 1 },
-            Fault::BrokerDown { url: why(), reason: None, attempts: 2 },
-            Fault::PublishRefused { reason: Some(why()), count: 1 },
-            Fault::PublishRefused { reason: None, count: 2 },
+            Fault::BrokerDown { url: why(), trouble: None, attempts: 2 },
+            Fault::PublishRefused { topic: why(), reason: why(), count: 1 },
             Fault::NoSubscriber { count: 1, kept: true },
             Fault::NoSubscriber { count: 2, kept: false },
             Fault::ReceiptsNeverCame,
@@ -157,6 +219,14 @@ mod tests {
             Fault::Quarantined { count: 2 },
             Fault::WeakPromise,
         ];
+        for (trouble, _) in crate::report::tests::troubles() {
+            faults.push(Fault::BrokerDown { url: why(), trouble: Some(trouble), attempts: 1 });
+        }
+        for whose in [Whose::Site, Whose::Broker, Whose::Authority] {
+            for dates in [Dates::Expired { at }, Dates::ExpiresSoon { at }, Dates::NotYetValid { from: at, now: at }] {
+                faults.push(Fault::Certificate { whose, dates });
+            }
+        }
         for language in Language::all() {
             for fault in &faults {
                 let said = say(fault, &Log::default(), language);
@@ -166,7 +236,7 @@ mod tests {
                 }
                 assert!(!said.todo.is_empty(), "{language:?} {fault:?}");
             }
-            let used = faults.iter().map(|fault| special(fault, |_, _| String::new()).0);
+            let used = faults.iter().map(|fault| special(fault, language, |_, _| String::new()).0);
             let used: std::collections::BTreeSet<_> = used.collect();
             assert_eq!(FAULTS.of(language).keys().copied().collect::<std::collections::BTreeSet<_>>(), used);
         }

@@ -4,16 +4,15 @@
 //! never cancelled in between, except to throw the whole connection away. Order of a connection: subscribe, say
 //! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
 
-use super::{Config, Shared};
+use super::Shared;
+use super::trouble::{Attempt, Trouble};
+use super::way::{self, CONNECT_TIMEOUT};
 use crate::contract::MESSAGE_BYTES_MAX;
 use crate::contract::state::{AgentState, Presence};
-use rumqttc::NetworkOptions;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnectReturnCode, LastWill, LastWillProperties, Packet, PubAckReason, Publish, SubscribeReasonCode,
-};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
+use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, PubAckReason, Publish, SubscribeReasonCode};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,32 +25,31 @@ mod work;
 const COMMANDS_IN_FLIGHT_MAX: u16 = 32;
 /// Room for publishes, replies and acknowledgements that the client has not taken yet.
 const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize;
-/// TCP, CONNECT and CONNACK together; a slow mobile link needs most of it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
     #[error("the agent stops")]
     Stopped,
-    #[error("refused by the broker: {0}")]
-    Refused(String),
-    #[error("the password file {0} can't be read: {1}")]
-    NoPassword(String, std::io::Error),
-    #[error("{0}")]
-    Broken(String),
-    #[error("the broker asks for a keep-alive of 0 s, which this client can't keep")]
-    NoKeepAlive,
-    #[error("the broker does not let us subscribe to {0}: check its access rules")]
-    SubscriptionDenied(String),
-    #[error("the broker refuses our publishes ({0}): check its access rules and quotas")]
-    PublishRefused(String),
-    #[error("no acknowledgement for {0} s although one is owed")]
-    Unacknowledged(u64),
-    #[error("another client took over the session {0:?}: two agents with one client id")]
-    TakenOver(String),
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
     #[error("the journal can't be read: {0}")]
     Journal(#[from] crate::journal::Error),
+}
+
+impl From<Ended> for Trouble {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Trouble(trouble) => trouble,
+            Ended::Stopped | Ended::Journal(_) => Self::Broken(ended.to_string()),
+        }
+    }
+}
+
+impl Ended {
+    fn broken(why: &(impl std::fmt::Display + ?Sized)) -> Self {
+        Self::Trouble(Trouble::Broken(why.to_string()))
+    }
 }
 
 /// What the polling future has seen and the working one has not yet.
@@ -73,33 +71,49 @@ enum Seen {
 /// Runs one connection until it ends.
 pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     let config = shared.config.clone();
-    let options = match options(&config, shared, session) {
+    shared.tls = None;
+    let options = match options(shared, session) {
         Ok(options) => options,
-        Err(ended) => return ended,
+        Err(trouble) => return trouble.into(),
+    };
+    let own = shared.tls.as_ref().and_then(|tls| tls.own);
+    let clock = shared.clock;
+    let trouble = |error, is_accepted| {
+        let (config, client_id) = (&config.broker, config.client_id.as_str());
+        Attempt { config, client_id, is_accepted, own, now: clock.now().wall }.trouble(error)
     };
     let (client, event_loop) = AsyncClient::new(options, usize::from(config.window) + REQUESTS_BEYOND_WINDOW);
     let inbox = Inbox::default();
     let mut work = Work::new(shared, client, session);
     tokio::select! {
-        ended = poll(event_loop, &inbox, config.keep_alive, &config.client_id) => ended,
+        ended = poll(event_loop, &inbox, config.keep_alive, trouble) => ended,
         ended = work.run(&inbox) => ended,
     }
 }
 
 /// Only polls: whatever must wait for something else happens in [`Work`].
-async fn poll(mut event_loop: EventLoop, inbox: &Inbox, mut keep_alive: Duration, client_id: &str) -> Ended {
+async fn poll(
+    mut event_loop: EventLoop,
+    inbox: &Inbox,
+    mut keep_alive: Duration,
+    trouble: impl Fn(ConnectionError, bool) -> Trouble,
+) -> Ended {
+    let mut is_accepted = false;
     loop {
         let watchdog = keep_alive * 2 + CONNECT_TIMEOUT;
         let event = match tokio::time::timeout(watchdog, event_loop.poll()).await {
             Ok(Ok(event)) => event,
-            Ok(Err(error)) => return ended(error, client_id),
-            Err(_) => return Ended::Broken(format!("nothing moved for {} s", watchdog.as_secs())),
+            Ok(Err(error)) => return trouble(error, is_accepted).into(),
+            Err(_) => return Ended::broken(&format_args!("nothing moved for {} s", watchdog.as_secs())),
         };
         let seen = match event {
             Event::Incoming(Packet::ConnAck(ack)) => {
+                is_accepted = true;
                 let properties = ack.properties;
                 match properties.as_ref().and_then(|properties| properties.server_keep_alive) {
-                    Some(0) => return Ended::NoKeepAlive,
+                    Some(0) => {
+                        return Ended::broken("the broker asks for a keep-alive of 0 s, which this client can't keep");
+                    }
                     Some(server_s) => keep_alive = Duration::from_secs(server_s.into()),
                     None => {}
                 }
@@ -118,63 +132,18 @@ async fn poll(mut event_loop: EventLoop, inbox: &Inbox, mut keep_alive: Duration
     }
 }
 
-fn ended(error: ConnectionError, client_id: &str) -> Ended {
-    match error {
-        ConnectionError::ConnectionRefused(code)
-        | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => Ended::Refused(refusal(code).to_owned()),
-        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
-            let code = format!("{reason_code:?}");
-            if code == "SessionTakenOver" {
-                return Ended::TakenOver(client_id.to_owned());
-            }
-            Ended::Broken(format!("the broker disconnected us: {}", reason_string.unwrap_or(code)))
-        }
-        ConnectionError::MqttState(StateError::AwaitPingResp) => {
-            Ended::Broken("the broker does not answer pings".into())
-        }
-        ConnectionError::Timeout(_) => {
-            Ended::Broken(format!("no answer to CONNECT within {} s", CONNECT_TIMEOUT.as_secs()))
-        }
-        ConnectionError::Io(error) => Ended::Broken(error.to_string()),
-        other => Ended::Broken(other.to_string()),
-    }
-}
-
-fn refusal(code: ConnectReturnCode) -> &'static str {
-    match code {
-        ConnectReturnCode::BadUserNamePassword => "wrong user name or password",
-        ConnectReturnCode::NotAuthorized => "not authorized: check user, password and client id",
-        ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId => "the client id is not accepted",
-        ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServiceUnavailable => "the broker is not available",
-        ConnectReturnCode::ServerBusy => "the broker is busy",
-        ConnectReturnCode::Banned => "this client is banned",
-        ConnectReturnCode::QuotaExceeded => "a quota of the broker is exceeded",
-        ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
-            "the broker does not speak MQTT 5"
-        }
-        _ => "the broker gives no usable reason",
-    }
-}
-
-fn options(config: &Config, shared: &Shared, session: u64) -> Result<MqttOptions, Ended> {
-    let mut options = MqttOptions::new(&config.client_id, &config.host, config.port);
+fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
+    let config = &shared.config;
+    let (mut options, tls) = way::options(&config.broker, &config.client_id)?;
     options
         .set_keep_alive(config.keep_alive)
-        .set_connection_timeout(CONNECT_TIMEOUT.as_secs())
         .set_clean_start(false)
         .set_session_expiry_interval(Some(u32::try_from(config.session_expiry.as_secs()).unwrap_or(u32::MAX)))
         .set_receive_maximum(Some(COMMANDS_IN_FLIGHT_MAX))
         .set_max_packet_size(Some(2 * MESSAGE_BYTES_MAX as u32))
         .set_outgoing_inflight_upper_limit(config.window.saturating_mul(4).saturating_add(2 * COMMANDS_IN_FLIGHT_MAX))
         .set_manual_acks(true);
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
-    if let Some(login) = &config.login {
-        let unreadable = |error| Ended::NoPassword(login.password_file.display().to_string(), error);
-        let password = std::fs::read_to_string(&login.password_file).map_err(unreadable)?;
-        options.set_credentials(&login.username, password.lines().next().unwrap_or_default());
-    }
+    shared.tls = tls;
     let lost = state(shared, session, Presence::Lost);
     let properties = LastWillProperties {
         delay_interval: None,

@@ -2,27 +2,36 @@
 //!
 //! Runs on a thread of its own, so that a slow broker or a slow card delays nobody else. [`plan`] decides what may be
 //! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library. SQLite is the only retry
-//! memory: a connection that ends takes nothing with it.
+//! memory: a connection that ends takes nothing with it. [`way`] and [`tls`] say how the broker is reached, [`trouble`]
+//! why it is not.
 
 mod backoff;
+mod certificate;
 mod client;
 mod ledger;
 mod plan;
 pub mod status;
+mod tls;
+mod trouble;
+mod way;
 
 use crate::clock::Clock;
 use crate::contract::topic::Topics;
 use crate::domain::promise::offer::Offer;
 use crate::journal::{Epoch, Journal, Place, Reader};
+pub use certificate::Validity;
 use client::Ended;
 use jiff::Timestamp;
+use ledger::Flight;
 use plan::{Limits, Plan};
-use status::{Link, Receipts, SyncStatus};
+use status::{Certificates, Link, Receipts, SyncStatus};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tls::Tls;
 use tokio::sync::watch;
+pub use trouble::Trouble;
 
 /// What sync needs to know.
 #[derive(Clone, Debug)]
@@ -30,10 +39,8 @@ pub struct Config {
     pub site: String,
     pub version: String,
     pub root: String,
-    pub host: String,
-    pub port: u16,
+    pub broker: BrokerConfig,
     pub client_id: String,
-    pub login: Option<Login>,
     pub keep_alive: Duration,
     pub session_expiry: Duration,
     pub window: u16,
@@ -44,14 +51,38 @@ pub struct Config {
     pub ack_timeout: Duration,
 }
 
-/// A user and the file whose first line is the password; read anew for each connection.
+/// How the broker is reached. Files are read anew for each connection.
 #[derive(Clone, Debug)]
-pub struct Login {
+pub struct BrokerConfig {
+    pub host: String,
+    pub port: u16,
+    pub login: Option<LoginConfig>,
+    /// `None`: in the clear.
+    pub tls: Option<TlsConfig>,
+}
+
+/// A user and the file whose first line is the password.
+#[derive(Clone, Debug)]
+pub struct LoginConfig {
     pub username: String,
     pub password_file: PathBuf,
 }
 
-impl Config {
+/// The CAs that may sign the broker's certificate, and what this site proves itself with.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    pub ca_file: PathBuf,
+    pub identity: Option<IdentityConfig>,
+}
+
+/// This site's certificate and its key, as PEM.
+#[derive(Clone, Debug)]
+pub struct IdentityConfig {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+impl BrokerConfig {
     fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -78,7 +109,7 @@ pub fn spawn(
     let (stop, stopped) = watch::channel(false);
     let receipts = if config.receipts_expected { Receipts::None } else { Receipts::NotExpected };
     let (sender, status) = watch::channel(SyncStatus {
-        broker: config.address(),
+        broker: config.broker.address(),
         link: Link::Connecting,
         since: clock.now().wall,
         attempts: 0,
@@ -90,6 +121,8 @@ pub fn spawn(
         rewinds: 0,
         connections: 0,
         round_trip: None,
+        denied: None,
+        certificates: Certificates::default(),
     });
     let reader = journal.reader()?;
     let head = *journal.head().borrow();
@@ -114,6 +147,8 @@ pub fn spawn(
         stop: stopped,
         up_since: None,
         has_sent: false,
+        tls: None,
+        denied_flight: None,
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
     let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
@@ -161,6 +196,10 @@ struct Shared {
     /// Whether this process has published any event of its own: before it, a receipt beyond the head that it found tells
     /// of an old copy.
     has_sent: bool,
+    /// Of the last connection.
+    tls: Option<Tls>,
+    /// What the broker has refused, until it takes one of its kind.
+    denied_flight: Option<Flight>,
 }
 
 /// Connections of one start; a session counter is the start's number and the connection's.
@@ -195,10 +234,10 @@ impl Shared {
             let retry_at = now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
             tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
             self.status.send_modify(|status| status.attempts = failures);
-            self.link(Link::Down { reason: ended.to_string(), retry_at });
+            self.link(Link::Down { trouble: ended.into(), retry_at });
             let mut stop = self.stop.clone();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = wait_for_files(wait, &self.config.broker) => {}
                 _ = stop.changed() => return,
             }
         }
@@ -216,6 +255,10 @@ impl Shared {
                 status.connections += 1;
             }
             status.link = link;
+            if let Some(tls) = &self.tls {
+                let server = tls.server.get().copied();
+                status.certificates = Certificates { client: tls.own, server, authority: tls.authority };
+            }
         });
     }
 
@@ -247,6 +290,23 @@ impl Shared {
         epoch.sequence(next.map_or(head, |next| next.base))
     }
 }
+
+/// Waits, but no longer than until a file of the connection is replaced: whoever does that wants to see whether it helps.
+async fn wait_for_files(wait: Duration, broker: &BrokerConfig) {
+    let replaced = async {
+        let before = way::stamps(broker);
+        loop {
+            tokio::time::sleep(LOOK_AT_FILES_EVERY).await;
+            if way::stamps(broker) != before {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(wait, replaced).await;
+}
+
+/// Only while there is no connection.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// Uniform over all of `u32`; only spreads reconnects.
 fn random() -> u32 {

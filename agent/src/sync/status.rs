@@ -1,5 +1,6 @@
 //! How sync is doing, for pages and command lines.
 
+use super::{Trouble, Validity};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub struct SyncStatus {
     pub connections: u64,
     /// From handing the last acknowledged publish to the client until its acknowledgement.
     pub round_trip: Option<Duration>,
+    /// What the broker doesn't take from us.
+    pub denied: Option<Denied>,
+    pub certificates: Certificates,
 }
 
 impl SyncStatus {
@@ -37,6 +41,26 @@ impl SyncStatus {
     }
 }
 
+/// A publish that the broker has refused, and of its kind none that it took since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub topic: String,
+    /// The broker's reason code.
+    pub why: String,
+    pub since: Timestamp,
+}
+
+/// The certificates of the last connection that got as far as to have them; none without TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// This site's own.
+    pub client: Option<Validity>,
+    /// The broker's, as it was last shown.
+    pub server: Option<Validity>,
+    /// Of the CAs in `ca_file` the last one to expire.
+    pub authority: Option<Validity>,
+}
+
 /// The connection to the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -44,7 +68,7 @@ pub enum Link {
     Up,
     /// Tried again at about this time.
     Down {
-        reason: String,
+        trouble: Trouble,
         retry_at: Timestamp,
     },
 }

@@ -47,9 +47,11 @@ const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["web"]),
     ("parceld_drivers", &["app", "config", "contract", "floor", "sheet"]),
     ("rumqttc", &["sync"]),
+    ("rustls", &["sync"]),
     ("rusqlite", &["journal"]),
     ("subtle", &["access"]),
     ("tokio_cron_scheduler", &["schedule"]),
+    ("x509_parser", &["sync"]),
 ];
 
 /// The agent's modules that may name only some crates.

@@ -8,9 +8,9 @@ use crate::contract::receipt::Receipt;
 use crate::contract::state::Presence;
 use crate::domain::promise::offer::Offer;
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
-use crate::sync::Shared;
 use crate::sync::ledger::{Flight, Ledger};
-use crate::sync::status::{Link, Receipts};
+use crate::sync::status::{Denied, Link, Receipts};
+use crate::sync::{Shared, Trouble};
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
@@ -143,7 +143,8 @@ impl<'a> Work<'a> {
         self.reply_to_done()?;
         let now = self.now();
         if self.acknowledgement_due_at().is_some_and(|at| at <= now) {
-            return Err(Ended::Unacknowledged(self.shared.config.ack_timeout.as_secs()));
+            let owed_s = self.shared.config.ack_timeout.as_secs();
+            return Err(Ended::broken(&format_args!("no acknowledgement for {owed_s} s although one is owed")));
         }
         if !self.unsaved.is_empty() && *self.shared.journal.storage().borrow() == Storage::Well {
             for publish in std::mem::take(&mut self.unsaved) {
@@ -171,9 +172,9 @@ impl<'a> Work<'a> {
         match seen {
             Seen::Connected { receive_max } => self.connected(receive_max),
             Seen::Subscribed(codes) => self.subscribed(&codes),
-            Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::Broken(stray.to_string())),
+            Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::broken(&stray)),
             Seen::Collision(pkid) => {
-                Err(Ended::Broken(format!("packet id {pkid} came again before its acknowledgement")))
+                Err(Ended::broken(&format_args!("packet id {pkid} came again before its acknowledgement")))
             }
             Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
             Seen::Message(publish) => self.message(publish),
@@ -191,14 +192,15 @@ impl<'a> Work<'a> {
             .submit(Job::Barrier { reply: Box::new(move |()| drop(answers.send(Answered::Settled))) })?;
         let filter = |topic: String| Filter::new(topic, QoS::AtLeastOnce);
         let filters = [self.shared.topics.receipts(), self.shared.topics.commands()].map(filter);
-        self.client.try_subscribe_many(filters).map_err(|error| Ended::Broken(error.to_string()))
+        self.client.try_subscribe_many(filters).map_err(|error| Ended::broken(&error))
     }
 
     fn subscribed(&mut self, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
         let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
         let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
         if let Some(index) = codes.iter().position(denied) {
-            return Err(Ended::SubscriptionDenied(topics.get(index).cloned().unwrap_or_default()));
+            let topic = topics.get(index).cloned().unwrap_or_default();
+            return Err(Trouble::SubscribeDenied { topic }.into());
         }
         self.stage = Stage::Arriving;
         self.publish_state(Presence::Online)
@@ -235,7 +237,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), Ended> {
         self.client
             .try_publish_with_properties(topic, QoS::AtLeastOnce, retain, payload, properties)
-            .map_err(|error| Ended::Broken(error.to_string()))?;
+            .map_err(|error| Ended::broken(&error))?;
         self.ledger.queued(flight, self.now());
         Ok(())
     }
@@ -243,8 +245,9 @@ impl<'a> Work<'a> {
     fn acknowledged(&mut self, pkid: u16, reason: PubAckReason) -> Result<(), Ended> {
         let flight = self.ledger.flight(pkid);
         match reason {
-            PubAckReason::Success => {}
+            PubAckReason::Success => self.allowed(flight),
             PubAckReason::NoMatchingSubscribers => {
+                self.allowed(flight);
                 if matches!(flight, Some(Flight::Event(_))) {
                     self.shared.plan.unheard();
                     self.shared.status.send_modify(|status| status.without_subscriber += 1);
@@ -257,8 +260,8 @@ impl<'a> Work<'a> {
                     status.last_refusal = Some(reason.clone());
                 });
                 // Where a reply goes is the command's choice: it must not hold events up.
-                if flight != Some(Flight::Reply) {
-                    return Err(Ended::PublishRefused(reason));
+                if let Some(flight) = flight.filter(|flight| *flight != Flight::Reply) {
+                    return Err(self.denied(flight, reason));
                 }
                 tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
             }
@@ -270,7 +273,7 @@ impl<'a> Work<'a> {
             status.round_trip = round_trip.or(status.round_trip);
             false
         });
-        let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::Broken(stray.to_string()))?;
+        let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::broken(&stray))?;
         for flight in done {
             match flight {
                 Flight::Event(place) => self.shared.plan.acknowledged(place, now),
@@ -281,6 +284,35 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    /// Connections come and go while a topic is denied; that it is stays known until the broker takes such a publish.
+    fn denied(&mut self, flight: Flight, why: String) -> Ended {
+        let topics = &self.shared.topics;
+        let topic = match flight {
+            Flight::Event(place) => match self.shared.reader.events(place.saturating_sub(1), 1) {
+                Ok(events) => events.first().map(|event| topics.events(event.kind.group())).unwrap_or_default(),
+                Err(error) => return error.into(),
+            },
+            Flight::State => topics.state_agent(),
+            Flight::Promise => topics.state_promise(),
+            Flight::Reply => topics.replies(),
+        };
+        let now = self.shared.clock.now().wall;
+        self.shared.denied_flight = Some(flight);
+        self.shared.status.send_modify(|status| {
+            let since = status.denied.as_ref().map_or(now, |denied| denied.since);
+            status.denied = Some(Denied { topic: topic.clone(), why: why.clone(), since });
+        });
+        Trouble::PublishDenied { topic, why }.into()
+    }
+
+    fn allowed(&mut self, flight: Option<Flight>) {
+        let kind = |flight: Option<Flight>| flight.as_ref().map(std::mem::discriminant);
+        if flight.is_some() && kind(flight) == kind(self.shared.denied_flight) {
+            self.shared.denied_flight = None;
+            self.shared.status.send_modify(|status| status.denied = None);
+        }
+    }
+
     /// Retained receipts came before this: whether the file is an old copy is known now.
     fn arrived(&mut self) {
         self.stage = Stage::Sending;
@@ -288,7 +320,7 @@ impl<'a> Work<'a> {
         self.shared.up_since = Some(now);
         self.shared.plan.connected(now);
         self.shared.link(Link::Up);
-        tracing::info!(broker = %self.shared.config.address(), "connected");
+        tracing::info!(broker = %self.shared.config.broker.address(), "connected");
     }
 
     /// When the journal is to be told how far sending is.
@@ -342,7 +374,7 @@ impl<'a> Work<'a> {
     }
 
     fn acknowledge(&self, publish: &Publish) -> Result<(), Ended> {
-        self.client.try_ack(publish).map_err(|error| Ended::Broken(error.to_string()))
+        self.client.try_ack(publish).map_err(|error| Ended::broken(&error))
     }
 
     fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
@@ -444,7 +476,7 @@ impl<'a> Work<'a> {
         let moment = self.shared.clock.now();
         for stored in self.shared.reader.events(after, count)? {
             let Some(epoch) = self.shared.epoch_of(stored.place) else {
-                return Err(Ended::Broken(format!("place {} belongs to no epoch", stored.place)));
+                return Err(Ended::broken(&format_args!("place {} belongs to no epoch", stored.place)));
             };
             let age = moment.wall.duration_since(stored.at);
             let envelope = Envelope {
@@ -462,7 +494,7 @@ impl<'a> Work<'a> {
                 historical: age.unsigned_abs() > self.shared.config.historical_after,
                 data: &stored.data,
             };
-            let payload = envelope.render().map_err(|error| Ended::Broken(error.to_string()))?;
+            let payload = envelope.render().map_err(|error| Ended::broken(&error))?;
             let topic = self.shared.topics.events(stored.kind.group());
             let properties =
                 PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };

@@ -1,0 +1,219 @@
+//! Why there is no connection: what the library's errors mean, and each reason in a sentence.
+
+use super::certificate::Validity;
+use super::way::CONNECT_TIMEOUT;
+use super::{BrokerConfig, TlsConfig};
+use jiff::Timestamp;
+use rumqttc::TlsError;
+use rumqttc::v5::mqttbytes::v5::ConnectReturnCode;
+use rumqttc::v5::{ConnectionError, StateError};
+use rustls::{AlertDescription, CertificateError, Error as Rustls, PeerIncompatible};
+use std::io;
+use std::path::PathBuf;
+
+/// A reason that somebody can do something about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// Name, network, port, or a broker that doesn't run or doesn't answer.
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("refused by the broker: {0}")]
+    LoginRefused(String),
+    /// The broker takes nobody now.
+    #[error("refused by the broker: {0}")]
+    Busy(String),
+    #[error("the password file {} can't be read: {why}", .file.display())]
+    NoPassword { file: PathBuf, why: String },
+    #[error("{}: {why}", .file.display())]
+    FileUnusable { file: PathBuf, why: String },
+    #[error("the broker's certificate is signed by nobody in {}", .ca_file.display())]
+    AuthorityUnknown { ca_file: PathBuf },
+    #[error("the broker's certificate is for {}, and not for {host}", listed(.names))]
+    OtherName { host: String, names: Vec<String> },
+    #[error("the broker's certificate, or its CA's, has expired: it was valid until {at}")]
+    Expired { at: Timestamp },
+    #[error("the broker's certificate is valid only from {from}, and here it is {now}: the clock may be wrong")]
+    NotYetValid { from: Timestamp, now: Timestamp },
+    #[error("the broker's certificate can't be used: {0}")]
+    Unusable(String),
+    /// The alert, or what is known to be wrong with ours.
+    #[error("the broker refuses this site's certificate: {0}")]
+    CertificateRefused(String),
+    #[error("the broker wants a certificate from this site, and none is configured")]
+    CertificateWanted,
+    #[error("no TLS: {0}")]
+    NoTls(String),
+    #[error("the broker does not let us subscribe to {topic}: check its access rules")]
+    SubscribeDenied { topic: String },
+    #[error("the broker does not let us publish to {topic} ({why}): check its access rules and quotas")]
+    PublishDenied { topic: String, why: String },
+    #[error("another client took over the session {client_id:?}: two agents with one client id")]
+    TakenOver { client_id: String },
+    /// The connection was there, and something went wrong on it.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// What is known about a connection when it ends.
+pub struct Attempt<'a> {
+    pub config: &'a BrokerConfig,
+    pub client_id: &'a str,
+    /// Whether the broker has taken our CONNECT.
+    pub is_accepted: bool,
+    /// Of our own certificate.
+    pub own: Option<Validity>,
+    pub now: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// What `error` means for whoever has to mend it.
+    pub fn trouble(&self, error: ConnectionError) -> Trouble {
+        match error {
+            ConnectionError::ConnectionRefused(code)
+            | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => refusal(code),
+            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
+                let code = format!("{reason_code:?}");
+                if code == "SessionTakenOver" {
+                    return Trouble::TakenOver { client_id: self.client_id.to_owned() };
+                }
+                Trouble::Broken(format!("the broker disconnected us: {}", reason_string.unwrap_or(code)))
+            }
+            ConnectionError::MqttState(StateError::AwaitPingResp) => {
+                Trouble::Broken("the broker does not answer pings".into())
+            }
+            ConnectionError::MqttState(StateError::ConnectionAborted) => self.broke_off("connection closed by peer"),
+            ConnectionError::Timeout(_) => {
+                Trouble::Unreachable(format!("no answer to CONNECT within {} s", CONNECT_TIMEOUT.as_secs()))
+            }
+            ConnectionError::Tls(TlsError::TLS(error)) => self.untrusted(&error),
+            ConnectionError::Io(error)
+            | ConnectionError::MqttState(StateError::Io(error))
+            | ConnectionError::Tls(TlsError::Io(error)) => self.io(&error),
+            other => Trouble::Broken(other.to_string()),
+        }
+    }
+
+    fn io(&self, error: &io::Error) -> Trouble {
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Rustls>()) {
+            return self.untrusted(error);
+        }
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => self.broke_off(&error.to_string()),
+            _ => Trouble::Unreachable(error.to_string()),
+        }
+    }
+
+    /// A broker that dislikes a certificate says so in an alert that its hanging up may overtake.
+    fn broke_off(&self, why: &str) -> Trouble {
+        let Some(tls) = &self.config.tls else { return Trouble::Unreachable(why.to_owned()) };
+        if self.is_accepted {
+            return Trouble::Unreachable(why.to_owned());
+        }
+        match self.fault_of_ours() {
+            Some(fault) => Trouble::CertificateRefused(fault),
+            None if tls.identity.is_none() => Trouble::NoTls(format!(
+                "{why} before the broker took us: does TLS belong to this port, and does it want a certificate from this site?"
+            )),
+            None => Trouble::CertificateRefused(format!("{why} before the broker took us")),
+        }
+    }
+
+    fn fault_of_ours(&self) -> Option<String> {
+        let own = self.own?;
+        if own.until < self.now {
+            return Some(format!("it was valid until {}", own.until));
+        }
+        (self.now < own.from)
+            .then(|| format!("it is valid only from {}, and here it is {}: the clock may be wrong", own.from, self.now))
+    }
+
+    fn untrusted(&self, error: &Rustls) -> Trouble {
+        let Some(TlsConfig { ca_file, identity }) = &self.config.tls else { return Trouble::Broken(error.to_string()) };
+        match error {
+            Rustls::InvalidCertificate(why) => self.certificate(why, ca_file.clone()),
+            Rustls::AlertReceived(alert) if is_about_a_certificate(*alert) => match identity {
+                None => Trouble::CertificateWanted,
+                Some(_) => Trouble::CertificateRefused(self.fault_of_ours().unwrap_or_else(|| format!("{alert:?}"))),
+            },
+            Rustls::InvalidMessage(_) => Trouble::NoTls("what answers at this port does not speak TLS".into()),
+            Rustls::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
+            | Rustls::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            ) => Trouble::NoTls("the broker speaks neither TLS 1.2 nor 1.3 in a way that is safe".into()),
+            other => Trouble::NoTls(other.to_string()),
+        }
+    }
+
+    fn certificate(&self, why: &CertificateError, ca_file: PathBuf) -> Trouble {
+        let at = |time: &rustls::pki_types::UnixTime| timestamp(time.as_secs());
+        match why {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Trouble::AuthorityUnknown { ca_file },
+            CertificateError::NotValidForNameContext { presented, .. } => Trouble::OtherName {
+                host: self.config.host.clone(),
+                names: presented.iter().map(|name| bare(name)).collect(),
+            },
+            CertificateError::NotValidForName => {
+                Trouble::OtherName { host: self.config.host.clone(), names: Vec::new() }
+            }
+            CertificateError::ExpiredContext { not_after, .. } => Trouble::Expired { at: at(not_after) },
+            CertificateError::NotValidYetContext { time, not_before } => {
+                Trouble::NotYetValid { from: at(not_before), now: at(time) }
+            }
+            other => Trouble::Unusable(other.to_string()),
+        }
+    }
+}
+
+fn is_about_a_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+            | AlertDescription::DecryptError
+    )
+}
+
+fn timestamp(unix_s: u64) -> Timestamp {
+    i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A name as rustls shows it, `DnsName("a")`, without its kind.
+fn bare(shown: &str) -> String {
+    shown.split('"').nth(1).unwrap_or(shown).to_owned()
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "another name".to_owned() } else { names.join(", ") }
+}
+
+fn refusal(code: ConnectReturnCode) -> Trouble {
+    let login = |why: &str| Trouble::LoginRefused(why.to_owned());
+    let busy = |why: &str| Trouble::Busy(why.to_owned());
+    match code {
+        ConnectReturnCode::BadUserNamePassword => login("wrong user name or password"),
+        ConnectReturnCode::NotAuthorized => login("not authorized: check user, password and client id"),
+        ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId => {
+            login("the client id is not accepted")
+        }
+        ConnectReturnCode::Banned => login("this client is banned"),
+        ConnectReturnCode::ServerUnavailable | ConnectReturnCode::ServiceUnavailable => {
+            busy("the broker is not available")
+        }
+        ConnectReturnCode::ServerBusy => busy("the broker is busy"),
+        ConnectReturnCode::QuotaExceeded => busy("a quota of the broker is exceeded"),
+        ConnectReturnCode::UnsupportedProtocolVersion | ConnectReturnCode::RefusedProtocolVersion => {
+            busy("the broker does not speak MQTT 5")
+        }
+        _ => busy("the broker gives no usable reason"),
+    }
+}

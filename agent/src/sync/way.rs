@@ -1,0 +1,52 @@
+//! The way to the broker: what every client of ours needs, the agent's and the doctor's.
+
+use super::BrokerConfig;
+use super::tls::Tls;
+use super::trouble::Trouble;
+use rumqttc::v5::MqttOptions;
+use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// TCP, TLS, CONNECT and CONNACK together; a slow mobile link needs most of it.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Options with network, TLS and login; every file is read anew. What TLS knows comes beside them.
+///
+/// # Errors
+/// A file can't be used.
+pub fn options(config: &BrokerConfig, client_id: &str) -> Result<(MqttOptions, Option<Tls>), Trouble> {
+    let mut options = MqttOptions::new(client_id, &config.host, config.port);
+    options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    if let Some(login) = &config.login {
+        let file = &login.password_file;
+        let unreadable = |why: std::io::Error| Trouble::NoPassword { file: file.clone(), why: why.to_string() };
+        let password = std::fs::read_to_string(file).map_err(unreadable)?;
+        options.set_credentials(&login.username, password.lines().next().unwrap_or_default());
+    }
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
+    if let Some(tls) = &tls {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.client.clone())));
+    }
+    Ok((options, tls))
+}
+
+/// A file's age, length and number; `None` where it can't be looked at.
+type Stamp = Option<(i64, i64, u64, u64)>;
+
+/// What tells that one of the files was replaced.
+pub fn stamps(config: &BrokerConfig) -> Vec<Stamp> {
+    let stamp = |file: &PathBuf| {
+        let seen = std::fs::metadata(file).ok()?;
+        Some((seen.mtime(), seen.mtime_nsec(), seen.len(), seen.ino()))
+    };
+    let password = config.login.iter().map(|login| &login.password_file);
+    let authorities = config.tls.iter().map(|tls| &tls.ca_file);
+    let identity = config.tls.iter().filter_map(|tls| tls.identity.as_ref());
+    let identity = identity.flat_map(|identity| [&identity.certificate_file, &identity.key_file]);
+    password.chain(authorities).chain(identity).map(stamp).collect()
+}
