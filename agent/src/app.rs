@@ -3,6 +3,7 @@
 mod settings;
 
 use crate::access::Access;
+use crate::action::{self, Actions};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control;
@@ -67,6 +68,14 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
     let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
+    let actions = action::Parts {
+        journal: journal.clone(),
+        floor: floor.clone(),
+        asks: syncing.asks(),
+        link: syncing.status(),
+        access: Arc::clone(&access),
+    };
+    let actions = Arc::new(Actions::new(settings::actions(config), clock, actions));
     let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status(), lines };
     let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
 
@@ -81,7 +90,8 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stations, stopped.clone());
         let page = tokio::spawn(page);
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
-        let door = tokio::spawn(answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), stopped));
+        let door = answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), actions, stopped);
+        let door = tokio::spawn(door);
         // Without a printer nobody makes labels.
         let printing = Some(&labels).filter(|_| !config.printers.is_empty());
         let parts = Parts {
@@ -202,11 +212,12 @@ async fn answer_technicians(
     path: std::path::PathBuf,
     floor: Floor,
     gatherer: Arc<Gatherer>,
+    actions: Arc<Actions>,
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
         match control::bind(&path) {
-            Ok(socket) => return control::serve(socket, Arc::new(floor), gatherer, stop).await,
+            Ok(socket) => return control::serve(socket, Arc::new(floor), gatherer, actions, stop).await,
             Err(error) => tracing::error!(%error, "no control socket: the command line can't reach this agent"),
         }
         tokio::select! {

@@ -1,6 +1,7 @@
 //! The warehouse edge agent: scans in, durable events out, answers in between.
 
 pub mod access;
+pub mod action;
 pub mod app;
 pub mod cli;
 pub mod clock;

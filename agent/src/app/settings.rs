@@ -13,7 +13,7 @@ use crate::domain::station::Mode;
 use crate::journal::PrintJob;
 use crate::report::{About, Site};
 use crate::sheet::Words;
-use crate::{access, floor, journal, sync, web};
+use crate::{access, action, floor, journal, sync, web};
 use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
@@ -217,6 +217,15 @@ pub fn seats(config: &Config) -> Vec<web::Seat> {
         screen: station.screen,
     };
     config.stations.iter().map(seat).collect()
+}
+
+pub fn actions(config: &Config) -> action::Config {
+    let beside = || config.storage.path.parent().map(|directory| directory.join("backups"));
+    action::Config {
+        site: config.site.id.clone(),
+        backups: config.storage.backup_dir.clone().or_else(beside).unwrap_or_else(|| "backups".into()),
+        receipts_expected: config.sync.forget == config::Forget::Receipt,
+    }
 }
 
 pub fn access(config: &Config) -> access::Config {

@@ -133,10 +133,11 @@ fn site(table: Spanned<Table<raw::Site>>, faults: &mut Faults) -> Option<Site> {
 fn storage(table: Spanned<Table<raw::Storage>>, faults: &mut Faults) -> Option<Storage> {
     let (mut read, raw) = Reader::new("storage", table, faults);
     let path = read.text("path", raw.path, Or(PathBuf::from("/var/lib/parceld/parceld.db")), values::path);
+    let backup_dir = read.text("backup_dir", raw.backup_dir, Or(None), |text| values::path(text).map(Some));
     let keep = read.duration("keep", raw.keep, Or(days(30)), days(1)..=days(3650));
     let low_space =
         read.text("low_space", raw.low_space, Or(LOW_SPACE_BYTES), |text| values::size(text, LOW_SPACE_BYTES_MAX));
-    Some(Storage { path: path?, keep: keep?, low_space_bytes: low_space? })
+    Some(Storage { path: path?, backup_dir: backup_dir?, keep: keep?, low_space_bytes: low_space? })
 }
 
 fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut Faults) -> Option<Broker> {

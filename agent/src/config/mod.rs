@@ -126,6 +126,8 @@ pub struct Site {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
     pub path: PathBuf,
+    /// `None`: `backups` beside the database.
+    pub backup_dir: Option<PathBuf>,
     pub keep: Duration,
     /// With less free space on its disk somebody should look; 0: never.
     pub low_space_bytes: u64,

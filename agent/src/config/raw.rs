@@ -70,6 +70,7 @@ pub struct Site {
 #[serde(deny_unknown_fields)]
 pub struct Storage {
     pub path: Item<String>,
+    pub backup_dir: Item<String>,
     pub keep: Item<String>,
     pub low_space: Item<String>,
 }

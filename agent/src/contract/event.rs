@@ -316,10 +316,11 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
         Event::StorageSalvaged { events, lost, cause } => {
             serde_json::to_string(&StorageSalvaged { events: *events, lost: *lost, cause: cause.as_ref().into() })
         }
-        Event::ActionTaken { action, target, outcome } => serde_json::to_string(&ActionTaken {
+        Event::ActionTaken { action, target, outcome, by } => serde_json::to_string(&ActionTaken {
             action: action.as_ref().into(),
             target: target.as_deref().map(Into::into),
             outcome: outcome.as_ref().into(),
+            by: by.as_deref().map(Into::into),
         }),
     }
 }
@@ -600,8 +601,9 @@ fn read(kind: Kind, data: &str) -> Result<Event, String> {
             Event::StorageSalvaged { events, lost, cause: cause.into() }
         }
         Kind::ActionTaken => {
-            let ActionTaken { action, target, outcome } = json(data)?;
-            Event::ActionTaken { action: action.into(), target: target.map(Into::into), outcome: outcome.into() }
+            let ActionTaken { action, target, outcome, by } = json(data)?;
+            let (target, by) = (target.map(Into::into), by.map(Into::into));
+            Event::ActionTaken { action: action.into(), target, outcome: outcome.into(), by }
         }
     })
 }

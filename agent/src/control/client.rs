@@ -1,6 +1,7 @@
 //! The command line's side of the socket. It blocks.
 
 use super::wire::{Ask, Refusal, Reply, Request};
+use crate::action::{self, Action};
 use crate::report::{Report, Told};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -93,6 +94,17 @@ impl Client {
         }
     }
 
+    /// Has something done, and waits for how it went.
+    ///
+    /// # Errors
+    /// The agent didn't answer.
+    pub fn act(&mut self, action: Action) -> Result<action::Told, Unreached> {
+        match self.ask(Ask::Act { action })? {
+            Reply::Acted(told) => Ok(told),
+            other => Err(strange(&other)),
+        }
+    }
+
     fn ask(&mut self, ask: Ask) -> Result<Reply, Unreached> {
         let silent = |source| Unreached::Silent { source };
         let request = Request { site: self.site.clone(), ask };
@@ -117,6 +129,7 @@ fn strange(reply: &Reply) -> Unreached {
         Reply::Report(_) => "a report",
         Reply::Answer(_) => "an answer to a scan",
         Reply::Reserved { .. } => "numbers for labels",
+        Reply::Acted(_) => "the result of an action",
         Reply::Refused(_) => "a refusal",
     };
     Unreached::Strange { why: format!("{why} to another question") }

@@ -2,6 +2,8 @@
 
 use super::FRAME_BYTES_MAX;
 use super::wire::{Ask, Refusal, Reply, Request};
+use crate::access::By;
+use crate::action::Actions;
 use crate::domain::signal::Answer;
 use crate::floor::{Floor, UnknownStation};
 use crate::report::{Gatherer, Language, Report, Told};
@@ -119,11 +121,18 @@ impl Drop for Socket {
 struct Shared {
     bench: Arc<dyn Bench>,
     gatherer: Arc<Gatherer>,
+    actions: Arc<Actions>,
 }
 
 /// Serves until `stop` is true or gone.
-pub async fn serve(socket: Socket, bench: Arc<dyn Bench>, gatherer: Arc<Gatherer>, mut stop: watch::Receiver<bool>) {
-    let shared = Arc::new(Shared { bench, gatherer });
+pub async fn serve(
+    socket: Socket,
+    bench: Arc<dyn Bench>,
+    gatherer: Arc<Gatherer>,
+    actions: Arc<Actions>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let shared = Arc::new(Shared { bench, gatherer, actions });
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accept = async {
         loop {
@@ -196,6 +205,7 @@ async fn reply(request: &[u8], shared: &Shared) -> Reply {
         Ask::Status => status(&shared.gatherer).await,
         Ask::Scan { station, code } => scan(Arc::clone(&shared.bench), station, code).await,
         Ask::ReserveLabels { count } => reserve_labels(Arc::clone(&shared.bench), count).await,
+        Ask::Act { action } => Reply::Acted(shared.actions.perform(action, &By::CommandLine).await),
     }
 }
 

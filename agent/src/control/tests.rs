@@ -1,5 +1,7 @@
 use super::server::Bench;
 use super::*;
+use crate::access::{self, Access};
+use crate::action::{self, Action, Outcome};
 use crate::domain::signal::{Answer, Signal};
 use crate::floor::UnknownStation;
 use crate::report::tests::Running;
@@ -37,7 +39,10 @@ async fn serving<T: Send + 'static>(ask: impl FnOnce(PathBuf) -> T + Send + 'sta
     let path = running.directory.join("control.sock");
     let socket = bind(&path).unwrap();
     let (stop, stopped) = watch::channel(false);
-    let served = tokio::spawn(serve(socket, Arc::new(Counter), Arc::clone(&running.gatherer), stopped));
+    let access = Access::new(access::Config::default(), running.journal.clone(), running.clock);
+    let actions = action::tests::actions(&running, &Arc::new(access));
+    let gatherer = Arc::clone(&running.gatherer);
+    let served = tokio::spawn(serve(socket, Arc::new(Counter), gatherer, actions, stopped));
     let asked = path.clone();
     let answer = tokio::task::spawn_blocking(move || ask(asked)).await.unwrap();
     stop.send_replace(true);
@@ -79,6 +84,19 @@ async fn gives_out_numbers_for_labels_or_says_that_it_can_t() {
     assert_eq!(taken, 40);
     assert_eq!(too_many, "the agent failed: that is no number of labels to print at once");
     assert_eq!(not_saved, "the agent failed: it could not be saved that the numbers are taken");
+}
+
+#[tokio::test]
+async fn has_things_done() {
+    let (made, refused) = serving(|path| {
+        let mut client = client(&path);
+        let mut act = |action| client.act(action).unwrap();
+        (act(Action::NewToken), act(Action::DropQuarantined { key: 3 }))
+    })
+    .await;
+    assert_eq!((made.outcome, made.recorded), (Outcome::TokenMade, true));
+    assert_eq!(made.values["token"].len(), 34);
+    assert_eq!(refused.outcome, Outcome::Absent);
 }
 
 #[tokio::test]

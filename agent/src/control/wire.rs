@@ -1,5 +1,6 @@
 //! Requests and replies as JSON.
 
+use crate::action::{self, Action};
 use crate::report::{Report, Told};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,11 @@ pub enum Ask {
     ReserveLabels {
         count: u32,
     },
+    /// Something for a technician.
+    Act {
+        #[serde(flatten)]
+        action: Action,
+    },
 }
 
 /// What comes back.
@@ -36,6 +42,7 @@ pub enum Reply {
     Reserved {
         first: u64,
     },
+    Acted(action::Told),
     Refused(Refusal),
 }
 

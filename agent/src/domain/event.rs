@@ -356,6 +356,8 @@ pub enum Event {
         action: Box<str>,
         target: Option<Box<str>>,
         outcome: Box<str>,
+        /// A session, `token`, `board` or `cli`; never a person.
+        by: Option<Box<str>>,
     },
 }
 

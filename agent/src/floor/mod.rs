@@ -24,7 +24,7 @@ use jiff::tz::TimeZone;
 use parceld_drivers::port::{self, Port, Repeat};
 use parceld_drivers::scanner::{Family, Feedback};
 use parceld_drivers::symbology::{self, Symbology};
-use status::{Answered, FloorStatus, Line, ScannerSetup, ScannerStatus};
+use status::{Answered, FloorStatus, Line, ScannerSetup, ScannerStatus, Tested};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -93,12 +93,6 @@ impl Floor {
         self.answers.subscribe()
     }
 
-    /// The station with this id.
-    #[must_use]
-    pub fn station(&self, id: &str) -> Option<&StationId> {
-        self.stations.get(id)
-    }
-
     /// The floor as it looks, now and whenever that changes.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<FloorStatus> {
@@ -132,6 +126,50 @@ impl Floor {
         Ok(Ports { ports })
     }
 
+    /// Gives `signal` at a station as a test: its scanners sound it, its screen shows it, and nothing is counted. The
+    /// scanners that can sound, and why one did not.
+    ///
+    /// # Errors
+    /// There is no such station.
+    pub fn test_signal(
+        &self,
+        station: &str,
+        signal: Signal,
+    ) -> Result<Vec<(ScannerId, Option<String>)>, UnknownStation> {
+        let station = self.station(station)?;
+        let sounded = self.voices.sound(&station, feedback(signal));
+        self.status.send_modify(|status| {
+            let number = status.tested.as_ref().map_or(1, |tested| tested.number + 1);
+            status.tested = Some(Tested { station, signal, number });
+        });
+        Ok(sounded.into_iter().map(|(scanner, why)| (scanner, why.map(|why| why.to_string()))).collect())
+    }
+
+    /// Has a scanner's line closed and opened anew. Whether there is such a scanner.
+    #[must_use]
+    pub fn reopen(&self, scanner: &str) -> bool {
+        self.voices.reopen(scanner)
+    }
+
+    /// Signs an operator in at a station, as their badge would.
+    ///
+    /// # Errors
+    /// There is no such station.
+    pub fn sign_in(&self, station: &str, operator: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
+        self.scan(station, &barcode::text(&format!("OP:{operator}"), self.journal.site_key()))
+    }
+
+    /// The station with this id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn station(&self, id: &str) -> Result<StationId, UnknownStation> {
+        self.stations.get(id).cloned().ok_or_else(|| {
+            let known = self.stations.iter().map(ToString::to_string).collect();
+            UnknownStation { asked: id.to_owned(), known }
+        })
+    }
+
     /// Sounds the alarm again wherever a scan was not saved; until [`all_clear`](Self::all_clear).
     pub fn alarm(&self) {
         self.voices.alarm();
@@ -160,10 +198,7 @@ impl Floor {
     /// # Errors
     /// There is no such station.
     pub fn scan(&self, station: &str, code: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
-        let Some(station) = self.stations.get(station).cloned() else {
-            let known = self.stations.iter().map(ToString::to_string).collect();
-            return Err(UnknownStation { asked: station.to_owned(), known });
-        };
+        let station = self.station(station)?;
         let (sender, receiver) = oneshot::channel();
         let moment = self.clock.now();
         let (symbology, payload) = symbology::identify(code.as_bytes());

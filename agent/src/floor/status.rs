@@ -25,6 +25,17 @@ pub struct FloorStatus {
     pub given: BTreeMap<StationId, BTreeMap<&'static str, u64>>,
     pub times: AnswerTimes,
     pub slowest: Slowest,
+    /// The last signal that was given as a test.
+    pub tested: Option<Tested>,
+}
+
+/// A signal that a technician had given at a station: no scan caused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    pub station: StationId,
+    pub signal: Signal,
+    /// Counts tests, so that the same signal again is another one.
+    pub number: u64,
 }
 
 /// Answers that are kept for looking at.

@@ -60,6 +60,25 @@ impl Voices {
         }
     }
 
+    /// Lets every scanner of a station sound `feedback`; which of them there are, and why one did not take it.
+    pub fn sound(&self, station: &str, feedback: Feedback) -> Vec<(ScannerId, Option<NotSent>)> {
+        let speaking = self.all().iter().filter(|voice| voice.speaks && *voice.station == *station);
+        let sound = |voice: &Voice| {
+            let told = voice.answerer.get().map_or(Err(NotSent::Lost), |answerer| answerer.voice(feedback));
+            (voice.scanner.clone(), told.err())
+        };
+        speaking.map(sound).collect()
+    }
+
+    /// Has a scanner's line opened anew. Whether there is such a scanner.
+    pub fn reopen(&self, scanner: &str) -> bool {
+        let found = self.all().iter().find(|voice| *voice.scanner == *scanner);
+        if let Some(answerer) = found.and_then(|voice| voice.answerer.get()) {
+            answerer.reopen();
+        }
+        found.is_some()
+    }
+
     /// Sounds the alarm again wherever a scan was not saved.
     pub fn alarm(&self) {
         let stations = self.alarmed().clone();

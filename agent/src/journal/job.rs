@@ -27,6 +27,12 @@ pub enum Job {
     Command { payload: Vec<u8>, moment: Moment, reply: Reply<Result<CommandOutcome, NotSaved>> },
     /// Record an event that no scan caused.
     Record { event: Event, station: Option<StationId>, moment: Moment },
+    /// The same, and whoever had it recorded hears its place once it is on disk.
+    Note { event: Event, moment: Moment, reply: Reply<Result<Place, NotSaved>> },
+    /// Decide once more a command that rests in quarantine.
+    Retry { key: i64, moment: Moment, reply: Reply<Result<Retried, NotSaved>> },
+    /// Throw a command of the quarantine away; `false`: it isn't there.
+    Discard { key: i64, reply: Reply<Result<bool, NotSaved>> },
     /// The broker has acknowledged everything up to this place.
     Sent { place: Place, moment: Moment },
     /// The platform has stored everything up to there. `at_start`: nothing has been published since the start.
@@ -93,6 +99,19 @@ pub struct CommandOutcome {
     pub rewind: Option<Place>,
 }
 
+/// What became of a command that was decided once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// There is none with this key.
+    Absent,
+    /// It held what must not be kept, so nothing of it is here.
+    NotKept,
+    /// It can't be used by this version either, and stays.
+    Unusable { why: String },
+    /// It is decided as if it had just come, and rests no more; the status is the contract's.
+    Decided { status: String, why: Option<String>, rewind: Option<Place> },
+}
+
 /// What a receipt led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptOutcome {
@@ -118,6 +137,9 @@ impl Job {
             Self::Scan { .. }
             | Self::Command { .. }
             | Self::Record { .. }
+            | Self::Note { .. }
+            | Self::Retry { .. }
+            | Self::Discard { .. }
             | Self::Receipt { .. }
             | Self::SignOutIdle { .. }
             | Self::Judge { .. }
@@ -137,6 +159,9 @@ impl fmt::Debug for Job {
             Self::Scan { .. } => "Scan",
             Self::Command { .. } => "Command",
             Self::Record { .. } => "Record",
+            Self::Note { .. } => "Note",
+            Self::Retry { .. } => "Retry",
+            Self::Discard { .. } => "Discard",
             Self::Sent { .. } => "Sent",
             Self::Receipt { .. } => "Receipt",
             Self::Unanswered { .. } => "Unanswered",

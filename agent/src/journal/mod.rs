@@ -6,6 +6,7 @@
 //! the platform's receipt.
 
 pub mod agenda;
+pub mod backup;
 mod job;
 pub mod log;
 pub mod orders;
@@ -20,7 +21,7 @@ mod state;
 pub mod view;
 mod writer;
 
-pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome, Reply};
+pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome, Reply, Retried};
 pub use log::{Epoch, Place, Stored};
 pub use reader::Reader;
 pub use schema::VERSION as SCHEMA_VERSION;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 mod commands;
 mod cursors;
 mod duties;
+mod quarantine;
 mod report;
 mod retention;
 mod scans;

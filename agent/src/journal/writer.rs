@@ -1,6 +1,7 @@
 //! The thread that writes: batches of jobs, one commit each, and what to do when a commit fails.
 
-use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome};
+use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Retried};
+use super::log::Place;
 use super::state::State;
 use super::{Error, Head, Storage};
 use crate::domain::signal::{Answer, Reason, Signal};
@@ -37,6 +38,9 @@ enum Outcome {
     Command(CommandOutcome),
     Receipt(ReceiptOutcome),
     Serial(u64),
+    Noted(Place),
+    Retried(Retried),
+    Discarded(bool),
     Kept,
     More(bool),
     Nothing,
@@ -232,6 +236,12 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.record(event, station.as_ref(), moment)?;
             Outcome::Nothing
         }
+        Job::Note { event, moment, .. } => {
+            state.record(event, None, moment)?;
+            Outcome::Noted(state.head().place)
+        }
+        Job::Retry { key, moment, .. } => Outcome::Retried(state.retry(*key, moment)?),
+        Job::Discard { key, .. } => Outcome::Discarded(state.discard(*key)?),
         Job::Sent { place, moment } => {
             state.sent(*place, moment);
             Outcome::Nothing
@@ -286,6 +296,12 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::Command { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Receipt { reply, .. }, Outcome::Receipt(outcome)) => reply(Ok(outcome)),
         (Job::Receipt { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::Note { reply, .. }, Outcome::Noted(place)) => reply(Ok(place)),
+        (Job::Note { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::Retry { reply, .. }, Outcome::Retried(retried)) => reply(Ok(retried)),
+        (Job::Retry { reply, .. }, _) => reply(Err(NotSaved)),
+        (Job::Discard { reply, .. }, Outcome::Discarded(was_there)) => reply(Ok(was_there)),
+        (Job::Discard { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::ReserveSerials { reply, .. }, Outcome::Serial(first)) => reply(Ok(first)),
         (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::KeepToken { reply, .. }, outcome) => reply(match outcome {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tls::Tls;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 pub use trouble::Trouble;
 
 /// What sync needs to know.
@@ -88,10 +88,27 @@ impl BrokerConfig {
     }
 }
 
+/// What a technician asks of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Leave the broker, and connect anew at once.
+    Reconnect,
+    /// Send again what comes after this place.
+    Resend { after: Place },
+}
+
+/// Hands in what a technician asks. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Asks(mpsc::Sender<Ask>);
+
+/// Technicians who ask at the same time.
+const ASKS_WAITING_MAX: usize = 8;
+
 /// The running thread.
 #[derive(Debug)]
 pub struct Syncing {
     stop: watch::Sender<bool>,
+    asks: mpsc::Sender<Ask>,
     status: watch::Receiver<SyncStatus>,
     thread: JoinHandle<()>,
 }
@@ -107,6 +124,7 @@ pub fn spawn(
     clock: Clock,
 ) -> Result<Syncing, crate::journal::Error> {
     let (stop, stopped) = watch::channel(false);
+    let (asks, asked) = mpsc::channel(ASKS_WAITING_MAX);
     let receipts = if config.receipts_expected { Receipts::None } else { Receipts::NotExpected };
     let (sender, status) = watch::channel(SyncStatus {
         broker: config.broker.address(),
@@ -145,6 +163,8 @@ pub fn spawn(
         epochs,
         status: sender,
         stop: stopped,
+        asked,
+        leaves_to_return: false,
         up_since: None,
         has_sent: false,
         tls: None,
@@ -152,7 +172,7 @@ pub fn spawn(
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
     let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
-    Ok(Syncing { stop, status, thread })
+    Ok(Syncing { stop, asks, status, thread })
 }
 
 impl Syncing {
@@ -160,6 +180,11 @@ impl Syncing {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<SyncStatus> {
         self.status.clone()
+    }
+
+    #[must_use]
+    pub fn asks(&self) -> Asks {
+        Asks(self.asks.clone())
     }
 
     #[must_use]
@@ -173,6 +198,20 @@ impl Syncing {
         if self.thread.join().is_err() {
             tracing::error!("the sync thread had panicked");
         }
+    }
+}
+
+impl Asks {
+    /// Nobody listens.
+    #[cfg(test)]
+    pub fn unheard() -> Self {
+        Self(mpsc::channel(1).0)
+    }
+
+    /// Whether it was taken: not by a sync that is busy with others, or has ended.
+    #[must_use]
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.0.try_send(ask).is_ok()
     }
 }
 
@@ -191,6 +230,9 @@ struct Shared {
     told: (Place, Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
+    asked: mpsc::Receiver<Ask>,
+    /// Whether the connection ends only to be made anew.
+    leaves_to_return: bool,
     /// When the connection came up, since the agent's start.
     up_since: Option<Duration>,
     /// Whether this process has published any event of its own: before it, a receipt beyond the head that it found tells
@@ -224,8 +266,15 @@ impl Shared {
         loop {
             session += 1;
             let ended = client::run(self, session).await;
-            if matches!(ended, Ended::Stopped) || *self.stop.borrow() {
+            let returns = std::mem::take(&mut self.leaves_to_return);
+            if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
                 return;
+            }
+            if returns {
+                tracing::info!("connecting anew on request");
+                (failures, self.up_since) = (0, None);
+                self.link(Link::Connecting);
+                continue;
             }
             let now = self.clock.now();
             let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
@@ -235,12 +284,24 @@ impl Shared {
             tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
             self.status.send_modify(|status| status.attempts = failures);
             self.link(Link::Down { trouble: ended.into(), retry_at });
-            let mut stop = self.stop.clone();
+            let (mut stop, broker) = (self.stop.clone(), self.config.broker.clone());
             tokio::select! {
-                () = wait_for_files(wait, &self.config.broker) => {}
+                () = wait_for_files(wait, &broker) => {}
+                () = self.reconnect_asked() => failures = 0,
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    /// Returns when somebody wants to connect now; what else is asked meanwhile is noted.
+    async fn reconnect_asked(&mut self) {
+        while let Some(ask) = self.asked.recv().await {
+            match ask {
+                Ask::Reconnect => return,
+                Ask::Resend { after } => self.plan.asked_back(after, self.clock.now().since_start),
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Records how the link is; since when is kept while only the reason's wording changes.

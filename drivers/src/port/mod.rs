@@ -143,8 +143,7 @@ impl Port {
 
     /// Closes the line and opens it anew, at once if it is lost.
     pub fn reopen(&self) {
-        self.answerer.control.reopen.store(true, Ordering::Release);
-        self.answerer.control.wake();
+        self.answerer.reopen();
     }
 
     /// Whether the thread runs: only a panic in the sink ends it before [`stop`](Self::stop).
@@ -191,6 +190,12 @@ impl Answerer {
             self.control.wake();
         }
         Ok(())
+    }
+
+    /// Has the line closed and opened anew, at once if it is lost.
+    pub fn reopen(&self) {
+        self.control.reopen.store(true, Ordering::Release);
+        self.control.wake();
     }
 
     #[must_use]

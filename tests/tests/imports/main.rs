@@ -18,16 +18,20 @@ const MODULES: &[(&str, May)] = &[
     ("contract", Only(&["domain"])),
     ("journal", Only(&["domain", "contract", "clock"])),
     ("access", Only(&["journal", "clock"])),
+    ("action", Only(&["access", "clock", "domain", "floor", "journal", "sync", "words"])),
     ("floor", Only(&["domain", "journal", "clock"])),
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "schedule", "sync", "clock", "words"])),
     ("screen", Only(&["domain", "journal", "floor", "words"])),
-    ("web", Only(&["access", "clock", "contract", "domain", "floor", "journal", "report", "screen", "words"])),
+    (
+        "web",
+        Only(&["access", "action", "clock", "contract", "domain", "floor", "journal", "report", "screen", "words"]),
+    ),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),
     ("words", Only(&[])),
-    ("control", Only(&["domain", "floor", "report"])),
+    ("control", Only(&["access", "action", "domain", "floor", "report"])),
     ("doctor", Only(&["config", "journal", "control", "report", "clock"])),
     ("app", Everything),
     ("cli", Only(COMMAND_LINE)),
@@ -36,7 +40,7 @@ const MODULES: &[(&str, May)] = &[
 ];
 
 const COMMAND_LINE: &[&str] =
-    &["app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report", "sheet"];
+    &["action", "app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report", "sheet"];
 
 /// Crates that belong to some of the agent's modules.
 const KEPT_CRATES: &[(&str, &[&str])] = &[

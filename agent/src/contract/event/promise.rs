@@ -178,6 +178,9 @@ pub struct ActionTaken<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Text<'a>>,
     pub outcome: Text<'a>,
+    /// Who had it done: a session of the page, `token`, `board` or `cli`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Text<'a>>,
 }
 
 impl<'a> From<&'a Outlook> for WireOutlook<'a> {

@@ -10,7 +10,7 @@ use crate::domain::promise::offer::Offer;
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
 use crate::sync::ledger::{Flight, Ledger};
 use crate::sync::status::{Denied, Link, Receipts};
-use crate::sync::{Shared, Trouble};
+use crate::sync::{Ask, Shared, Trouble};
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
@@ -117,6 +117,16 @@ impl<'a> Work<'a> {
                         return self.leave(inbox).await;
                     }
                 }
+                Some(ask) = self.shared.asked.recv(), if self.stage != Stage::Leaving => match ask {
+                    Ask::Reconnect => {
+                        self.shared.leaves_to_return = true;
+                        return self.leave(inbox).await;
+                    }
+                    Ask::Resend { after } => {
+                        let now = self.now();
+                        self.shared.plan.asked_back(after, now);
+                    }
+                },
                 changed = head.changed() => {
                     if changed.is_err() {
                         return Ended::Journal(crate::journal::Error::Gone);

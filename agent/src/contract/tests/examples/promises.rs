@@ -91,6 +91,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
                 action: "reopen_scanner".into(),
                 target: Some("bench-1-hand".into()),
                 outcome: "done".into(),
+                by: None,
             },
         ),
     ]

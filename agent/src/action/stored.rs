@@ -1,0 +1,64 @@
+//! Actions on what is stored: copies of the database, and commands that rest.
+
+use super::{Actions, Outcome, Told, told};
+use crate::journal::backup::{self, NoCopy};
+use crate::journal::{Job, NotSaved, Retried};
+use crate::sync::Ask;
+use jiff::tz::TimeZone;
+
+impl Actions {
+    pub(super) async fn back_up(&self) -> Told {
+        let Ok(_copying) = self.copying.try_lock() else {
+            return told(Outcome::Busy, []);
+        };
+        let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
+        let name = format!("{}-{}.db", self.config.site, at.strftime("%Y%m%dT%H%M%SZ"));
+        let (database, directory) = (self.journal.path().to_owned(), self.config.backups.clone());
+        let made = tokio::task::spawn_blocking(move || backup::copy_into(&database, &directory, &name)).await;
+        match made {
+            Ok(Ok(copy)) => {
+                told(Outcome::BackedUp, [("path", copy.path.display().to_string()), ("size", mebibytes(copy.bytes))])
+            }
+            Ok(Err(NoCopy::NoRoom { path, need, free })) => told(
+                Outcome::NoRoom,
+                [("path", path.display().to_string()), ("need", mebibytes(need)), ("free", mebibytes(free))],
+            ),
+            Ok(Err(error)) => told(Outcome::NoCopy, [("why", error.to_string())]),
+            Err(error) => told(Outcome::NoCopy, [("why", error.to_string())]),
+        }
+    }
+
+    pub(super) async fn retry(&self, key: i64) -> Told {
+        let moment = self.clock.now();
+        let named = ("key", key.to_string());
+        match self.ask(|reply| Job::Retry { key, moment, reply }).await {
+            Some(Ok(Retried::Absent)) => told(Outcome::Absent, [named]),
+            Some(Ok(Retried::NotKept)) => told(Outcome::NothingKept, [named]),
+            Some(Ok(Retried::Unusable { why })) => told(Outcome::StillUnusable, [named, ("why", why)]),
+            Some(Ok(Retried::Decided { status, why, rewind })) => {
+                if let Some(after) = rewind {
+                    let _ = self.asks.ask(Ask::Resend { after });
+                }
+                let outcome = match status.as_str() {
+                    "accepted" | "duplicate" => Outcome::RetryAccepted,
+                    _ => Outcome::RetryRejected,
+                };
+                told(outcome, [named, ("status", status), ("why", why.unwrap_or_default())])
+            }
+            Some(Err(NotSaved)) | None => told(Outcome::NotSaved, []),
+        }
+    }
+
+    pub(super) async fn discard(&self, key: i64) -> Told {
+        let named = ("key", key.to_string());
+        match self.ask(|reply| Job::Discard { key, reply }).await {
+            Some(Ok(true)) => told(Outcome::Dropped, [named]),
+            Some(Ok(false)) => told(Outcome::Absent, [named]),
+            Some(Err(NotSaved)) | None => told(Outcome::NotSaved, []),
+        }
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
+}
