@@ -25,7 +25,7 @@ impl Actions {
                 return told(Outcome::UnknownSignal, [("signal", word.to_owned()), ("known", known.join(", "))]);
             }
         };
-        if let Err(unknown) = self.floor.station(station) {
+        if let Err(unknown) = self.floor.known_station(station) {
             return unknown_station(&unknown);
         }
         if wanted.is_none() && !lock(&self.testing).insert(station.to_owned()) {

@@ -1,14 +1,20 @@
 //! The command line. Data goes to stdout, messages to stderr; what others wrote never reaches the terminal raw.
 
+mod act;
 mod barcodes;
 mod doctor;
 mod events;
+mod orders;
+mod quarantine;
 mod scan;
+mod scanners;
 mod status;
 mod terminal;
 
+use crate::action::Action;
 use crate::config::{self, Config};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -166,6 +172,215 @@ Exit codes:
         wanted: barcodes::Wanted,
     },
 
+    /// Print the open orders by urgency, or one with what happened to it
+    ///
+    /// Reads the database; the agent may run or not.
+    #[command(after_help = "\
+Examples:
+  parceld orders
+  parceld orders 10042                    by its number, its id, or a parcel's number
+  parceld orders --json | jq -r .number   one per line
+
+Exit codes:
+  0  printed
+  2  there is no such order, or the database can't be read")]
+    Orders {
+        /// The order's number or id, or the number of one of its parcels
+        id: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Tell how each scanner's line is, or open one anew
+    ///
+    /// Asks the running agent.
+    #[command(after_help = "\
+Examples:
+  parceld scanners
+  parceld scanners reopen bench-1-hand
+
+Exit codes:
+  0  all of them are open; reopen: it is open again
+  1  one isn't, or the agent isn't running
+  2  it does not open, or there is no such scanner")]
+    Scanners {
+        #[command(subcommand)]
+        verb: Option<ScannersVerb>,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Give a signal at a station as a test, or each in turn
+    ///
+    /// The station's scanners sound it and its screen shows it. Nothing is counted.
+    #[command(after_help = "\
+Examples:
+  parceld test-signal --station bench-1          each, two seconds apart
+  parceld test-signal --station bench-1 refused
+
+Exit codes:
+  0  it was given
+  1  the agent isn't running
+  2  no scanner took it, or there is no such station or signal")]
+    TestSignal {
+        /// The id of the station
+        #[arg(long, value_name = "ID")]
+        station: String,
+        /// accepted, completed, opened, wrong, over, already, unknown, refused or not_saved
+        signal: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Send one event to the platform and wait for its receipt
+    ///
+    /// Says which half of the way fails: no connection, no acknowledgement by the broker, or no receipt of the platform.
+    #[command(after_help = "\
+Examples:
+  parceld test-publish
+  parceld test-publish --json | jq -r .values.ms
+
+Exit codes:
+  0  the receipt came
+  1  the agent isn't running
+  2  it did not; stderr says what is missing")]
+    TestPublish {
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Leave the broker and connect anew at once
+    ///
+    /// Scanning goes on. A changed password file is read again.
+    #[command(after_help = "\
+Examples:
+  parceld reconnect
+
+Exit codes:
+  0  connected
+  1  the agent isn't running
+  2  there is no connection; stderr says why")]
+    Reconnect {
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Send events again from a sequence on
+    ///
+    /// A sequence is that of the newest epoch, as the platform sees it. The platform takes each event once, however often
+    /// it comes.
+    #[command(after_help = "\
+Examples:
+  parceld resend --from 4200
+
+Exit codes:
+  0  they are being sent
+  1  the agent isn't running
+  2  that sequence is not kept here, or does not exist yet")]
+    Resend {
+        /// The first sequence to send again
+        #[arg(long, value_name = "SEQ")]
+        from: u64,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Look at commands of the platform that could not be used, and decide them again or throw them away
+    ///
+    /// `list` and `show` read the database; `retry` and `drop` ask the running agent.
+    #[command(after_help = "\
+Examples:
+  parceld quarantine list
+  parceld quarantine show 3
+  parceld quarantine retry 3   after an upgrade: as if it had just come
+  parceld quarantine drop 3
+
+Exit codes:
+  0  printed, carried out or thrown away
+  1  the agent isn't running
+  2  it can't be used still, or there is none with this number")]
+    Quarantine {
+        #[command(subcommand)]
+        verb: QuarantineVerb,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Let somebody work at a station who forgot their badge
+    ///
+    /// Signs in an operator of a number that nobody else gets. They are signed out when nothing is scanned for a while.
+    #[command(after_help = "\
+Examples:
+  parceld guest --station bench-1
+
+Exit codes:
+  0  the guest is signed in
+  1  the agent isn't running
+  2  there is no such station, or it could not be saved")]
+    Guest {
+        /// The id of the station
+        #[arg(long, value_name = "ID")]
+        station: String,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Copy the running database, consistent and checked
+    ///
+    /// Without a file, the agent makes the copy where storage.backup_dir says and keeps the newest seven. With one, this
+    /// command makes it itself, with the rights of whoever runs it; the file must not be there yet.
+    #[command(after_help = "\
+Examples:
+  parceld backup
+  sudo -u parceld parceld backup /mnt/usb/before-the-move.db
+
+Exit codes:
+  0  the copy is whole and checked
+  1  the agent isn't running, and no file was named
+  2  there is no copy; stderr says why")]
+    Backup {
+        /// Where to
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Make the token anew that opens the page's actions
+    ///
+    /// Prints it once; only a digest of it is kept. The old one opens nothing any more, and every session ends.
+    #[command(after_help = "\
+Examples:
+  sudo parceld token new
+
+Exit codes:
+  0  printed
+  1  the agent isn't running
+  2  a file gives the token (web.token_file), or the new one could not be saved")]
+    Token {
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
+
+    /// Print what a shell needs to complete these commands
+    #[command(after_help = "\
+Examples:
+  parceld completions bash > /usr/share/bash-completion/completions/parceld
+  parceld completions zsh > /usr/share/zsh/site-functions/_parceld
+
+Exit codes:
+  0  printed")]
+    Completions { shell: Shell },
+
+    /// Print the manual page
+    #[command(after_help = "\
+Examples:
+  parceld man > /usr/share/man/man1/parceld.1
+  parceld man | man -l -
+
+Exit codes:
+  0  printed")]
+    Man,
+
     /// Look at everything that the agent needs, and say how to mend what is wrong
     ///
     /// Configuration, storage, database, every scanner's port, broker, login, receipts and clock, in at most 10 seconds.
@@ -186,10 +401,37 @@ Exit codes:
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ScannersVerb {
+    /// Close a scanner's line and open it again
+    Reopen {
+        /// The id of the scanner
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QuarantineVerb {
+    /// Print each with its number and reason
+    List,
+    /// Print one as it came
+    Show { number: i64 },
+    /// Decide one again, as if it had just come
+    Retry { number: i64 },
+    /// Throw one away
+    Drop { number: i64 },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenVerb {
+    /// Make a new one in place of the old
+    New,
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 struct Json {
     /// Print JSON for programs instead of text for people
-    #[arg(long = "json")]
+    #[arg(long = "json", global = true)]
     wanted: bool,
 }
 
@@ -226,6 +468,34 @@ pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -
         }
         Verb::Barcodes { wanted } => with_config(&cli.config, |config| barcodes::print(config, &wanted)),
         Verb::Doctor { json } => doctor::print(&cli.config, json.wanted),
+        Verb::Orders { id: None, json } => with_config(&cli.config, |config| orders::list(config, json.wanted)),
+        Verb::Orders { id: Some(id), json } => {
+            with_config(&cli.config, |config| orders::show(config, &id, json.wanted))
+        }
+        Verb::Scanners { verb: None, json } => with_config(&cli.config, |config| scanners::print(config, json.wanted)),
+        Verb::Scanners { verb: Some(ScannersVerb::Reopen { id }), json } => {
+            act(&cli.config, Action::ReopenScanner { scanner: id }, json)
+        }
+        Verb::TestSignal { station, signal, json } => act(&cli.config, Action::TestSignal { station, signal }, json),
+        Verb::TestPublish { json } => act(&cli.config, Action::TestPublish, json),
+        Verb::Reconnect { json } => act(&cli.config, Action::Reconnect, json),
+        Verb::Resend { from, json } => act(&cli.config, Action::Resend { from }, json),
+        Verb::Quarantine { verb, json } => match verb {
+            QuarantineVerb::List => with_config(&cli.config, |config| quarantine::list(config, json.wanted)),
+            QuarantineVerb::Show { number } => {
+                with_config(&cli.config, |config| quarantine::show(config, number, json.wanted))
+            }
+            QuarantineVerb::Retry { number } => act(&cli.config, Action::RetryQuarantined { key: number }, json),
+            QuarantineVerb::Drop { number } => act(&cli.config, Action::DropQuarantined { key: number }, json),
+        },
+        Verb::Guest { station, json } => act(&cli.config, Action::AdmitGuest { station }, json),
+        Verb::Backup { file: None, json } => act(&cli.config, Action::Backup, json),
+        Verb::Backup { file: Some(file), json } => {
+            with_config(&cli.config, |config| act::back_up_to(config, &file, json.wanted))
+        }
+        Verb::Token { verb: TokenVerb::New } => with_config(&cli.config, act::new_token),
+        Verb::Completions { shell } => complete(shell),
+        Verb::Man => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()).map(|()| Exit::Well),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -236,6 +506,17 @@ pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -
             Exit::Failed.into()
         }
     }
+}
+
+fn act(path: &Path, action: Action, json: Json) -> io::Result<Exit> {
+    with_config(path, |config| act::print(config, action, json.wanted))
+}
+
+fn complete(shell: Shell) -> io::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "parceld", &mut script);
+    io::Write::write_all(&mut io::stdout(), &script)?;
+    Ok(Exit::Well)
 }
 
 fn start(path: &Path, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> ExitCode {

@@ -137,7 +137,8 @@ fn rows(report: &Report, zone: &TimeZone) -> Vec<String> {
     rows
 }
 
-fn scanner_text(scanner: &Scanner, zone: &TimeZone) -> String {
+/// How a scanner's line is, for people.
+pub fn scanner_text(scanner: &Scanner, zone: &TimeZone) -> String {
     let last = scanner.last_read_at.map_or_else(|| "none yet".to_owned(), |at| terminal::time(at, zone));
     let reason = scanner.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     format!(

@@ -31,6 +31,25 @@ fn takes_the_arguments_as_documented() {
         "parceld barcodes --format html --output sheet.html --only verbs,modes",
         "parceld barcodes --badge 17 --badge 18 --bin A-01..A-20 --tote T_1 --parcels 24",
         "parceld doctor --json --config parceld.toml",
+        "parceld orders",
+        "parceld orders 10042 --json",
+        "parceld scanners",
+        "parceld scanners reopen hand --json",
+        "parceld test-signal --station bench-1",
+        "parceld test-signal --station bench-1 refused",
+        "parceld test-publish --json",
+        "parceld reconnect",
+        "parceld resend --from 4200",
+        "parceld quarantine list --json",
+        "parceld quarantine show 3",
+        "parceld quarantine retry 3",
+        "parceld quarantine drop 3",
+        "parceld guest --station bench-1",
+        "parceld backup",
+        "parceld backup copy.db --json",
+        "parceld token new",
+        "parceld completions bash",
+        "parceld man",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
@@ -46,6 +65,14 @@ fn takes_the_arguments_as_documented() {
         "parceld barcodes --bin A-20..A-01",
         "parceld barcodes --badge 1..5",
         "parceld barcodes --parcels 0",
+        "parceld scanners open hand",
+        "parceld test-signal refused",
+        "parceld resend",
+        "parceld resend --from -1",
+        "parceld quarantine",
+        "parceld quarantine retry",
+        "parceld token",
+        "parceld completions",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
     }

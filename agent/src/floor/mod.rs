@@ -93,6 +93,11 @@ impl Floor {
         self.answers.subscribe()
     }
 
+    /// The stations that there are.
+    pub fn stations(&self) -> impl Iterator<Item = &StationId> {
+        self.stations.iter()
+    }
+
     /// The floor as it looks, now and whenever that changes.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<FloorStatus> {
@@ -136,7 +141,7 @@ impl Floor {
         station: &str,
         signal: Signal,
     ) -> Result<Vec<(ScannerId, Option<String>)>, UnknownStation> {
-        let station = self.station(station)?;
+        let station = self.known_station(station)?;
         let sounded = self.voices.sound(&station, feedback(signal));
         self.status.send_modify(|status| {
             let number = status.tested.as_ref().map_or(1, |tested| tested.number + 1);
@@ -159,11 +164,11 @@ impl Floor {
         self.scan(station, &barcode::text(&format!("OP:{operator}"), self.journal.site_key()))
     }
 
-    /// The station with this id.
+    /// The station with this id, or a refusal that names those that there are.
     ///
     /// # Errors
     /// There is none.
-    pub fn station(&self, id: &str) -> Result<StationId, UnknownStation> {
+    pub fn known_station(&self, id: &str) -> Result<StationId, UnknownStation> {
         self.stations.get(id).cloned().ok_or_else(|| {
             let known = self.stations.iter().map(ToString::to_string).collect();
             UnknownStation { asked: id.to_owned(), known }
@@ -198,7 +203,7 @@ impl Floor {
     /// # Errors
     /// There is no such station.
     pub fn scan(&self, station: &str, code: &str) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
-        let station = self.station(station)?;
+        let station = self.known_station(station)?;
         let (sender, receiver) = oneshot::channel();
         let moment = self.clock.now();
         let (symbology, payload) = symbology::identify(code.as_bytes());

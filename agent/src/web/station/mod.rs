@@ -79,7 +79,7 @@ impl Fragment<'_> {
     /// The class of a number by its length.
     fn size(&self, text: &str) -> &'static str {
         match text.chars().count() {
-            0..=FIGURES_LARGE_MAX => "",
+            ..=FIGURES_LARGE_MAX => "",
             ..=FIGURES_MAX => " wide",
             _ => " text",
         }
