@@ -4,6 +4,7 @@ mod settings;
 
 use crate::access::Access;
 use crate::action::{self, Actions};
+use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control;
@@ -11,13 +12,14 @@ use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage};
-use crate::report::Gatherer;
 use crate::report::gather::Watched;
-use crate::report::log::{Keeper, Lines};
+use crate::report::log::{Keeper, Lines, Wanted};
+use crate::report::{Gatherer, Language, Report};
 use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
 use crate::web::{self, Stations};
 use anyhow::Context;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,11 +46,11 @@ const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How long a stop waits for the journal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs the agent until it is told to stop, or until a part that it can't do without has ended.
+/// Runs the agent that `config`, read from `path`, describes, until it is told to stop, or until a part that it can't do without has ended.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     let lines = Lines::default();
     start_log(&config.log, lines.keeper(clock));
@@ -68,16 +70,17 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .context("sync can't be started")?;
     let about = settings::about(config, clock.now().wall);
     let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
+    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status(), lines };
+    let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
     let actions = action::Parts {
         journal: journal.clone(),
         floor: floor.clone(),
         asks: syncing.asks(),
         link: syncing.status(),
         access: Arc::clone(&access),
+        gatherer: Arc::clone(&gatherer),
     };
     let actions = Arc::new(Actions::new(settings::actions(config), clock, actions));
-    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status(), lines };
-    let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let code = runtime.block_on(async {
@@ -86,8 +89,14 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
         tokio::spawn(show_first_token(Arc::clone(&access)));
         let (rules, seats) = (settings::rules(config), settings::seats(config));
-        let stations = Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats));
-        let page = show_page(settings::web(config), Arc::clone(&gatherer), access, stations, stopped.clone());
+        let reached = web::Parts {
+            gatherer: Arc::clone(&gatherer),
+            access,
+            actions: Arc::clone(&actions),
+            bundle: bundles(path, config, &gatherer, clock),
+            stations: Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats)),
+        };
+        let page = show_page(settings::web(config), reached, stopped.clone());
         let page = tokio::spawn(page);
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), actions, stopped);
@@ -183,18 +192,12 @@ async fn show_first_token(access: Arc<Access>) {
 }
 
 /// The status page. Scanning does not depend on it: an address that is taken is tried again.
-async fn show_page(
-    config: web::Config,
-    gatherer: Arc<Gatherer>,
-    access: Arc<Access>,
-    stations: Arc<Stations>,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn show_page(config: web::Config, parts: web::Parts, mut stop: watch::Receiver<bool>) {
     loop {
         match web::bind(&config).await {
             Ok(listener) => {
                 tracing::info!(url = format!("http://{}/", config.listen), "status page");
-                return web::serve(listener, config, gatherer, access, stations, stop).await;
+                return web::serve(listener, config, parts, stop).await;
             }
             Err(error) => {
                 tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?");
@@ -205,6 +208,26 @@ async fn show_page(
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+/// Makes diagnostics bundles of this agent, from within it.
+fn bundles(path: &Path, config: &Config, gatherer: &Arc<Gatherer>, clock: Clock) -> bundle::Maker {
+    let (path, config, gatherer) = (path.to_owned(), Arc::new(config.clone()), Arc::clone(gatherer));
+    bundle::Maker::new(move || {
+        let (for_report, for_log) = (Arc::clone(&gatherer), Arc::clone(&gatherer));
+        let from_agent = FromAgent {
+            report: Box::new(move || {
+                let report = Report::new(&for_report.facts(), Language::ENGLISH);
+                serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
+            }),
+            log: Box::new(move || {
+                let lines = for_log.lines().read(&Wanted::default());
+                Ok(lines.iter().rev().map(|line| format!("{line}\n")).collect())
+            }),
+        };
+        let pieces = bundle::pieces(&path, &config, from_agent, clock);
+        bundle::make(pieces, &Secrets::known(&config), &bundle::folder(&config, clock), clock)
+    })
 }
 
 /// The control socket. Scanning does not depend on it either.

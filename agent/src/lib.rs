@@ -3,6 +3,7 @@
 pub mod access;
 pub mod action;
 pub mod app;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod config;

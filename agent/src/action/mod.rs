@@ -17,6 +17,7 @@ use crate::domain::event::Event;
 use crate::domain::signal::Signal;
 use crate::floor::Floor;
 use crate::journal::{Job, Journal, Place};
+use crate::report::Gatherer;
 use crate::sync::Asks;
 use crate::sync::status::SyncStatus;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,7 @@ pub enum Action {
     /// The command line has made a copy itself: only recorded.
     BackupMade {
         path: String,
+        bytes: u64,
     },
     RetryQuarantined {
         key: i64,
@@ -139,6 +141,7 @@ pub struct Actions {
     asks: Asks,
     link: watch::Receiver<SyncStatus>,
     access: Arc<Access>,
+    gatherer: Arc<Gatherer>,
     /// The stations whose signals sound in turn.
     testing: Mutex<BTreeSet<String>>,
     /// Held while a copy is made.
@@ -153,6 +156,7 @@ pub struct Parts {
     pub asks: Asks,
     pub link: watch::Receiver<SyncStatus>,
     pub access: Arc<Access>,
+    pub gatherer: Arc<Gatherer>,
 }
 
 impl Action {
@@ -193,7 +197,7 @@ impl Action {
             Self::TestSignal { station, signal: Some(signal) } => Some(format!("{station}: {signal}")),
             Self::TestSignal { station, signal: None } | Self::AdmitGuest { station } => Some(station.clone()),
             Self::ReopenScanner { scanner } => Some(scanner.clone()),
-            Self::BackupMade { path } => Some(path.clone()),
+            Self::BackupMade { path, .. } => Some(path.clone()),
             Self::RetryQuarantined { key } | Self::DropQuarantined { key } => Some(key.to_string()),
             Self::Resend { from } => Some(from.to_string()),
             Self::BundleMade { bytes } => Some(format!("{bytes} bytes")),
@@ -265,9 +269,9 @@ fn told<const N: usize>(outcome: Outcome, values: [(&str, String); N]) -> Told {
 impl Actions {
     #[must_use]
     pub fn new(config: Config, clock: Clock, parts: Parts) -> Self {
-        let Parts { journal, floor, asks, link, access } = parts;
+        let Parts { journal, floor, asks, link, access, gatherer } = parts;
         let (testing, copying) = Default::default();
-        Self { config, clock, journal, floor, asks, link, access, testing, copying }
+        Self { config, clock, journal, floor, asks, link, access, gatherer, testing, copying }
     }
 
     /// Does it, has it recorded, and says how it went. Takes as long as it takes: seconds, for what waits for others.
@@ -282,7 +286,7 @@ impl Actions {
             Action::ReopenScanner { scanner } => self.reopen(scanner).await,
             Action::Reconnect => self.reconnect().await,
             Action::Backup => self.back_up().await,
-            Action::BackupMade { path } => told(Outcome::BackedUp, [("path", path.clone()), ("size", String::new())]),
+            Action::BackupMade { path, bytes } => self.copied(path.clone(), *bytes),
             Action::RetryQuarantined { key } => self.retry(*key).await,
             Action::DropQuarantined { key } => self.discard(*key).await,
             Action::Resend { from } => self.resend(*from).await,
@@ -292,6 +296,18 @@ impl Actions {
         };
         told.recorded = self.note(&action, told.outcome.word(), by).await.is_some();
         told
+    }
+
+    /// The stations that there are, by their ids.
+    #[must_use]
+    pub fn stations(&self) -> Vec<String> {
+        self.floor.stations().map(ToString::to_string).collect()
+    }
+
+    /// The scanners that there are, by their ids.
+    #[must_use]
+    pub fn scanners(&self) -> Vec<String> {
+        self.floor.status().borrow().scanners.keys().map(ToString::to_string).collect()
     }
 
     /// Records an action; its place in the log, once it is on disk.

@@ -3,6 +3,7 @@
 use super::{Actions, Outcome, Told, told};
 use crate::journal::backup::{self, NoCopy};
 use crate::journal::{Job, NotSaved, Retried};
+use crate::report::Backup;
 use crate::sync::Ask;
 use jiff::tz::TimeZone;
 
@@ -16,9 +17,7 @@ impl Actions {
         let (database, directory) = (self.journal.path().to_owned(), self.config.backups.clone());
         let made = tokio::task::spawn_blocking(move || backup::copy_into(&database, &directory, &name)).await;
         match made {
-            Ok(Ok(copy)) => {
-                told(Outcome::BackedUp, [("path", copy.path.display().to_string()), ("size", mebibytes(copy.bytes))])
-            }
+            Ok(Ok(copy)) => self.copied(copy.path.display().to_string(), copy.bytes),
             Ok(Err(NoCopy::NoRoom { path, need, free })) => told(
                 Outcome::NoRoom,
                 [("path", path.display().to_string()), ("need", mebibytes(need)), ("free", mebibytes(free))],
@@ -26,6 +25,12 @@ impl Actions {
             Ok(Err(error)) => told(Outcome::NoCopy, [("why", error.to_string())]),
             Err(error) => told(Outcome::NoCopy, [("why", error.to_string())]),
         }
+    }
+
+    /// The report tells when the last copy was made.
+    pub(super) fn copied(&self, path: String, bytes: u64) -> Told {
+        self.gatherer.backup_made(Backup { at: self.clock.now().wall, bytes, verified: true });
+        told(Outcome::BackedUp, [("path", path), ("size", mebibytes(bytes))])
     }
 
     pub(super) async fn retry(&self, key: i64) -> Told {

@@ -14,6 +14,7 @@ pub fn actions(running: &Running, access: &Arc<Access>) -> Arc<Actions> {
         asks: Asks::unheard(),
         link: running.sync.subscribe(),
         access: Arc::clone(access),
+        gatherer: Arc::clone(&running.gatherer),
     };
     let backups = running.directory.join("backups");
     let config = Config { site: "sthlm-03".into(), backups, receipts_expected: true };

@@ -48,7 +48,7 @@ pub fn back_up_to(config: &Config, to: &Path, json: bool) -> io::Result<Exit> {
         }
     };
     let path = copy.path.canonicalize().unwrap_or(copy.path);
-    if let Err(error) = ask(config, Action::BackupMade { path: path.display().to_string() }) {
+    if let Err(error) = ask(config, Action::BackupMade { path: path.display().to_string(), bytes: copy.bytes }) {
         terminal::complain(&format!("the copy is not in the log of events: {error}"));
     }
     terminal::print(&match json {

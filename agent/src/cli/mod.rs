@@ -2,6 +2,7 @@
 
 mod act;
 mod barcodes;
+mod bundle;
 mod doctor;
 mod events;
 mod orders;
@@ -345,6 +346,24 @@ Exit codes:
         json: Json,
     },
 
+    /// Make a diagnostics bundle: everything that support needs, without secrets, in one file
+    ///
+    /// A .tar.gz with the status, what the doctor finds, the configuration without secrets, the newest events and log
+    /// lines, and facts about the database and the system. MANIFEST lists what is in it and what was left out. Takes at
+    /// most five seconds, whether an agent runs or not.
+    #[command(after_help = "\
+Examples:
+  sudo parceld bundle bundle.tar.gz
+  tar -xzOf bundle.tar.gz --wildcards '*/MANIFEST'
+
+Exit codes:
+  0  made
+  2  it can't be written, or the file is there already")]
+    Bundle {
+        /// Where to
+        file: PathBuf,
+    },
+
     /// Make the token anew that opens the page's actions
     ///
     /// Prints it once; only a digest of it is kept. The old one opens nothing any more, and every session ends.
@@ -454,7 +473,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// Does what was asked for; `run` runs the agent.
-pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> ExitCode {
+pub fn execute(cli: Cli, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitCode>) -> ExitCode {
     let done = match cli.verb {
         Verb::Run => return start(&cli.config, run),
         Verb::CheckConfig { file } => check_config(file.as_deref().unwrap_or(&cli.config)),
@@ -493,6 +512,7 @@ pub fn execute(cli: Cli, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -
         Verb::Backup { file: Some(file), json } => {
             with_config(&cli.config, |config| act::back_up_to(config, &file, json.wanted))
         }
+        Verb::Bundle { file } => with_config(&cli.config, |config| bundle::write(config, &cli.config, &file)),
         Verb::Token { verb: TokenVerb::New } => with_config(&cli.config, act::new_token),
         Verb::Completions { shell } => complete(shell),
         Verb::Man => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()).map(|()| Exit::Well),
@@ -519,12 +539,12 @@ fn complete(shell: Shell) -> io::Result<Exit> {
     Ok(Exit::Well)
 }
 
-fn start(path: &Path, run: impl FnOnce(Config) -> anyhow::Result<ExitCode>) -> ExitCode {
+fn start(path: &Path, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitCode>) -> ExitCode {
     let config = match config::load(path) {
         Ok(config) => config,
         Err(error) => return complain(&error).into(),
     };
-    run(config).unwrap_or_else(|error| {
+    run(path, config).unwrap_or_else(|error| {
         terminal::complain(&format!("{error:#}"));
         Exit::Failed.into()
     })

@@ -48,6 +48,7 @@ fn takes_the_arguments_as_documented() {
         "parceld backup",
         "parceld backup copy.db --json",
         "parceld token new",
+        "parceld bundle bundle.tar.gz",
         "parceld completions bash",
         "parceld man",
     ] {
@@ -81,7 +82,7 @@ fn takes_the_arguments_as_documented() {
 #[test]
 fn runs_nothing_without_a_configuration() {
     let cli = Cli::try_parse_from(["parceld", "run", "--config", "/nowhere/parceld.toml"]).unwrap();
-    let code = execute(cli, |_| panic!("it must not run"));
+    let code = execute(cli, |_, _| panic!("it must not run"));
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
 }
 
@@ -89,7 +90,8 @@ fn runs_nothing_without_a_configuration() {
 fn hands_the_configuration_to_the_agent() {
     let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/parceld.toml");
     let cli = Cli::try_parse_from(["parceld", "run", "--config", manual]).unwrap();
-    let code = execute(cli, |config| {
+    let code = execute(cli, |path, config| {
+        assert_eq!(path, std::path::Path::new(manual));
         assert_eq!(config.site.id, "sthlm-03");
         Ok(ExitCode::from(7))
     });

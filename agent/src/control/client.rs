@@ -94,6 +94,17 @@ impl Client {
         }
     }
 
+    /// The newest lines of the agent's log, the oldest first.
+    ///
+    /// # Errors
+    /// The agent didn't answer.
+    pub fn log(&mut self) -> Result<Vec<String>, Unreached> {
+        match self.ask(Ask::Log)? {
+            Reply::Log { lines } => Ok(lines),
+            other => Err(strange(&other)),
+        }
+    }
+
     /// Has something done, and waits for how it went.
     ///
     /// # Errors
@@ -129,6 +140,7 @@ fn strange(reply: &Reply) -> Unreached {
         Reply::Report(_) => "a report",
         Reply::Answer(_) => "an answer to a scan",
         Reply::Reserved { .. } => "numbers for labels",
+        Reply::Log { .. } => "lines of the log",
         Reply::Acted(_) => "the result of an action",
         Reply::Refused(_) => "a refusal",
     };

@@ -6,6 +6,7 @@ use crate::access::By;
 use crate::action::Actions;
 use crate::domain::signal::Answer;
 use crate::floor::{Floor, UnknownStation};
+use crate::report::log::Wanted;
 use crate::report::{Gatherer, Language, Report, Told};
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -205,8 +206,14 @@ async fn reply(request: &[u8], shared: &Shared) -> Reply {
         Ask::Status => status(&shared.gatherer).await,
         Ask::Scan { station, code } => scan(Arc::clone(&shared.bench), station, code).await,
         Ask::ReserveLabels { count } => reserve_labels(Arc::clone(&shared.bench), count).await,
+        Ask::Log => Reply::Log { lines: log_lines(&shared.gatherer) },
         Ask::Act { action } => Reply::Acted(shared.actions.perform(action, &By::CommandLine).await),
     }
+}
+
+/// As many of the newest lines as one reply holds.
+fn log_lines(gatherer: &Gatherer) -> Vec<String> {
+    gatherer.lines().read(&Wanted::default()).iter().rev().map(ToString::to_string).collect()
 }
 
 async fn status(gatherer: &Arc<Gatherer>) -> Reply {

@@ -25,6 +25,8 @@ pub enum Ask {
     ReserveLabels {
         count: u32,
     },
+    /// The newest lines of the log.
+    Log,
     /// Something for a technician.
     Act {
         #[serde(flatten)]
@@ -41,6 +43,9 @@ pub enum Reply {
     /// The serial of the first number; the others follow it.
     Reserved {
         first: u64,
+    },
+    Log {
+        lines: Vec<String>,
     },
     Acted(action::Told),
     Refused(Refusal),

@@ -45,6 +45,13 @@ pub struct Line {
     pub message: String,
 }
 
+/// As a terminal shows it.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}: {}", self.at, self.level, self.part, self.message)
+    }
+}
+
 /// Which lines are asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

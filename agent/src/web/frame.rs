@@ -145,6 +145,7 @@ impl Page {
             ("/scanners", words.scanners),
             ("/commands", words.quarantine),
             ("/log", words.log),
+            ("/actions", crate::action::words(sight.looks.language).title),
         ];
         let here = self.section();
         Bar {

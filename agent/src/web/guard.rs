@@ -59,7 +59,6 @@ pub struct Visitor {
     /// None only where there is no connection, in tests.
     pub address: Option<IpAddr>,
     /// Who was let in to change something.
-    #[allow(dead_code, reason = "for routes that record who had it done")]
     pub by: Option<By>,
 }
 

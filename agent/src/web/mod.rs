@@ -5,6 +5,7 @@
 //! gets 421. Pages are whole without a script; with it, parts of them are replaced as they change. While nobody looks,
 //! nothing here wakes up.
 
+mod actions;
 mod api;
 mod commands;
 mod door;
@@ -24,6 +25,8 @@ mod told;
 mod words;
 
 use crate::access::Access;
+use crate::action::Actions;
+use crate::bundle;
 use crate::report::{Gatherer, Language};
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -89,6 +92,11 @@ pub const ROUTES: &[Route] = &[
     shows("/login", || get(login::show)),
     changes("/login", Needs::Nothing, || post(login::sign_in)),
     changes("/logout", Needs::Nothing, || post(login::sign_out)),
+    shows("/actions", || get(actions::show)),
+    shows("/actions/results/{id}", || get(actions::result)),
+    changes("/actions/bundle", Needs::Token, || post(actions::bundle)),
+    changes("/actions/quarantine/{key}/{verb}", Needs::Token, || post(actions::perform_on_quarantine)),
+    changes("/actions/{action}", Needs::Token, || post(actions::perform)),
     shows("/api/v1/status", || get(api::status)),
     shows("/api/v1/events", || get(api::events)),
     shows("/api/v1/orders", || get(orders::tell_list)),
@@ -123,11 +131,24 @@ pub const ROUTES: &[Route] = &[
 /// An upgrade changes the assets' addresses, so a browser may keep them.
 const ASSETS_KEPT: &str = "public, max-age=86400";
 
+/// The parts of the agent that pages reach.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub gatherer: Arc<Gatherer>,
+    pub access: Arc<Access>,
+    pub actions: Arc<Actions>,
+    pub bundle: bundle::Maker,
+    pub stations: Arc<Stations>,
+}
+
 /// What every route can use.
 #[derive(Clone, Debug)]
 struct Shared {
     gatherer: Arc<Gatherer>,
     access: Arc<Access>,
+    actions: Arc<Actions>,
+    bundle: bundle::Maker,
+    results: Arc<actions::Results>,
     hosts: Arc<guard::Hosts>,
     /// The name of the cookie that holds a session.
     cookie: Arc<str>,
@@ -147,29 +168,20 @@ pub async fn bind(config: &Config) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stop` is true or gone; open streams are ended, and what else is under way gets two seconds.
-pub async fn serve(
-    listener: TcpListener,
-    config: Config,
-    gatherer: Arc<Gatherer>,
-    access: Arc<Access>,
-    stations: Arc<Stations>,
-    stop: watch::Receiver<bool>,
-) {
-    let router = router(&config, gatherer, access, stations, stop.clone());
+pub async fn serve(listener: TcpListener, config: Config, parts: Parts, stop: watch::Receiver<bool>) {
+    let router = router(&config, parts, stop.clone());
     door::serve(listener, router, stop).await;
 }
 
 /// The routes with their guards.
-pub fn router(
-    config: &Config,
-    gatherer: Arc<Gatherer>,
-    access: Arc<Access>,
-    stations: Arc<Stations>,
-    stop: watch::Receiver<bool>,
-) -> Router {
+pub fn router(config: &Config, parts: Parts, stop: watch::Receiver<bool>) -> Router {
+    let Parts { gatherer, access, actions, bundle, stations } = parts;
     let shared = Shared {
         gatherer,
         access,
+        actions,
+        bundle,
+        results: Arc::default(),
         hosts: Arc::new(guard::Hosts::new(config)),
         cookie: format!("parceld-{}", config.site).into(),
         looks: Arc::new(look::Looks { language: config.language, timezone: config.timezone.clone() }),

@@ -30,8 +30,7 @@ impl Bench {
         let (stop, stop_seen) = watch::channel(false);
         let access = access(&running);
         let stations = stations(&running);
-        let gatherer = Arc::clone(&running.gatherer);
-        let router = router(&config(), gatherer, Arc::clone(&access), Arc::clone(&stations), stop_seen);
+        let router = router(&config(), parts(&running, &access, &stations), stop_seen);
         Self { router, running, access, stations, stop }
     }
 
@@ -70,6 +69,16 @@ fn stations(running: &Running) -> Arc<Stations> {
     let ids = seats.iter().map(|seat| seat.id.clone()).collect::<Vec<_>>();
     let floor = Floor::new(running.journal.clone(), running.clock, ids);
     Arc::new(Stations::new(floor, running.journal.clone(), running.clock, Rules::of_nothing(), seats))
+}
+
+fn parts(running: &Running, access: &Arc<Access>, stations: &Arc<Stations>) -> Parts {
+    Parts {
+        gatherer: Arc::clone(&running.gatherer),
+        access: Arc::clone(access),
+        actions: crate::action::tests::actions(running, access),
+        stations: Arc::clone(stations),
+        bundle: bundle::Maker::new(|| Ok(b"a bundle".to_vec())),
+    }
 }
 
 async fn text(response: Response) -> String {
@@ -193,6 +202,75 @@ async fn a_session_begins_with_the_token_and_ends() {
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     assert!(response.headers()[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(bench.access.session(id), None);
+}
+
+/// Signs in; the cookie to send.
+async fn signed_in(bench: &Bench) -> String {
+    let token = bench.access.first_token().await.unwrap().unwrap().shown();
+    let response = bench.send(form("/login", &format!("token={token}"), &[])).await;
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    cookie.split_once(';').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn actions_are_for_those_who_have_signed_in() {
+    let bench = Bench::new();
+    for route in ROUTES.iter().filter(|route| route.does == Does::Changes(Needs::Token)) {
+        let response = bench.send(form(route.path, "", &[("accept", "text/html")])).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{}", route.path);
+        assert!(text(response).await.contains("name=\"token\""), "{}: where to sign in", route.path);
+        let response = bench.send(form(route.path, "", &[])).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{}", route.path);
+        assert!(response.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("Bearer"));
+    }
+    assert_eq!(bench.running.journal.head().borrow().place, 1, "nothing was done");
+}
+
+#[tokio::test]
+async fn an_action_leads_to_its_result() {
+    let bench = Bench::new();
+    let cookie = signed_in(&bench).await;
+    let headers = [("cookie", cookie.as_str()), ("accept", "text/html")];
+    for (path, fields, expected) in [
+        ("/actions/resend", "from=900", "There is no sequence 900; the newest is "),
+        ("/actions/test_signal", "station=bench-1&signal=wrong", "bench-1 has no scanner that sounds"),
+        ("/actions/backup", "", "The copy is whole and checked: "),
+        ("/actions/quarantine/7/drop", "", "There is no resting command 7."),
+        ("/actions/quarantine/7/retry", "", "There is no resting command 7."),
+    ] {
+        let response = bench.send(form(path, fields, &headers)).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
+        let result = response.headers()[header::LOCATION].to_str().unwrap().to_owned();
+        let (status, page) = bench.get(&result).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(page.contains(expected), "{path}: {page}");
+    }
+    let events = bench.running.journal.reader().unwrap().latest(1).unwrap();
+    assert!(events[0].data.contains(r#""by":"session-1""#), "{}", events[0].data);
+    for (path, fields) in [("/actions/fly", ""), ("/actions/resend", ""), ("/actions/quarantine/x/drop", "")] {
+        let response = bench.send(form(path, fields, &headers)).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+    }
+    assert_eq!(bench.get("/actions/results/none").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_machine_with_the_token_needs_no_session() {
+    let bench = Bench::new();
+    let token = bench.access.first_token().await.unwrap().unwrap().shown();
+    let bearer = format!("Bearer {token}");
+    let request = |path: &str| {
+        Request::post(path).header(header::HOST, "localhost").header(header::AUTHORIZATION, &bearer).body(Body::empty())
+    };
+    let response = bench.send(request("/actions/backup").unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let told: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+    assert_eq!((&told["outcome"], &told["recorded"]), (&"backed_up".into(), &true.into()));
+    let response = bench.send(request("/actions/bundle").unwrap()).await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/gzip");
+    assert_eq!(text(response).await, "a bundle");
+    let events = bench.running.journal.reader().unwrap().latest(2).unwrap();
+    assert!(events[0].data.contains(r#""action":"bundle""#) && events[0].data.contains(r#""by":"token""#));
 }
 
 #[tokio::test]
@@ -425,9 +503,8 @@ async fn idle_connections_keep_nobody_out() {
     let bench = Bench::new();
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let gatherer = Arc::clone(&bench.running.gatherer);
-    let (access, stations) = (Arc::clone(&bench.access), Arc::clone(&bench.stations));
-    let serving = serve(listener, config(), gatherer, access, stations, bench.stop.subscribe());
+    let serving =
+        serve(listener, config(), parts(&bench.running, &bench.access, &bench.stations), bench.stop.subscribe());
     let serving = tokio::spawn(serving);
     let ask = async |path: &str| {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -455,9 +532,8 @@ async fn stops_although_a_page_is_open() {
     let bench = Bench::new();
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let gatherer = Arc::clone(&bench.running.gatherer);
-    let (access, stations) = (Arc::clone(&bench.access), Arc::clone(&bench.stations));
-    let serving = serve(listener, config(), gatherer, access, stations, bench.stop.subscribe());
+    let serving =
+        serve(listener, config(), parts(&bench.running, &bench.access, &bench.stations), bench.stop.subscribe());
     let serving = tokio::spawn(serving);
     let mut visitor = tokio::net::TcpStream::connect(address).await.unwrap();
     visitor.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

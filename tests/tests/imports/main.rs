@@ -18,16 +18,14 @@ const MODULES: &[(&str, May)] = &[
     ("contract", Only(&["domain"])),
     ("journal", Only(&["domain", "contract", "clock"])),
     ("access", Only(&["journal", "clock"])),
-    ("action", Only(&["access", "clock", "domain", "floor", "journal", "sync", "words"])),
+    ("action", Only(&["access", "clock", "domain", "floor", "journal", "report", "sync", "words"])),
+    ("bundle", Only(&["clock", "config", "doctor", "journal", "report"])),
     ("floor", Only(&["domain", "journal", "clock"])),
     ("schedule", Only(&["domain", "journal", "clock"])),
     ("sync", Only(&["domain", "contract", "journal", "clock"])),
     ("report", Only(&["domain", "contract", "journal", "floor", "schedule", "sync", "clock", "words"])),
     ("screen", Only(&["domain", "journal", "floor", "words"])),
-    (
-        "web",
-        Only(&["access", "action", "clock", "contract", "domain", "floor", "journal", "report", "screen", "words"]),
-    ),
+    ("web", Only(WEB)),
     ("sheet", Only(&["domain", "words"])),
     ("config", OnlyAndConfigs(&["domain", "words"])),
     ("words", Only(&[])),
@@ -39,13 +37,19 @@ const MODULES: &[(&str, May)] = &[
     ("lib", Only(&[])),
 ];
 
+const WEB: &[&str] =
+    &["access", "action", "bundle", "clock", "contract", "domain", "floor", "journal", "report", "screen", "words"];
+
 const COMMAND_LINE: &[&str] =
-    &["action", "app", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report", "sheet"];
+    &["action", "app", "bundle", "cli", "clock", "config", "control", "doctor", "floor", "journal", "report", "sheet"];
 
 /// Crates that belong to some of the agent's modules.
 const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("axum", &["web"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("flate2", &["bundle"]),
     ("hyper", &["web"]),
     ("hyper_util", &["web"]),
     ("prometheus_client", &["web"]),
@@ -54,6 +58,7 @@ const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["sync"]),
     ("rusqlite", &["journal"]),
     ("subtle", &["access"]),
+    ("tar", &["bundle"]),
     ("tokio_cron_scheduler", &["schedule"]),
     ("x509_parser", &["sync"]),
 ];

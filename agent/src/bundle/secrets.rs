@@ -1,0 +1,84 @@
+//! The secrets that this agent knows of, to be looked for where they must not be.
+
+use crate::config::Config;
+use std::path::Path;
+
+/// What is shorter would take out words that are none.
+const SECRET_BYTES_MIN: usize = 6;
+
+const TAKEN_OUT: &[u8] = b"(secret)";
+
+/// Secrets as text. `Debug` shows none of them.
+#[derive(Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Each one, but for those that are too short to be told from other text.
+    pub fn of(secrets: impl IntoIterator<Item = String>) -> Self {
+        let mut secrets: Vec<_> = secrets.into_iter().filter(|secret| SECRET_BYTES_MIN <= secret.len()).collect();
+        // The longest first: one may be the beginning of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self(secrets)
+    }
+
+    /// What the files hold that the configuration names, and the user name: some brokers take a token for it.
+    #[must_use]
+    pub fn known(config: &Config) -> Self {
+        let files = [config.broker.password_file.as_deref(), config.web.token_file.as_deref()];
+        let lines = files.into_iter().flatten().flat_map(lines);
+        Self::of(lines.chain(config.broker.username.clone()))
+    }
+
+    /// Takes every secret out of `text`; how many there were.
+    pub fn take_out(&self, text: &mut Vec<u8>) -> usize {
+        self.0.iter().map(|secret| replace(text, secret.as_bytes())).sum()
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+fn replace(text: &mut Vec<u8>, secret: &[u8]) -> usize {
+    let (mut replaced, mut from, mut found) = (Vec::new(), 0, 0);
+    while let Some(at) = text[from..].windows(secret.len()).position(|part| part == secret) {
+        replaced.extend_from_slice(&text[from..from + at]);
+        replaced.extend_from_slice(TAKEN_OUT);
+        from += at + secret.len();
+        found += 1;
+    }
+    if 0 < found {
+        replaced.extend_from_slice(&text[from..]);
+        *text = replaced;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_out_every_one_and_nothing_else() {
+        let secrets = Secrets::of(["hunter2".into(), "hunter2-long".into(), "abc".into(), String::new()]);
+        for (text, expected, found) in [
+            ("", "", 0),
+            ("abc hunter", "abc hunter", 0),
+            ("hunter2", "(secret)", 1),
+            ("a hunter2hunter2-long z", "a (secret)(secret) z", 2),
+        ] {
+            let mut bytes = text.as_bytes().to_vec();
+            assert_eq!(secrets.take_out(&mut bytes), found, "{text}");
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        }
+        assert_eq!(format!("{secrets:?}"), "Secrets(2)");
+    }
+}
