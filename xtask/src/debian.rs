@@ -38,6 +38,11 @@ const TOOLS: &[Tool] = &[
     Tool { what: What::Program("chromium"), package: "chromium", why: "tests look at pages with it" },
     Tool { what: What::Program("pg_lsclusters"), package: "postgresql", why: "the platform is tested on it too" },
     Tool {
+        what: What::Program("promtool"),
+        package: "prometheus",
+        why: "a test has it check the metrics and the alert rules",
+    },
+    Tool {
         what: What::Program("strace"),
         package: "strace",
         why: "a test watches the agent's fsyncs and answers with it",
@@ -86,7 +91,7 @@ pub fn install_missing() -> anyhow::Result<()> {
     let mut install = administrator.command("apt-get");
     install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&packages);
     Step::new("packages", &mut install).run()?;
-    for service in ["mosquitto", "postgresql"] {
+    for service in ["mosquitto", "postgresql", "prometheus"] {
         if packages.contains(&service) {
             stop_service(&administrator, service)?;
         }
