@@ -52,17 +52,13 @@ impl Actions {
 
     pub(super) async fn reconnect(&self) -> Told {
         let mut link = self.link.clone();
-        link.mark_unchanged();
+        let before = link.borrow_and_update().since;
         let begun = self.clock.now().since_start;
         if !self.asks.ask(Ask::Reconnect) {
             return told(Outcome::Busy, []);
         }
-        // The old connection ends before the new one is up.
-        let mut has_left = link.borrow().link != Link::Up;
-        let connected = link.wait_for(|status| {
-            has_left |= status.link != Link::Up;
-            has_left && status.link == Link::Up
-        });
+        // The old connection may end and the new one be up before anybody looks.
+        let connected = link.wait_for(|status| status.link == Link::Up && status.since != before);
         let connected = tokio::time::timeout(CONNECTED_WITHIN, connected).await.is_ok_and(|up| up.is_ok());
         if connected {
             let ms = self.clock.now().since_start.saturating_sub(begun).as_millis().to_string();
