@@ -12,6 +12,7 @@ use super::guard::Visitor;
 use super::look::{Light, Looks, Sight, lamp, plain};
 use super::status::{Line, answer_line};
 use super::told::Piece;
+use crate::action;
 use crate::report::{Gatherer, Language, Report, Scanner, State};
 use crate::words::Part;
 use askama::Template;
@@ -91,6 +92,7 @@ struct Row<'a> {
 struct One<'a> {
     bar: Bar<'a>,
     words: &'static Words,
+    act: &'static action::Words,
     title: String,
     scanner: Option<Seen<'a>>,
 }
@@ -155,7 +157,8 @@ pub fn one(gatherer: &Gatherer, looks: &Looks, id: &str) -> askama::Result<Made>
     });
     let bar = Page::Scanner { id: id.to_owned() }.bar(gatherer, &sight);
     let status = if seen.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    let page = One { bar, words, title: title.clone(), scanner: seen };
+    let act = action::words(looks.language);
+    let page = One { bar, words, act, title: title.clone(), scanner: seen };
     Ok(Made::new(&title, &page)?.with_status(status))
 }
 

@@ -11,6 +11,7 @@ use super::guard::Visitor;
 use super::look::{Light, Looks, Past, Sight};
 use super::told::Piece;
 use super::words::Words;
+use crate::action;
 use crate::report::gather::Page as Latest;
 use crate::report::{Finding, Gatherer, Report, Severity, Topic};
 use askama::Template;
@@ -26,6 +27,7 @@ const EVENTS_SHOWN_MAX: usize = 20;
 struct Status<'a> {
     bar: Bar<'a>,
     words: &'static Words,
+    act: &'static action::Words,
     report: &'a Report,
     verdict: Light,
     verdict_since: Option<Past>,
@@ -72,6 +74,7 @@ fn render(bar: Bar<'_>, report: &Report, latest: Option<&Latest>, looks: &Looks)
     let template = Status {
         bar,
         words,
+        act: action::words(looks.language),
         report,
         verdict: sight.light(report.verdict.state),
         verdict_since: report.verdict.since.map(|since| sight.past(since)),
@@ -138,6 +141,17 @@ mod tests {
         let page = rendered(&facts(), Language::ENGLISH);
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{page}");
+    }
+
+    #[test]
+    fn what_helps_most_is_one_press_away() {
+        for language in Language::all() {
+            let page = rendered(&wreck(), language);
+            for action in ["test_publish", "reconnect", "backup", "bundle"] {
+                assert!(page.contains(&format!("method=\"post\" action=\"/actions/{action}\"")), "{action}");
+                assert!(page.contains(action::words(language).name[action]), "{language:?}: {action}");
+            }
+        }
     }
 
     #[test]
