@@ -11,7 +11,7 @@ use crate::control;
 use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
-use crate::journal::{self, Job, Journal, Storage};
+use crate::journal::{self, Job, Journal, Storage, room};
 use crate::report::gather::Watched;
 use crate::report::log::{Keeper, Lines, Wanted};
 use crate::report::{Gatherer, Language, Report};
@@ -39,6 +39,10 @@ const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
 const SIGN_OUT_EVERY: Duration = Duration::from_secs(60);
 /// How often the alarm sounds while scans are not saved.
 const ALARM_EVERY: Duration = Duration::from_secs(3);
+/// How often the disk is looked at, so that its faults show where nobody scans; no write, one wake-up.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(2);
+/// How often a disk that looks bad is tried by writing, while that goes well.
+const TRY_DISK_EVERY: Duration = Duration::from_secs(10);
 /// How often threads are looked after; each look is one wake-up.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 /// How long after a failed attempt the page's address and the control socket are tried again.
@@ -133,6 +137,8 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
+    let mut look_at_disk = tokio::time::interval(LOOK_AT_DISK_EVERY);
+    let mut disk_tried_at = None;
     let mut retain = tokio::time::interval(RETAIN_EVERY);
     let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
     loop {
@@ -145,6 +151,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
                 let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
                 parts.gatherer.note();
             }
+            _ = look_at_disk.tick() => disk_tried_at = try_disk(journal, disk_tried_at, clock),
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");
@@ -152,6 +159,19 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
                 }
             }
         }
+    }
+}
+
+/// Has a disk that looks bad tried by the writer, who then says what is wrong. When it was tried, if it looks so.
+fn try_disk(journal: &Journal, tried_at: Option<Duration>, clock: Clock) -> Option<Duration> {
+    if room::has_room(journal.path()) {
+        return None;
+    }
+    let now = clock.now().since_start;
+    match tried_at {
+        Some(at) if now < at + TRY_DISK_EVERY => Some(at),
+        // A busy journal finds out by itself.
+        Some(_) | None => journal.try_submit(Job::Try).is_ok().then_some(now),
     }
 }
 

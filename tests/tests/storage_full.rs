@@ -53,7 +53,7 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
         disk.fill();
         until_each("red answers", |seen| &seen.red);
         let verdict = until_verdict(agent, "stopped");
-        assert_eq!(verdict["findings"][0]["fault"], "storage_failing", "{verdict}");
+        assert_eq!(verdict["findings"][0]["fault"], "disk_full", "{verdict}");
         let page = http::get(&agent.url()).expect("the page answers").success().body;
         assert!(page.contains(verdict["what"].as_str().expect("a verdict says what")), "{verdict} {page}");
         assert_eq!(http::get(&format!("{}/readyz", agent.url())).expect("the page answers").status, 503);

@@ -21,10 +21,10 @@ use crate::journal::{Job, Journal};
 use ear::{Ear, What};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use parceld_drivers::port::{self, Port, Repeat};
+use parceld_drivers::port::{self, Port, Repeat, Unreadable};
 use parceld_drivers::scanner::{Family, Feedback};
 use parceld_drivers::symbology::{self, Symbology};
-use status::{Answered, FloorStatus, Line, ScannerSetup, ScannerStatus, Tested};
+use status::{Answered, FloorStatus, Garbled, Line, Obstacle, ScannerSetup, ScannerStatus, Tested};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -298,6 +298,8 @@ impl Floor {
             setup_failure: None,
             last_read_at: None,
             losses: 0,
+            obstacle: None,
+            garbled: None,
         };
         self.status.send_modify(|floor| {
             floor.scanners.insert(scanner.id.clone(), status);
@@ -372,15 +374,20 @@ impl ScannerLine {
                 self.floor.update(&self.scanner.id, |status| {
                     status.unreadable += 1;
                     status.last_unreadable = Some(words);
+                    if is_garbage(reason) {
+                        let garbled = status.garbled.get_or_insert(Garbled { since: moment.wall, frames: 0 });
+                        garbled.frames += 1;
+                    }
                 });
             }
             port::Event::SetupFailed(failure) => {
                 tracing::warn!(scanner = %self.scanner.id, reason = %failure, "scanner not set up");
                 self.floor.update(&self.scanner.id, |status| status.setup_failure = Some(failure.to_string()));
             }
-            port::Event::OpenFailed { reason } => {
+            port::Event::OpenFailed { reason, obstacle } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner can't be opened");
                 self.is_lost(reason, moment.wall);
+                self.floor.update(&self.scanner.id, |status| status.obstacle = Some(stands_in_the_way(obstacle)));
             }
             port::Event::Lost { reason } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner lost");
@@ -398,6 +405,8 @@ impl ScannerLine {
         self.floor.update(&self.scanner.id, |status| {
             status.line = Line::Open;
             status.setup_failure = None;
+            status.obstacle = None;
+            status.garbled = None;
             status.since = moment.wall;
             status.discarded_bytes += discarded_bytes as u64;
         });
@@ -410,6 +419,7 @@ impl ScannerLine {
         let id = self.scanner.id.clone();
         self.floor.update(&id, |status| {
             status.reads += 1;
+            status.garbled = None;
             status.last_read_at = Some(moment.wall);
         });
         let scan = self.floor.read(id.clone(), read.symbology, &read.payload, again(read.repeat), &moment);
@@ -460,7 +470,29 @@ fn what(event: &port::Event) -> What {
             What::Unreadable { reason: reason.to_string().into(), bytes: *bytes }
         }
         port::Event::SetupFailed(failure) => What::NotSetUp(failure.to_string().into()),
-        port::Event::Lost { reason } | port::Event::OpenFailed { reason } => What::Lost(reason.as_str().into()),
+        port::Event::Lost { reason } | port::Event::OpenFailed { reason, .. } => What::Lost(reason.as_str().into()),
+    }
+}
+
+/// What a wrong baud rate or parity makes of codes. A trigger that found none, and what was sent before the port was
+/// open, say nothing about the line.
+fn is_garbage(reason: Unreadable) -> bool {
+    match reason {
+        Unreadable::TooLong
+        | Unreadable::NotText
+        | Unreadable::Unterminated
+        | Unreadable::BadChecksum
+        | Unreadable::NotPacket => true,
+        Unreadable::Stale | Unreadable::Empty | Unreadable::NoRead => false,
+    }
+}
+
+fn stands_in_the_way(obstacle: port::Obstacle) -> Obstacle {
+    match obstacle {
+        port::Obstacle::Absent => Obstacle::Absent,
+        port::Obstacle::Denied => Obstacle::Denied,
+        port::Obstacle::Held => Obstacle::Held,
+        port::Obstacle::Other => Obstacle::Other,
     }
 }
 

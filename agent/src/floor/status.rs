@@ -91,6 +91,42 @@ pub struct ScannerStatus {
     pub last_read_at: Option<Timestamp>,
     /// How often its line was lost since the start.
     pub losses: u64,
+    /// What stands in the way of opening it, where that was tried last.
+    pub obstacle: Option<Obstacle>,
+    /// Nothing that it sent since then was a code.
+    pub garbled: Option<Garbled>,
+}
+
+/// What stands in the way of opening a scanner's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing is there.
+    Absent,
+    /// The agent's user may not open it.
+    Denied,
+    /// Another program has it.
+    Held,
+    Other,
+}
+
+impl Obstacle {
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Denied => "denied",
+            Self::Held => "held",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What came from a scanner since its last read, and was none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Garbled {
+    pub since: Timestamp,
+    pub frames: u64,
 }
 
 /// How a scanner is set up here: it has to be set up the same itself.

@@ -25,6 +25,8 @@ pub enum Job {
     Scan { station: StationId, scan: Scan, method: Method, moment: Moment, reply: Reply<Answer> },
     /// Decide a command of the platform and store it with its reply.
     Command { payload: Vec<u8>, moment: Moment, reply: Reply<Result<CommandOutcome, NotSaved>> },
+    /// Find out by writing whether the storage takes anything.
+    Try,
     /// Record an event that no scan caused.
     Record { event: Event, station: Option<StationId>, moment: Moment },
     /// The same, and whoever had it recorded hears its place once it is on disk.
@@ -133,7 +135,7 @@ impl Job {
     /// Whether it touches nothing but what is in memory, and needs no transaction.
     pub fn is_memory_only(&self) -> bool {
         match self {
-            Self::Sent { .. } | Self::Unanswered { .. } | Self::Barrier { .. } | Self::Stop => true,
+            Self::Sent { .. } | Self::Unanswered { .. } | Self::Barrier { .. } | Self::Try | Self::Stop => true,
             Self::Scan { .. }
             | Self::Command { .. }
             | Self::Record { .. }
@@ -174,6 +176,7 @@ impl fmt::Debug for Job {
             Self::KeepToken { .. } => "KeepToken",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",
+            Self::Try => "Try",
             Self::Stop => "Stop",
         })
     }

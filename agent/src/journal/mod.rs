@@ -12,6 +12,7 @@ pub mod log;
 pub mod orders;
 mod queue;
 pub mod reader;
+pub mod room;
 mod row;
 mod schema;
 mod shelf;
@@ -89,6 +90,12 @@ const JOBS_WAITING_MAX: usize = 1_024;
 #[must_use]
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
+}
+
+/// Whether it is free of the fault that can corrupt a journal.
+#[must_use]
+pub fn is_sqlite_safe() -> bool {
+    schema::SQLITE_VERSION_MIN <= rusqlite::version_number()
 }
 
 /// A handle to the writer. Cheap to clone.

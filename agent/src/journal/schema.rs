@@ -12,7 +12,7 @@ const MIGRATIONS: [&str; 3] =
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// SQLite before this can corrupt a WAL database when two connections reset the log at once.
-const SQLITE_VERSION_MIN: i32 = 3_051_003;
+pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
 /// Opens the file for writing, makes or migrates its tables.
 pub fn open_writer(path: &Path) -> Result<Connection, Error> {

@@ -73,7 +73,11 @@ impl Writer {
             }
             let stopping = stops(batch.last());
             let all_taken = batch.len() < BATCH_JOBS_MAX;
+            let is_tried = batch.iter().any(|job| matches!(job, Job::Try));
             self.work(&mut batch);
+            if is_tried {
+                self.flush();
+            }
             self.checkpoint(all_taken);
             if stopping {
                 break;
@@ -277,7 +281,7 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             Outcome::Kept
         }
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
-        Job::Barrier { .. } | Job::Stop => Outcome::Nothing,
+        Job::Barrier { .. } | Job::Try | Job::Stop => Outcome::Nothing,
     })
 }
 
@@ -319,6 +323,7 @@ fn tell(job: Job, outcome: Outcome) {
             | Job::Duty { .. }
             | Job::Pace { .. }
             | Job::Invite { .. }
+            | Job::Try
             | Job::Stop,
             _,
         ) => {}

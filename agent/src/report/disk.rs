@@ -1,5 +1,6 @@
 //! The disk that the database lies on: what is free, what is ours, and how long that lasts.
 
+use crate::journal::room::{directory, is_read_only};
 use crate::journal::size::Growth;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Space {
     pub total_bytes: Option<u64>,
     /// The database with its log, its lock and whatever else lies beside it under its name.
     pub ours_bytes: Option<u64>,
+    /// Whether nothing can be written to it.
+    pub read_only: Option<bool>,
     /// In use by anybody else.
     pub others_bytes: Option<u64>,
     /// At the pace of the last week of work; none before there was a day of it.
@@ -58,6 +61,7 @@ pub fn look(database: &Path, growth: Option<Growth>) -> Space {
     let growth_bytes_per_day = growth.map(|growth| growth.bytes_per_event.saturating_mul(growth.events_per_day));
     Space {
         free_bytes,
+        read_only: is_read_only(directory(database)),
         total_bytes: disk.as_ref().and_then(|disk| bytes(disk.f_blocks)),
         ours_bytes,
         others_bytes: used_bytes.zip(ours_bytes).map(|(used, ours)| used.saturating_sub(ours)),
@@ -82,10 +86,6 @@ fn ours(database: &Path) -> Option<u64> {
     let files = fs::read_dir(directory(database)).ok()?.take(FILES_MAX).flatten();
     let ours = files.filter(|file| is_ours(&file.file_name())).filter_map(|file| file.metadata().ok());
     Some(ours.filter(fs::Metadata::is_file).map(|file| file.blocks().saturating_mul(BLOCK_BYTES)).sum())
-}
-
-fn directory(database: &Path) -> &Path {
-    database.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use super::Facts;
 use crate::domain::name::StationId;
-use crate::floor::status::{Line, PrinterState, ScannerStatus};
+use crate::floor::status::{Garbled, Line, Obstacle, PrinterState, ScannerStatus};
 use crate::journal::Storage;
+use crate::journal::room::ROOM_BYTES_MIN;
 use crate::sync::status::{Certificates, Denied, Link, Receipts};
 use crate::sync::{Trouble, Validity};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,12 @@ pub enum Fault {
     StorageFailing {
         error: String,
     },
+    /// Nothing can be written, and why is seen: there is no room.
+    DiskFull {
+        error: String,
+    },
+    /// Nothing can be written, and why is seen, also where nobody has tried.
+    DiskReadOnly,
     /// The page and the command line can't look into the database.
     DatabaseUnreadable {
         error: String,
@@ -30,6 +37,15 @@ pub enum Fault {
         station: String,
         lost: Vec<(String, String)>,
         all: bool,
+        /// They are there, and the agent's user may not open them.
+        denied: bool,
+    },
+    /// What a scanner sends is no code, again and again.
+    ScannerGarbled {
+        scanner: String,
+        reason: String,
+        frames: u64,
+        settings: String,
     },
     NoScanner,
     /// The scanner refused a setting that its driver needs, or did not answer.
@@ -172,6 +188,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(low_space(facts));
     found.extend(scanners(facts));
     found.extend(not_set_up(facts));
+    found.extend(garbled(facts));
     found.extend(printers(facts));
     found.extend(certificates(facts));
     found.extend(broker(facts));
@@ -189,9 +206,13 @@ impl Fault {
     pub fn word(&self) -> &'static str {
         match self {
             Self::StorageFailing { .. } => "storage_failing",
+            Self::DiskFull { .. } => "disk_full",
+            Self::DiskReadOnly => "disk_read_only",
             Self::DatabaseUnreadable { .. } => "database_unreadable",
             Self::LowSpace { .. } => "low_space",
-            Self::ScannersLost { .. } => "scanners_lost",
+            Self::ScannersLost { denied: false, .. } => "scanners_lost",
+            Self::ScannersLost { denied: true, .. } => "scanners_denied",
+            Self::ScannerGarbled { .. } => "scanner_garbled",
             Self::NoScanner => "no_scanner",
             Self::ScannerNotSetUp { .. } => "scanner_not_set_up",
             Self::PrinterFaulty { .. } => "printer_faulty",
@@ -211,8 +232,15 @@ impl Fault {
 
     pub fn topic(&self) -> Topic {
         match self {
-            Self::StorageFailing { .. } | Self::DatabaseUnreadable { .. } | Self::LowSpace { .. } => Topic::Storage,
-            Self::ScannersLost { .. } | Self::NoScanner | Self::ScannerNotSetUp { .. } => Topic::Scanners,
+            Self::StorageFailing { .. }
+            | Self::DiskFull { .. }
+            | Self::DiskReadOnly
+            | Self::DatabaseUnreadable { .. }
+            | Self::LowSpace { .. } => Topic::Storage,
+            Self::ScannersLost { .. }
+            | Self::ScannerGarbled { .. }
+            | Self::NoScanner
+            | Self::ScannerNotSetUp { .. } => Topic::Scanners,
             Self::PrinterFaulty { .. } => Topic::Printers,
             Self::BrokerDown { .. }
             | Self::PublishRefused { .. }
@@ -244,9 +272,16 @@ fn trouble_word(trouble: &Trouble) -> &'static str {
 }
 
 fn storage(facts: &Facts) -> Option<Found> {
-    let Storage::Failing { error } = &facts.storage else { return None };
-    let fault = Fault::StorageFailing { error: error.clone() };
-    Some(Found { fault, severity: Severity::Stopped, since: Some(facts.storage_since) })
+    let is_read_only = facts.space.read_only == Some(true);
+    let is_full = facts.space.free_bytes.is_some_and(|free_bytes| free_bytes < ROOM_BYTES_MIN);
+    let (fault, since) = match &facts.storage {
+        Storage::Failing { .. } if is_read_only => (Fault::DiskReadOnly, Some(facts.storage_since)),
+        Storage::Failing { error } if is_full => (Fault::DiskFull { error: error.clone() }, Some(facts.storage_since)),
+        Storage::Failing { error } => (Fault::StorageFailing { error: error.clone() }, Some(facts.storage_since)),
+        Storage::Well if is_read_only => (Fault::DiskReadOnly, None),
+        Storage::Well => return None,
+    };
+    Some(Found { fault, severity: Severity::Stopped, since })
 }
 
 fn unreadable(facts: &Facts) -> Option<Found> {
@@ -271,18 +306,19 @@ fn scanners(facts: &Facts) -> Vec<Found> {
     if stations.is_empty() {
         return vec![Found { fault: Fault::NoScanner, severity: Severity::Note, since: None }];
     }
-    stations.into_iter().filter_map(|(station, scanners)| lost_at(station, &scanners, facts.now)).collect()
+    stations.into_iter().flat_map(|(station, scanners)| lost_at(station, &scanners, facts.now)).collect()
 }
 
-fn lost_at(station: &str, scanners: &[(&str, &ScannerStatus)], now: Timestamp) -> Option<Found> {
+/// Those that are there and may not be opened are a fault of their own: another thing is to be done.
+fn lost_at(station: &str, scanners: &[(&str, &ScannerStatus)], now: Timestamp) -> Vec<Found> {
     let is_lost = |scanner: &ScannerStatus| match scanner.line {
         Line::Open => false,
         Line::Opening => OPENING_MAX < now.duration_since(scanner.since),
         Line::Lost { .. } => true,
     };
     let lost: Vec<_> = scanners.iter().filter(|(_, scanner)| is_lost(scanner)).collect();
-    let since = lost.iter().map(|(_, scanner)| scanner.since).min()?;
     let all = lost.len() == scanners.len();
+    let severity = if all { Severity::Stopped } else { Severity::Attention };
     let named = |(id, scanner): &(&str, &ScannerStatus)| {
         let reason = match &scanner.line {
             Line::Lost { reason } => reason.clone(),
@@ -290,9 +326,15 @@ fn lost_at(station: &str, scanners: &[(&str, &ScannerStatus)], now: Timestamp) -
         };
         ((*id).to_owned(), reason)
     };
-    let lost = lost.into_iter().map(named).collect();
-    let severity = if all { Severity::Stopped } else { Severity::Attention };
-    Some(Found { fault: Fault::ScannersLost { station: station.to_owned(), lost, all }, severity, since: Some(since) })
+    let is_denied = |scanner: &ScannerStatus| scanner.obstacle == Some(Obstacle::Denied);
+    let (denied, gone): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(_, scanner)| is_denied(scanner));
+    let found = [(true, denied), (false, gone)].into_iter().filter_map(|(denied, lost)| {
+        let since = lost.iter().map(|(_, scanner)| scanner.since).min()?;
+        let lost = lost.iter().map(&named).collect();
+        let fault = Fault::ScannersLost { station: station.to_owned(), lost, all, denied };
+        Some(Found { fault, severity, since: Some(since) })
+    });
+    found.collect()
 }
 
 fn not_set_up(facts: &Facts) -> Vec<Found> {
@@ -302,6 +344,24 @@ fn not_set_up(facts: &Facts) -> Vec<Found> {
         fault: Fault::ScannerNotSetUp { scanner: id.to_string(), reason },
         severity: Severity::Attention,
         since: Some(since),
+    });
+    found.collect()
+}
+
+/// A finger before the glass or a worn label makes one such frame, and rarely three without a code between them.
+const GARBLED_FRAMES: u64 = 3;
+
+fn garbled(facts: &Facts) -> Vec<Found> {
+    let open = facts.floor.scanners.iter().filter(|(_, scanner)| scanner.line == Line::Open);
+    let found = open.filter_map(|(id, scanner)| {
+        let Garbled { since, frames } = scanner.garbled.clone().filter(|garbled| GARBLED_FRAMES <= garbled.frames)?;
+        let fault = Fault::ScannerGarbled {
+            scanner: id.to_string(),
+            reason: scanner.last_unreadable.clone().unwrap_or_default(),
+            frames,
+            settings: scanner.setup.settings.clone().unwrap_or_else(|| scanner.port.clone()),
+        };
+        Some(Found { fault, severity: Severity::Attention, since: Some(since) })
     });
     found.collect()
 }
@@ -353,7 +413,9 @@ fn certificates(facts: &Facts) -> Vec<Found> {
     found.collect()
 }
 
-fn dates(validity: Validity, now: Timestamp) -> Option<Dates> {
+/// What is wrong with a certificate that is valid then, if anything is.
+#[must_use]
+pub fn dates(validity: Validity, now: Timestamp) -> Option<Dates> {
     let Validity { from, until } = validity;
     let soon = EXPIRES_SOON.min(until.duration_since(from) / LIFE_PARTS);
     if until < now {

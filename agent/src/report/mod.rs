@@ -19,7 +19,7 @@ mod words;
 pub use crate::words::Language;
 pub use board::Board;
 pub use disk::{Backup, Space};
-pub use fault::{Fault, Severity, Topic};
+pub use fault::{Dates, Fault, Severity, Topic, Whose, dates};
 pub use gather::Gatherer;
 pub use jobs::{Jobs, NextCollection};
 pub use samples::{Backlog, Point, Scanning};
@@ -30,8 +30,8 @@ use crate::domain::signal::Answer;
 use crate::floor::status::{Answered, FloorStatus, Line, PrinterState, PrinterStatus, ScannerSetup, ScannerStatus};
 use crate::journal;
 use crate::schedule::status::ScheduleStatus;
-use crate::sync::Validity;
 use crate::sync::status::{Certificates, Link, Receipts, SyncStatus};
+use crate::sync::{Trouble, Validity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -309,6 +309,12 @@ pub struct Scanner {
     /// How often its line was lost since the start.
     #[serde(default)]
     pub losses: u64,
+    /// What stands in the way of opening it: `absent`, `denied`, `held` or `other`.
+    #[serde(default)]
+    pub obstacle: Option<String>,
+    /// So much in a row, up to now, was no code.
+    #[serde(default)]
+    pub garbled_frames: u64,
 }
 
 /// How a scanner is set up here.
@@ -503,6 +509,20 @@ fn verdict(facts: &Facts, language: Language) -> Verdict {
     }
 }
 
+/// What to do where there is no connection because of `trouble`, in English.
+#[must_use]
+pub fn to_mend(trouble: &Trouble) -> String {
+    let fault = Fault::BrokerDown { url: String::new(), trouble: Some(trouble.clone()), attempts: 0 };
+    words::say(&fault, &Log::default(), Language::ENGLISH).todo.join(" ")
+}
+
+/// What is wrong with a certificate's dates, and what to do, in English.
+#[must_use]
+pub fn certificate(whose: Whose, dates: Dates) -> (String, String) {
+    let said = words::say(&Fault::Certificate { whose, dates }, &Log::default(), Language::ENGLISH);
+    (format!("{}: {}", said.what, said.reason), said.todo.join(" "))
+}
+
 fn finding(found: &fault::Found, facts: &Facts, language: Language) -> Finding {
     let said = words::say(&found.fault, &facts.log, language);
     Finding {
@@ -607,6 +627,8 @@ fn scanner(id: &str, status: &ScannerStatus) -> Scanner {
         last_unreadable: status.last_unreadable.clone(),
         discarded_bytes: status.discarded_bytes,
         unanswered: status.unanswered,
+        obstacle: status.obstacle.map(|obstacle| obstacle.word().to_owned()),
+        garbled_frames: status.garbled.as_ref().map_or(0, |garbled| garbled.frames),
         setup_failure: status.setup_failure.clone(),
         losses: status.losses,
     }

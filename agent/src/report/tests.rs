@@ -4,7 +4,7 @@ use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
 use crate::domain::rules::{Flow, Rules};
 use crate::domain::signal::{Reason, Signal};
-use crate::floor::status::ScannerSetup;
+use crate::floor::status::{Garbled, Obstacle, ScannerSetup};
 use crate::journal::{Job, Journal, Writing};
 use crate::report::fault::Whose;
 use crate::schedule::status::{ScheduleStatus, Step};
@@ -159,6 +159,8 @@ pub fn scanner(station: &str, line: Line) -> ScannerStatus {
         discarded_bytes: 0,
         unanswered: 0,
         setup_failure: None,
+        obstacle: None,
+        garbled: None,
         last_read_at: Some(seconds_ago(4)),
         losses: 0,
     }
@@ -242,6 +244,7 @@ pub fn facts() -> Facts {
             total_bytes: Some(15_000_000_000),
             ours_bytes: Some(410_000_000),
             others_bytes: Some(3_190_000_000),
+            read_only: Some(false),
             growth_bytes_per_day: Some(53_000_000),
             runway_days: Some(212),
             written_today_bytes: Some(38_000_000),
@@ -282,6 +285,11 @@ fn lose(facts: &mut Facts, id: &str) {
     scanner.line = Line::Lost { reason: "unplugged".into() };
 }
 
+fn garble(facts: &mut Facts, frames: u64) {
+    let scanner = facts.floor.scanners.get_mut("hand").unwrap();
+    scanner.garbled = Some(Garbled { since: seconds_ago(5), frames });
+}
+
 fn stick(facts: &mut Facts) {
     facts.log = Log { received: 40, backlog: 8, oldest_at: Some(seconds_ago(720)), ..facts.log };
 }
@@ -305,6 +313,24 @@ fn finds_each_fault_and_judges_it() {
     };
     check("nothing wrong", |_| {}, "well");
     check("no space", |facts| facts.storage = failing(), "stopped, storage_failing Stopped");
+    check(
+        "a full disk",
+        |facts| {
+            facts.storage = failing();
+            facts.space = Space { free_bytes: Some(0), low_space_bytes: 0, ..facts.space.clone() };
+            facts.about.low_space_bytes = 0;
+        },
+        "stopped, disk_full Stopped",
+    );
+    check("nobody has tried to write", |facts| facts.space.read_only = Some(true), "stopped, disk_read_only Stopped");
+    check(
+        "read-only, and somebody has tried",
+        |facts| {
+            facts.storage = failing();
+            facts.space.read_only = Some(true);
+        },
+        "stopped, disk_read_only Stopped",
+    );
     check("no look", |facts| facts.unreadable = Some("x".into()), "attention, database_unreadable Attention");
     let space = |free_bytes, runway_days| Space { free_bytes, runway_days, ..Space::default() };
     let low = "attention, low_space Attention";
@@ -340,6 +366,17 @@ fn finds_each_fault_and_judges_it() {
         },
         "attention, scanners_lost Attention",
     );
+    check(
+        "one may not be opened, one is gone",
+        |facts| {
+            lose(facts, "hand");
+            lose(facts, "desk");
+            facts.floor.scanners.get_mut("hand").unwrap().obstacle = Some(Obstacle::Denied);
+        },
+        "stopped, scanners_denied Stopped, scanners_lost Stopped",
+    );
+    check("garbage twice", |facts| garble(facts, 2), "well");
+    check("garbage thrice", |facts| garble(facts, 3), "attention, scanner_garbled Attention");
     check("no scanners", |facts| facts.floor.scanners.clear(), "well, no_scanner Note");
     check("broker down", |facts| facts.sync.link = down(), "attention, broker_down Attention");
     check(

@@ -86,7 +86,7 @@ fn special(
     counted: impl Fn(&str, u64) -> String,
 ) -> (&'static str, Vec<(&'static str, String)>) {
     match fault {
-        Fault::StorageFailing { error } | Fault::DatabaseUnreadable { error } => {
+        Fault::StorageFailing { error } | Fault::DiskFull { error } | Fault::DatabaseUnreadable { error } => {
             (fault.word(), vec![("error", error.clone())])
         }
         Fault::LowSpace { free_bytes, runway_days } => {
@@ -96,8 +96,21 @@ fn special(
                 None => ("low_space_only", vec![("mib", mib)]),
             }
         }
-        Fault::ScannersLost { station, lost, all } => {
-            let name = if *all { "scanners_lost_all" } else { "scanners_lost" };
+        Fault::ScannerGarbled { scanner, reason, frames, settings } => {
+            let values = vec![
+                ("scanner", scanner.clone()),
+                ("reason", reason.clone()),
+                ("frames", frames.to_string()),
+                ("settings", settings.clone()),
+            ];
+            (fault.word(), values)
+        }
+        Fault::ScannersLost { station, lost, all, denied } => {
+            let name = match (denied, all) {
+                (true, _) => "scanners_denied",
+                (false, true) => "scanners_lost_all",
+                (false, false) => "scanners_lost",
+            };
             (name, vec![("station", station.clone()), ("lost", each(lost))])
         }
         Fault::ScannerNotSetUp { scanner, reason } => {
@@ -131,7 +144,8 @@ fn special(
             ("no_subscriber_lost", vec![("events", counted("events", *count))])
         }
         Fault::Quarantined { count } => (fault.word(), vec![("messages", counted("messages", *count as u64))]),
-        Fault::NoScanner
+        Fault::DiskReadOnly
+        | Fault::NoScanner
         | Fault::ReceiptsNeverCame
         | Fault::ReceiptsMissing
         | Fault::ClockUntrusted
@@ -204,8 +218,12 @@ mod tests {
             Fault::DatabaseUnreadable { error: why() },
             Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
             Fault::LowSpace { free_bytes: 1, runway_days: None },
-            Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: true },
-            Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: false },
+            Fault::DiskFull { error: why() },
+            Fault::DiskReadOnly,
+            Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: true, denied: false },
+            Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: false, denied: false },
+            Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: false, denied: true },
+            Fault::ScannerGarbled { scanner: why(), reason: why(), frames: 3, settings: why() },
             Fault::NoScanner,
             Fault::ScannerNotSetUp { scanner: why(), reason: why() },
             Fault::PrinterFaulty { printer: why(), station: why(), reason: why() },

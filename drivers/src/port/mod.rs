@@ -78,7 +78,33 @@ pub enum Event {
     /// Reported when the reason changes, not for each attempt.
     OpenFailed {
         reason: String,
+        obstacle: Obstacle,
     },
+}
+
+/// What stands in the way of opening a port: something else is to be done about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing is there.
+    Absent,
+    /// This user may not open it.
+    Denied,
+    /// Another program has it.
+    Held,
+    Other,
+}
+
+/// Why a port could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NotOpened {
+    reason: String,
+    obstacle: Obstacle,
+}
+
+impl From<String> for NotOpened {
+    fn from(reason: String) -> Self {
+        Self { reason, obstacle: Obstacle::Other }
+    }
 }
 
 /// A running port. Dropping it ends its thread without waiting for it.

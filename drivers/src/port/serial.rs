@@ -6,10 +6,13 @@ use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{AccessFlags, access};
 use serialport::{FlowControl, TTYPort};
 
 use super::link::Line;
+use super::{NotOpened, Obstacle};
 
 /// Baud rate and frame of a serial line. USB-CDC devices ignore them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +76,8 @@ impl Default for LineSettings {
 }
 
 /// Opens the device that `path` leads to now, for this process alone.
-pub(super) fn open(path: &Path, settings: LineSettings) -> Result<Line, String> {
-    let name = path.to_str().ok_or("the path is not UTF-8")?;
+pub(super) fn open(path: &Path, settings: LineSettings) -> Result<Line, NotOpened> {
+    let name = path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned())?;
     let builder = serialport::new(name, settings.baud)
         .data_bits(match settings.data_bits {
             DataBits::Seven => serialport::DataBits::Seven,
@@ -92,9 +95,25 @@ pub(super) fn open(path: &Path, settings: LineSettings) -> Result<Line, String> 
         .flow_control(FlowControl::None)
         .exclusive(true)
         .timeout(Duration::ZERO);
-    let port = TTYPort::open(&builder).map_err(|error| format!("{name}: {error}"))?;
+    let port = TTYPort::open(&builder).map_err(|error| not_opened(path, &error))?;
     make_nonblocking(&port).map_err(|error| format!("{name}: {error}"))?;
     Ok(Line::Serial(port))
+}
+
+/// serialport tells a lock of another program and a device that is gone alike, so the path is looked at.
+fn not_opened(path: &Path, error: &serialport::Error) -> NotOpened {
+    let shown = path.display();
+    let told = |reason: String, obstacle| NotOpened { reason, obstacle };
+    match access(path, AccessFlags::R_OK | AccessFlags::W_OK) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => told(format!("{shown}: {error}"), Obstacle::Absent),
+        Err(Errno::EACCES | Errno::EPERM) => {
+            told(format!("{shown}: the agent's user may not open it"), Obstacle::Denied)
+        }
+        Ok(()) if error.kind == serialport::ErrorKind::NoDevice => {
+            told(format!("{shown}: another program has it ({error})"), Obstacle::Held)
+        }
+        Ok(()) | Err(_) => format!("{shown}: {error}").into(),
+    }
 }
 
 /// serialport waits until the line takes a byte and then writes all of them, which would block for the others.

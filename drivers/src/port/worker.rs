@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::backoff::Backoff;
 use super::link::{Line, Link, Taken};
-use super::{Address, Config, Control, Event, serial, tcp};
+use super::{Address, Config, Control, Event, NotOpened, serial, tcp};
 use crate::protocol::{Output, Protocol};
 
 pub(super) const WAKE: Token = Token(0);
@@ -31,7 +31,7 @@ pub(super) struct Worker<S> {
     control: Arc<Control>,
     link: Arc<Link>,
     sink: S,
-    last_failure: Option<String>,
+    last_failure: Option<NotOpened>,
 }
 
 impl<S: FnMut(Event)> Worker<S> {
@@ -59,8 +59,8 @@ impl<S: FnMut(Event)> Worker<S> {
                     self.serve(line);
                     now().duration_since(opened)
                 }
-                Err(reason) => {
-                    self.report_failure(reason);
+                Err(failure) => {
+                    self.report_failure(failure);
                     Duration::ZERO
                 }
             };
@@ -68,7 +68,7 @@ impl<S: FnMut(Event)> Worker<S> {
         }
     }
 
-    fn open(&mut self) -> Result<Line, String> {
+    fn open(&mut self) -> Result<Line, NotOpened> {
         let line = match &self.address {
             Address::Serial { path, settings } => serial::open(path, *settings)?,
             Address::Tcp { host, port } => tcp::open(host, *port, &mut self.poll, || self.control.is_wanted())?,
@@ -81,10 +81,11 @@ impl<S: FnMut(Event)> Worker<S> {
         Ok(line)
     }
 
-    fn report_failure(&mut self, reason: String) {
-        if !self.control.is_wanted() && self.last_failure.as_ref() != Some(&reason) {
-            self.last_failure = Some(reason.clone());
-            (self.sink)(Event::OpenFailed { reason });
+    fn report_failure(&mut self, failure: NotOpened) {
+        if !self.control.is_wanted() && self.last_failure.as_ref() != Some(&failure) {
+            self.last_failure = Some(failure.clone());
+            let NotOpened { reason, obstacle } = failure;
+            (self.sink)(Event::OpenFailed { reason, obstacle });
         }
     }
 
