@@ -402,8 +402,9 @@ Exit codes:
 
     /// Look at everything that the agent needs, and say how to mend what is wrong
     ///
-    /// Configuration, storage, database, every scanner's port, broker, login, receipts and clock, in at most 10 seconds.
-    /// Changes nothing. Where an agent runs, it is asked instead of disturbed.
+    /// Configuration, disk, database, clock, the broker's name, network, TLS, login, topics and receipts, and every
+    /// scanner's port, in at most 10 seconds. Changes nothing. Where an agent runs, it is asked instead of disturbed; at
+    /// the broker the doctor logs in under a client id of its own.
     #[command(after_help = "\
 Examples:
   parceld doctor

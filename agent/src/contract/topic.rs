@@ -28,6 +28,12 @@ impl Topics {
         format!("{}/state/promise", self.base)
     }
 
+    /// Where the doctor tries whether the site may publish; never retained, and no part of what is agreed on.
+    #[must_use]
+    pub fn state_doctor(&self) -> String {
+        format!("{}/state/doctor", self.base)
+    }
+
     #[must_use]
     pub fn receipts(&self) -> String {
         format!("{}/receipts", self.base)

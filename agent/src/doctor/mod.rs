@@ -1,7 +1,8 @@
 //! The doctor: looks at everything that the agent needs, one check each, and says how to mend what is wrong.
 //!
-//! It changes nothing and needs no running agent; where one runs, it is asked instead of disturbed. Checks run beside
-//! each other, and one that hangs is reported as such: a name server that says nothing must not hide a full disk.
+//! It changes nothing and needs no running agent; where one runs, it is asked instead of disturbed. At the broker it
+//! logs in under a client id of its own. Checks run beside each other, and one that hangs is reported as such: a name
+//! server that says nothing must not hide a full disk.
 
 mod broker;
 mod scanner;
@@ -46,7 +47,11 @@ const AGENT_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// All checks together, the agent's answer included; the whole stays below ten seconds.
 const CHECKS_DONE_WITHIN: Duration = Duration::from_secs(9);
 
-type Probe = Box<dyn FnOnce() -> Check + Send>;
+/// Looks at something; gives a check for each of its names, in their order.
+struct Probe {
+    names: Vec<String>,
+    look: Box<dyn FnOnce() -> Vec<Check> + Send>,
+}
 
 /// Looks at everything that the configuration at `path` names; at most ten seconds.
 #[must_use]
@@ -131,50 +136,56 @@ fn running(report: &Report) -> Check {
         report::State::Well => Check::new("agent", Outcome::Ok, found),
         report::State::Attention | report::State::Stopped => {
             let outcome = if verdict.state == report::State::Stopped { Outcome::Error } else { Outcome::Warning };
-            Check::new("agent", outcome, format!("{found}. {}", verdict.reason)).fix("parceld status tells what to do")
+            let todo = verdict.findings.first().map(|worst| worst.todo.join(" "));
+            Check::new("agent", outcome, format!("{found}. {}", verdict.reason)).fix(todo.unwrap_or_default())
         }
     }
 }
 
-fn probes(config: &Arc<Config>, report: Option<&Arc<Report>>, clock: Clock) -> Vec<(String, Probe)> {
-    let mut probes: Vec<(String, Probe)> = Vec::new();
-    let mut add = |name: &str, probe: fn(&Config, Option<&Report>, Clock) -> Check| {
+fn probes(config: &Arc<Config>, report: Option<&Arc<Report>>, clock: Clock) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = Vec::new();
+    let mut add = |names: &[&str], look: fn(&Config, Option<&Report>, Clock) -> Vec<Check>| {
         let (config, report) = (Arc::clone(config), report.cloned());
-        probes.push((name.to_owned(), Box::new(move || probe(&config, report.as_deref(), clock))));
+        let look = Box::new(move || look(&config, report.as_deref(), clock));
+        probes.push(Probe { names: names.iter().map(ToString::to_string).collect(), look });
     };
-    add("storage", |config, report, _| storage::directory(&config.storage.path, report.is_some()));
-    add("database", |config, report, _| storage::database(&config.storage.path, report.is_some()));
-    add("broker", |config, _, _| broker::network(&config.broker.url));
-    add("login", |_, report, _| broker::login(report));
-    add("receipts", broker::receipts);
-    add("clock", |_, _, clock| time::check(clock.now().trusted));
+    add(&storage::DISK, |config, report, _| {
+        storage::disk(&config.storage.path, config.storage.low_space_bytes, report.is_some())
+    });
+    add(&["sqlite"], |_, _, _| vec![storage::sqlite()]);
+    add(&["database"], |config, report, _| vec![storage::database(&config.storage.path, report.is_some())]);
+    add(&["clock"], |config, _, clock| vec![time::check(clock.now(), &config.storage.path)]);
+    add(&broker::NETWORK, |config, _, _| broker::network(&config.broker.url));
+    add(&broker::SESSION, broker::session);
+    add(&["receipts"], |config, report, clock| vec![broker::receipts(config, report, clock)]);
     for scanner in config.scanners.clone() {
         let report = report.cloned();
-        let name = format!("scanner {}", scanner.id);
-        probes.push((name, Box::new(move || scanner::check(&scanner, report.as_deref()))));
+        let names = vec![format!("scanner {}", scanner.id)];
+        let look = Box::new(move || vec![scanner::check(&scanner, report.as_deref())]);
+        probes.push(Probe { names, look });
     }
     probes
 }
 
 /// Runs every probe on a thread of its own; what isn't back in time is left behind.
-fn run(probes: Vec<(String, Probe)>, clock: Clock) -> Vec<Check> {
-    let names: Vec<String> = probes.iter().map(|(name, _)| name.clone()).collect();
+fn run(probes: Vec<Probe>, clock: Clock) -> Vec<Check> {
     let (done, results) = mpsc::channel();
-    for (index, (_, probe)) in probes.into_iter().enumerate() {
+    let mut checks: Vec<Vec<Check>> = Vec::new();
+    for (index, Probe { names, look }) in probes.into_iter().enumerate() {
+        checks.push(names.into_iter().map(hung).collect());
         let done = done.clone();
-        let started = std::thread::Builder::new().name("doctor".into()).spawn(move || done.send((index, probe())));
+        let started = std::thread::Builder::new().name("doctor".into()).spawn(move || done.send((index, look())));
         if let Err(error) = started {
             tracing::debug!(%error, "a check could not be started");
         }
     }
     drop(done);
-    let mut checks: Vec<Option<Check>> = vec![None; names.len()];
     while let Some(left) = CHECKS_DONE_WITHIN.checked_sub(clock.now().since_start)
-        && let Ok((index, check)) = results.recv_timeout(left)
+        && let Ok((index, found)) = results.recv_timeout(left)
     {
-        checks[index] = Some(check);
+        checks[index] = found;
     }
-    checks.into_iter().zip(names).map(|(check, name)| check.unwrap_or_else(|| hung(name))).collect()
+    checks.into_iter().flatten().collect()
 }
 
 fn hung(name: String) -> Check {

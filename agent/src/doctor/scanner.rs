@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,6 +30,19 @@ pub fn check(scanner: &Scanner, report: Option<&Report>) -> Check {
 }
 
 fn held_by_agent(name: &str, scanner: &Scanner, seen: &report::Scanner) -> Check {
+    if let Some(reason) = &seen.setup_failure {
+        let found = format!("{}: open, and not set up: {reason}", seen.port);
+        return Check::new(name, Outcome::Warning, found)
+            .fix("compare driver, baud rate and parity with the scanner's own; docs/hardware.md has its settings");
+    }
+    if 0 < seen.garbled_frames {
+        let (frames, settings) = (seen.garbled_frames, seen.setup.settings.as_deref().unwrap_or("its network line"));
+        let reason = seen.last_unreadable.as_deref().unwrap_or("no reason was told");
+        let found = format!("{}: nothing of the last {frames} that it sent was a code: {reason}", seen.port);
+        return Check::new(name, Outcome::Warning, found).fix(format!(
+            "wrong baud rate or parity? The configuration says {settings}: set the scanner to the same, and scan once"
+        ));
+    }
     if seen.state == "open" {
         let found = format!("{}: open, {} reads since the start", seen.port, seen.reads);
         return match &scanner.port {
@@ -42,7 +55,11 @@ fn held_by_agent(name: &str, scanner: &Scanner, seen: &report::Scanner) -> Check
     let check = Check::new(name, Outcome::Error, found);
     match &scanner.port {
         Port::Serial(path) if !path.exists() => check.fix(plug_in(path)),
-        Port::Serial(_) => check.fix(may_open()),
+        Port::Serial(path) => match seen.obstacle.as_deref() {
+            Some("held") => check.fix(end_it(path)),
+            Some("denied") => check.fix(may_open(path)),
+            _ => check.fix(format!("{} If it stays so: {}", plug_in(path), may_open(path))),
+        },
         Port::Tcp { .. } => check.fix(reach()),
     }
 }
@@ -64,9 +81,8 @@ fn serial(name: &str, path: &Path) -> Check {
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(line) if rustix::termios::isatty(&line) => with_stable_name(check(Outcome::Ok, "can be opened"), path),
         Ok(_) => check(Outcome::Error, "this is no serial line").fix(plug_in(path)),
-        Err(Errno::ACCESS | Errno::PERM) => check(Outcome::Error, "this user may not open it").fix(may_open()),
-        Err(Errno::BUSY) => check(Outcome::Error, "another program holds it alone")
-            .fix(format!("fuser -v {} names it; end it", path.display())),
+        Err(Errno::ACCESS | Errno::PERM) => check(Outcome::Error, "this user may not open it").fix(may_open(path)),
+        Err(Errno::BUSY) => check(Outcome::Error, "another program holds it alone").fix(end_it(path)),
         Err(error) => check(Outcome::Error, &format!("can't be opened: {error}")).fix(plug_in(path)),
     }
 }
@@ -121,8 +137,29 @@ fn plug_in(path: &Path) -> String {
     }
 }
 
-fn may_open() -> String {
-    "let the agent's user open serial lines: usermod -aG dialout parceld, then restart it".into()
+fn end_it(path: &Path) -> String {
+    format!("fuser -v {} names it; end it", path.display())
+}
+
+/// Names the group that the device is given to.
+fn may_open(path: &Path) -> String {
+    let group = fs::metadata(path).ok().and_then(|device| group(device.gid()));
+    match group.as_deref() {
+        None | Some("root") => format!(
+            "give the device to the group of serial lines: chgrp dialout {0} && chmod 660 {0}, for good by a udev rule",
+            path.display()
+        ),
+        Some(group) => {
+            format!("let the agent's user open it: usermod -aG {group} parceld, then restart the agent")
+        }
+    }
+}
+
+/// The group's name in the system's own list.
+fn group(id: u32) -> Option<String> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    let is_it = |line: &&str| line.split(':').nth(2) == Some(&id.to_string());
+    groups.lines().find(is_it)?.split(':').next().map(str::to_owned)
 }
 
 fn reach() -> String {

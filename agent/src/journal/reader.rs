@@ -6,9 +6,11 @@ use crate::domain::name::Sku;
 use crate::domain::order::Order;
 use crate::domain::stock::Stock;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 const ORDERS: &str = "SELECT o.terms, p.state, p.body FROM orders o JOIN progress p USING (key)";
 
@@ -185,5 +187,28 @@ impl Reader {
     /// The file can't be read.
     pub fn quick_check(&self) -> Result<String, Error> {
         Ok(self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
+    }
+
+    /// The same, for no longer than `limit`; none where that was too short.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn quick_check_within(&self, limit: Duration) -> Result<Option<String>, Error> {
+        let (interrupt, (done, waiting)) = (self.conn.get_interrupt_handle(), sync_channel::<()>(0));
+        std::thread::scope(|both| {
+            both.spawn(move || {
+                if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                    interrupt.interrupt();
+                }
+            });
+            let checked = self.quick_check();
+            drop(done);
+            match checked {
+                Err(Error::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                    Ok(None)
+                }
+                checked => checked.map(Some),
+            }
+        })
     }
 }

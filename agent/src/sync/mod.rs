@@ -10,6 +10,7 @@ mod certificate;
 mod client;
 mod ledger;
 mod plan;
+pub mod probe;
 pub mod status;
 mod tls;
 mod trouble;

@@ -30,7 +30,7 @@ const MODULES: &[(&str, May)] = &[
     ("config", OnlyAndConfigs(&["domain", "words"])),
     ("words", Only(&[])),
     ("control", Only(&["access", "action", "domain", "floor", "report"])),
-    ("doctor", Only(&["config", "journal", "control", "report", "clock"])),
+    ("doctor", Only(&["config", "contract", "journal", "control", "report", "sync", "clock"])),
     ("app", Everything),
     ("cli", Only(COMMAND_LINE)),
     ("main", Only(COMMAND_LINE)),
