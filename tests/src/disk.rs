@@ -62,14 +62,85 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let unmount = |options: &[&str]| {
-            let mut unmount = Command::new(binaries::system("umount", "mount"));
-            unmount.args(options).arg(self.path()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-        };
-        // Lazily where somebody still has a file on it: the last to close it takes it away.
-        if !unmount(&[]) && !unmount(&["--lazy"]) {
-            eprintln!("cannot unmount {}", self.path().display());
+        unmount(self.path());
+    }
+}
+
+/// A memory card that can wear out: the kernel then lets nobody write to it any more, whoever has files open.
+#[derive(Debug)]
+pub struct Card {
+    dir: TempDir,
+    image: TempDir,
+}
+
+impl Card {
+    /// `None`, and the reason printed, where this user may not mount one.
+    #[must_use]
+    pub fn insert(mebibytes: u64) -> Option<Card> {
+        let card = Card { dir: TempDir::new("card"), image: TempDir::new("card-image") };
+        let image = File::create(card.image()).expect("a directory of our own takes a file");
+        image.set_len(mebibytes * 1024 * 1024).expect("a sparse file takes no room");
+        run("mkfs.ext4", "e2fsprogs", &["-q", "-F"], &card.image()).expect("a file system can be made in a file");
+        match card.mount() {
+            Ok(()) => Some(card),
+            Err(error) => {
+                eprintln!("skipped: no file system can be mounted here: {error}");
+                None
+            }
         }
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// As after errors of the card.
+    pub fn wear_out(&self) {
+        run("mount", "mount", &["-o", "remount,abort"], self.path()).expect("ext4 can be told that it has failed");
+    }
+
+    /// A new card with all that is on this one. Nobody may have a file on it.
+    pub fn replace(&self) {
+        unmount(self.path());
+        // It says by its code that it has mended something.
+        let _ = run("fsck.ext4", "e2fsprogs", &["-p"], &self.image());
+        self.mount().expect("what was mounted before can be mounted again");
+    }
+
+    fn mount(&self) -> Result<(), String> {
+        let image = self.image().display().to_string();
+        run("mount", "mount", &["-o", "loop,errors=remount-ro", &image], self.path())
+    }
+
+    fn image(&self) -> PathBuf {
+        self.image.join("ext4")
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        unmount(self.path());
+    }
+}
+
+fn run(program: &str, package: &str, arguments: &[&str], last: &Path) -> Result<(), String> {
+    let output = Command::new(binaries::system(program, package)).args(arguments).arg(last).output();
+    let output = output.map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+fn unmount(path: &Path) {
+    let unmount = |options: &[&str]| {
+        let mut unmount = Command::new(binaries::system("umount", "mount"));
+        unmount.args(options).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    // Lazily where somebody still has a file on it: the last to close it takes it away.
+    if !unmount(&[]) && !unmount(&["--lazy"]) {
+        eprintln!("cannot unmount {}", path.display());
     }
 }
 
@@ -85,6 +156,21 @@ fn grow(file: &mut File, bytes: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_card_wears_out_under_an_open_file_and_keeps_what_was_on_it() {
+        let Some(card) = Card::insert(16) else { return };
+        let path = card.path().join("file");
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"kept").unwrap();
+        file.sync_all().unwrap();
+        card.wear_out();
+        assert_eq!(file.write(b"lost").unwrap_err().kind(), ErrorKind::ReadOnlyFilesystem);
+        drop(file);
+        card.replace();
+        assert_eq!(fs::read(&path).unwrap(), b"kept");
+        fs::write(&path, "more").unwrap();
+    }
 
     #[test]
     fn is_full_until_it_is_freed_and_goes_when_dropped() {

@@ -139,6 +139,11 @@ impl Process {
         number_after("write_bytes:", &self.proc("io"))
     }
 
+    /// SIGHUP: many programs then read their files again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
