@@ -25,7 +25,9 @@ impl Secrets {
     /// What the files hold that the configuration names, and the user name: some brokers take a token for it.
     #[must_use]
     pub fn known(config: &Config) -> Self {
-        let files = [config.broker.password_file.as_deref(), config.web.token_file.as_deref()];
+        let identity = config.broker.tls.as_ref().and_then(|tls| tls.identity.as_ref());
+        let key_file = identity.map(|identity| identity.key_file.as_path());
+        let files = [config.broker.password_file.as_deref(), config.web.token_file.as_deref(), key_file];
         let lines = files.into_iter().flatten().flat_map(lines);
         Self::of(lines.chain(config.broker.username.clone()))
     }
@@ -44,7 +46,8 @@ impl std::fmt::Debug for Secrets {
 
 fn lines(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    // A key's first and last line are those of every key.
+    text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.starts_with("-----")).collect()
 }
 
 fn replace(text: &mut Vec<u8>, secret: &[u8]) -> usize {
