@@ -53,9 +53,8 @@ impl Screen {
                     Some(("id", number)) => message.number = number.parse().expect("a number"),
                     Some(("data", data)) => message.data = format!("{}{data}\n", message.data),
                     _ if line.is_empty() && !message.event.is_empty() => {
-                        if sender.send(std::mem::take(&mut message)).is_err() {
-                            return;
-                        }
+                        // Whoever listened has heard enough.
+                        let _ = sender.send(std::mem::take(&mut message));
                     }
                     _ => {}
                 }

@@ -79,8 +79,8 @@ impl Fragment<'_> {
     /// The class of a number by its length.
     fn size(&self, text: &str) -> &'static str {
         match text.chars().count() {
-            ..=FIGURES_LARGE_MAX => "",
-            ..=FIGURES_MAX => " wide",
+            length if length <= FIGURES_LARGE_MAX => "",
+            length if length <= FIGURES_MAX => " wide",
             _ => " text",
         }
     }

@@ -7,7 +7,7 @@ use axum::body::BodyDataStream;
 impl Bench {
     async fn scan(&self, code: &str) -> String {
         let mut answers = self.stations.floor().answers();
-        let _ = self.stations.floor().scan("bench-1", code).unwrap();
+        drop(self.stations.floor().scan("bench-1", code).unwrap());
         answers.recv().await.unwrap().answer.signal.word().to_owned()
     }
 
