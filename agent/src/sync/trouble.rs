@@ -5,6 +5,7 @@ use super::way::CONNECT_TIMEOUT;
 use super::{BrokerConfig, TlsConfig};
 use jiff::Timestamp;
 use rumqttc::TlsError;
+use rumqttc::v5::mqttbytes::Error as Mqtt;
 use rumqttc::v5::mqttbytes::v5::ConnectReturnCode;
 use rumqttc::v5::{ConnectionError, StateError};
 use rustls::{AlertDescription, CertificateError, Error as Rustls, PeerIncompatible};
@@ -87,7 +88,7 @@ impl Attempt<'_> {
             }
             ConnectionError::Tls(TlsError::TLS(error)) => self.untrusted(&error),
             ConnectionError::Io(error)
-            | ConnectionError::MqttState(StateError::Io(error))
+            | ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(Mqtt::Io(error)))
             | ConnectionError::Tls(TlsError::Io(error)) => self.io(&error),
             other => Trouble::Broken(other.to_string()),
         }
@@ -215,5 +216,41 @@ fn refusal(code: ConnectReturnCode) -> Trouble {
             busy("the broker does not speak MQTT 5")
         }
         _ => busy("the broker gives no usable reason"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::IdentityConfig;
+
+    /// The same alert, by each way that it comes.
+    fn alert(alert: AlertDescription) -> [ConnectionError; 4] {
+        let io = || io::Error::new(io::ErrorKind::InvalidData, Rustls::AlertReceived(alert));
+        [
+            ConnectionError::Tls(TlsError::Io(io())),
+            ConnectionError::Io(io()),
+            ConnectionError::MqttState(StateError::Io(io())),
+            ConnectionError::MqttState(StateError::Deserialization(Mqtt::Io(io()))),
+        ]
+    }
+
+    #[test]
+    fn knows_a_refused_certificate_by_whichever_way_it_is_told() {
+        let identity = IdentityConfig { certificate_file: "site.pem".into(), key_file: "site.key".into() };
+        for identity in [None, Some(identity)] {
+            let tls = TlsConfig { ca_file: "ca.pem".into(), identity: identity.clone() };
+            let config = BrokerConfig { host: "broker".into(), port: 8883, login: None, tls: Some(tls) };
+            let now = Timestamp::UNIX_EPOCH;
+            let attempt = Attempt { config: &config, client_id: "parceld", is_accepted: false, own: None, now };
+            for error in alert(AlertDescription::CertificateExpired) {
+                let trouble = attempt.trouble(error);
+                let is_known = match identity {
+                    None => trouble == Trouble::CertificateWanted,
+                    Some(_) => trouble == Trouble::CertificateRefused("CertificateExpired".into()),
+                };
+                assert!(is_known, "{trouble:?}");
+            }
+        }
     }
 }
