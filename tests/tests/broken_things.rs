@@ -31,6 +31,9 @@ const RECEIPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A user that owns nothing, and its group: Debian's nobody.
 const NOBODY: u32 = 65_534;
 
+/// The database's log is folded into its file before it has as many.
+const SCANS_TO_FULL: usize = 500;
+
 const USER: &str = "site";
 const PASSWORD: &str = "the right one";
 
@@ -301,7 +304,12 @@ fn no_permission_on_the_port() {
 fn a_full_disk() {
     check(&Thing {
         needs: Needs::SmallDisk,
-        breaks: |site| site.disk.as_ref().expect("it has one").fill(),
+        // Its log may have room for a few more.
+        breaks: |site| {
+            site.disk.as_ref().expect("it has one").fill();
+            let refused = (0..SCANS_TO_FULL).any(|number| !site.scanner.scan(&format!("code {number}")).recorded);
+            assert!(refused, "a full disk takes {SCANS_TO_FULL} scans");
+        },
         fault: ("disk_full", "full"),
         check: ("space", "0 MiB free", "free space"),
         heals: |site| site.disk.as_ref().expect("it has one").free(),
