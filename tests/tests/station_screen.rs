@@ -2,7 +2,7 @@
 
 use parceld_tests::agent::Agent;
 use parceld_tests::disk::SmallDisk;
-use parceld_tests::goods::{gtin, order};
+use parceld_tests::goods::{catalog, gtin, order};
 use parceld_tests::http;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site};
 use parceld_tests::wait::Stopwatch;
@@ -96,6 +96,7 @@ impl Screen {
 #[test]
 fn a_screen_follows_every_scan_and_what_happens_without_one() {
     let mut site = Site::start(Broker::embedded());
+    site.platform.put_catalog(SITE, &catalog("ABC"));
     site.platform.put_order(SITE, &order("o1", "dhl", "2xA 1xB"));
     site.platform.put_order(SITE, &order("o2", "dhl", "1xC"));
     site.until_accepted(2);

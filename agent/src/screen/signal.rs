@@ -108,7 +108,8 @@ fn not_saved(facts: &Facts<'_>, error: Option<&str>) -> Stage {
         Some(_) => fill(words.not_saved_what, &[("time", &facts.time_to_the_second(since))]),
         None => words.not_saved_once.to_owned(),
     };
-    let saved = facts.answers.iter().find(|answer| answer.answer.signal.counts());
+    let is_work = |answer: &&Answered| answer.answer.item.is_some() || answer.answer.progress.is_some();
+    let saved = facts.answers.iter().filter(is_work).find(|answer| answer.answer.signal.counts());
     let (does, name) = match saved {
         Some(saved) => {
             let time = facts.time_to_the_second(saved.at);
