@@ -6,7 +6,7 @@ use crate::action::{Action, Outcome, Told, in_words};
 use crate::config::Config;
 use crate::control::{self, Client, Refusal, Unreached};
 use crate::journal::backup;
-use crate::words::Language;
+use crate::report::Language;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
