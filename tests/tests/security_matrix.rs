@@ -150,24 +150,29 @@ fn actions_need_the_token_and_a_wrong_one_waits() {
         assert_eq!(send(&agent, &post(&own, &path, &cookie, "")).0, 401, "{path} with a made-up session");
 
         let wrong = format!("Authorization: Bearer {}\r\n", token.replace(&token[..1], "x"));
-        let asked = Stopwatch::start();
-        let mut waiting = connect(&agent);
-        waiting.write_all(post(&own, &path, &wrong, "").as_bytes()).expect("a request is sent");
-        wait::until("the address to be busy", wait::GENEROUS, || {
-            let (status, answer) = send(&agent, &post(&own, &path, &wrong, ""));
-            (status == 429 && answer.to_ascii_lowercase().contains("retry-after:")).then_some(())
-        });
-        let mut answer = String::new();
-        let _ = waiting.read_to_string(&mut answer);
-        assert!(answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 429"), "{path}: {answer}");
-        assert!(WRONG_WAITS <= asked.elapsed(), "{path}: {:?}", asked.elapsed());
-
-        // Whoever has it is let in, and the address is forgiven.
         let right = format!("Authorization: Bearer {token}\r\n");
-        wait::until("the right token to be looked at", wait::GENEROUS, || {
-            (send(&agent, &post(&own, &path, &right, "")).0 != 429).then_some(())
+        wait::until("one wrong token to wait and the other not to be looked at", wait::GENEROUS, || {
+            let asked = Stopwatch::start();
+            let both = [(); 2].map(|()| {
+                let mut stream = connect(&agent);
+                stream.write_all(post(&own, &path, &wrong, "").as_bytes()).expect("a request is sent");
+                stream
+            });
+            let mut answers = both.map(|mut stream| {
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).expect("an answer is text");
+                answer
+            });
+            assert!(WRONG_WAITS <= asked.elapsed(), "{path}: {:?}", asked.elapsed());
+            answers.sort_unstable();
+            // The address begins anew, whether the two met or not.
+            assert!(![401, 403, 429].contains(&send(&agent, &post(&own, &path, &right, "")).0), "{path}");
+            let [told, refused] = answers;
+            let is_refused =
+                refused.starts_with("HTTP/1.1 429") && refused.to_ascii_lowercase().contains("retry-after:");
+            assert!(told.starts_with("HTTP/1.1 401"), "{path}: {told}");
+            is_refused.then_some(())
         });
-        assert!(![401, 403].contains(&send(&agent, &post(&own, &path, &right, "")).0), "{path}");
     }
     let taps: Vec<_> = ROUTES.iter().filter(|route| route.does == Does::Changes(Needs::TokenOrBoard)).collect();
     for route in taps {
@@ -241,8 +246,9 @@ fn no_page_carries_a_script_or_a_style() {
             let inline =
                 |name: &&str| *name == "style" || (name.starts_with("on") && tag.contains(&format!("{name}=")));
             assert_eq!(attributes.clone().find(inline), None, "{path}: <{tag}>");
+            // A line of the log may show an address, as text.
+            assert!(!tag.contains("http:") && !tag.contains("https:") && !tag.contains("=\"//"), "{path}: <{tag}>");
         }
-        assert!(!page.contains("http://") && !page.contains("https://"), "{path} leads elsewhere");
     }
     assert!(5 < pages, "{pages}");
 }
