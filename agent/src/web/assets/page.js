@@ -39,7 +39,9 @@ function update(shown, fresh) {
   parts.forEach((part, n) => {
     const old = shown.children[n];
     if ("own" in old.dataset || old.outerHTML === part.outerHTML) return;
-    old.className = part.className;
+    // An SVG's className can't be set.
+    if (part.hasAttribute("class")) old.setAttribute("class", part.getAttribute("class"));
+    else old.removeAttribute("class");
     update(old, part);
   });
 }
