@@ -46,8 +46,10 @@ function update(shown, fresh) {
   });
 }
 
+let live;
+
 function listen() {
-  const live = new EventSource(document.body.dataset.live);
+  live = new EventSource(document.body.dataset.live);
   live.onmessage = (message) => {
     heard();
     if (!isPaused) show(message.data);
@@ -57,6 +59,11 @@ function listen() {
     if (live.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
   };
 }
+
+// A browser keeps pages that were left, with their connections, and opens only six to one agent: without this, the
+// seventh page would not come.
+addEventListener("pagehide", () => live.close());
+addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 
 // Until it goes on, the button says what a press does; then the next message brings its own word back.
 document.addEventListener("click", (event) => {

@@ -45,5 +45,7 @@ if (list) {
   pause.hidden = clear.hidden = false;
   pause.addEventListener("click", () => (source ? stop() : listen()));
   clear.addEventListener("click", () => list.replaceChildren());
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => { if (event.persisted && source) listen(); });
   listen();
 }
