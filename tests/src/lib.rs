@@ -38,6 +38,7 @@ pub mod validators;
 
 pub mod goods;
 pub mod http;
+pub mod labels;
 
 pub mod agent;
 pub mod picture;

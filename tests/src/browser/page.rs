@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::kept::{BINDING, Heard, Kept};
 use super::look::Look;
-use super::wire::Wire;
+use super::wire::{Wire, shown};
 use crate::wait;
 
 /// A tab with cookies of its own. Closed when dropped.
@@ -190,18 +190,19 @@ impl<'b> Page<'b> {
         self.kept.borrow_mut().until(patience, first)
     }
 
-    /// What is on the screen now, as PNG.
+    /// What is on the screen now, as PNG in base64.
     #[must_use]
     #[track_caller]
-    pub fn png(&self) -> Vec<u8> {
+    pub fn png_base64(&self) -> String {
         let picture = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
-        BASE64_STANDARD.decode(picture["data"].as_str().unwrap_or_default()).expect("a picture is in base64")
+        picture["data"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Writes what is on the screen now to `png`.
     #[track_caller]
     pub fn picture(&self, png: &Path) {
-        fs::write(png, self.png()).unwrap_or_else(|error| panic!("cannot write {}: {error}", png.display()));
+        let picture = BASE64_STANDARD.decode(self.png_base64()).expect("a picture is in base64");
+        fs::write(png, picture).unwrap_or_else(|error| panic!("cannot write {}: {error}", png.display()));
     }
 
     #[track_caller]
@@ -234,10 +235,4 @@ impl Drop for Page<'_> {
             self.wire.call("Target.disposeBrowserContext", &json!({ "browserContextId": self.context }));
         }
     }
-}
-
-/// The beginning of a script: a whole library is no help in a message.
-fn shown(script: &str) -> String {
-    const SHOWN_MAX: usize = 400;
-    script.chars().take(SHOWN_MAX).collect()
 }

@@ -14,7 +14,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// The browser takes messages from descriptor 3 and answers on 4.
 const OWN_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
-const FLAGS: [&str; 14] = [
+const FLAGS: [&str; 15] = [
     "--headless=new",
     "--remote-debugging-pipe",
     // Tests run as root, and open nothing but pages of their own.
@@ -22,6 +22,8 @@ const FLAGS: [&str; 14] = [
     "--disable-gpu",
     "--hide-scrollbars",
     "--mute-audio",
+    // As a kiosk is started: a page may sound before anybody has touched it.
+    "--autoplay-policy=no-user-gesture-required",
     "--no-first-run",
     "--no-default-browser-check",
     "--disable-background-networking",

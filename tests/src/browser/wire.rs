@@ -82,7 +82,8 @@ impl Wire {
         }
         let written = lock(&self.to).write_all(format!("{message}\0").as_bytes());
         written.unwrap_or_else(|error| panic!("the browser has gone before {method}: {error}"));
-        reply.recv_timeout(wait::GENEROUS).unwrap_or_else(|_| panic!("the browser doesn't answer {method}"))
+        let reply = reply.recv_timeout(wait::GENEROUS);
+        reply.unwrap_or_else(|_| panic!("the browser doesn't answer {method} {}", shown(&params.to_string())))
     }
 
     /// What happens in the page of `session` from now on.
@@ -131,6 +132,12 @@ impl Desk {
             }
         }
     }
+}
+
+/// The beginning of what is said: a whole library is no help in a message.
+pub fn shown(text: &str) -> String {
+    const SHOWN_MAX: usize = 400;
+    text.chars().take(SHOWN_MAX).collect()
 }
 
 /// The maps are whole after every step, so that another test's panic leaves nothing half done.

@@ -2,5 +2,10 @@
 //!
 //! Pictures of every page and state are in `target/tmp/screens`.
 
-mod sound;
+mod judge;
+
+mod pages;
+mod pictures;
+mod station;
 mod status;
+mod style;

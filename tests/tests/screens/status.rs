@@ -6,7 +6,7 @@ use parceld_tests::site::{Broker, SITE, Site};
 use parceld_tests::wait;
 use serde_json::Value;
 
-use crate::sound::{Judge, PHONE, TABLET, WALL, assert_quiet};
+use crate::judge::{Judge, LANGUAGES, PHONE, TABLET, WALL, assert_quiet};
 
 /// A verdict's word and its cause, in English and in Swedish.
 const VERDICTS: [(&str, [[&str; 2]; 2]); 3] = [
@@ -18,19 +18,17 @@ const VERDICTS: [(&str, [[&str; 2]; 2]); 3] = [
     ("stopped", [["Stopped", "Nobody can scan at bench-1"], ["Stopp", "Ingen kan skanna på bench-1"]]),
 ];
 
-const LANGUAGES: [&str; 2] = ["en", "sv"];
-
 /// Something that is true of the page only until it is loaded again.
 const MARK: &str = "window.wasNotLoadedAgain = true";
 
 #[test]
 fn the_status_page_says_how_it_is_while_it_changes() {
     let (browser, judge) = (Browser::start(), Judge::new());
-    for language in 0..LANGUAGES.len() {
-        let mut site = at_work(LANGUAGES[language]);
+    for (language, tag) in LANGUAGES.iter().enumerate() {
+        let mut site = at_work(tag);
         let page = browser.page();
         page.open(&site.agent.url());
-        assert_eq!(page.eval("document.documentElement.lang"), LANGUAGES[language]);
+        assert_eq!(page.eval("document.documentElement.lang"), *tag);
         page.eval(MARK);
 
         assert_says(&page, &site, "well", language);

@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parceld_tests::browser::{Axe, Look, Page};
+use parceld_tests::wait::{self, Stopwatch};
 use serde_json::json;
+
+/// What the pages speak.
+pub const LANGUAGES: [&str; 2] = ["en", "sv"];
 
 /// A phone, a tablet, and a screen on the wall.
 pub const PHONE: Look = Look::sized(360, 800);
@@ -15,7 +20,8 @@ pub const WALL: Look = Look::sized(1920, 1080);
 const TOO_WIDE: &str = "(() => {
     const root = document.documentElement;
     if (root.scrollWidth <= root.clientWidth && document.body.scrollWidth <= root.clientWidth) return [];
-    const out = [...document.body.querySelectorAll('*')].filter(it => root.clientWidth < it.getBoundingClientRect().right);
+    const isWide = it => root.clientWidth < it.getBoundingClientRect().right || (0 < it.clientWidth && it.clientWidth < it.scrollWidth);
+    const out = [...document.body.querySelectorAll('*')].filter(it => isWide(it) && ![...it.children].some(isWide));
     return [`page: ${root.scrollWidth} of ${root.clientWidth}`, ...out.slice(0, 5).map(it => it.outerHTML.slice(0, 200))];
 })()";
 
@@ -29,6 +35,12 @@ impl Judge {
         Judge { axe: Axe::installed(env!("CARGO_TARGET_TMPDIR")) }
     }
 
+    /// What axe finds serious or worse in the page as it is now.
+    #[track_caller]
+    pub fn objections(&self, page: &Page<'_>) -> Vec<String> {
+        self.axe.objections(page)
+    }
+
     /// Looks at the page as it is now in each look, takes a picture of each and has axe judge it.
     #[track_caller]
     pub fn assert_usable(&self, page: &Page<'_>, name: &str, looks: &[Look]) {
@@ -37,7 +49,7 @@ impl Judge {
             let name = named(name, *look);
             picture(page, &name);
             assert_fits(page, &name);
-            let objections = self.axe.objections(page);
+            let objections = self.objections(page);
             assert!(objections.is_empty(), "{name}: axe says\n{}", objections.join("\n"));
         }
     }
@@ -59,6 +71,23 @@ pub fn assert_quiet(page: &Page<'_>, agent: &str, name: &str) {
         requests.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:")).collect();
     assert!(foreign.is_empty(), "{name} asks others for {foreign:?}");
     assert_eq!(page.faults(), Vec::<String>::new(), "{name}");
+}
+
+/// Layout follows a change of the window a moment later.
+pub const PATIENT: Duration = Duration::from_secs(2);
+
+/// Waits until the list that `expression` makes is empty.
+#[track_caller]
+pub fn assert_eventually_empty(page: &Page<'_>, expression: &str, patience: Duration, what: &str) {
+    let waiting = Stopwatch::start();
+    loop {
+        let found = page.eval(expression);
+        if found == json!([]) {
+            return;
+        }
+        assert!(waiting.elapsed() < patience, "{what}: {found:#}");
+        wait::a_moment();
+    }
 }
 
 /// Takes a picture of what is on the screen now.
