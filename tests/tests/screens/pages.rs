@@ -15,7 +15,7 @@ use crate::judge::{Judge, LANGUAGES, PHONE, TABLET, WALL, assert_quiet};
 const TOKEN: &str = "correct-horse-battery-staple";
 
 /// Pages that everybody may see, by the names of their pictures, with what they say in each language.
-const PAGES: [(&str, &str, [&str; 2]); 11] = [
+const PAGES: [(&str, &str, [&str; 2]); 12] = [
     ("orders", "/orders", ["Orders", "Ordrar"]),
     ("orders-closed", "/orders?show=closed", ["Closed", "Avslutade"]),
     ("orders-found", "/orders?q=O2", ["Found", "Hittade"]),
@@ -26,6 +26,7 @@ const PAGES: [(&str, &str, [&str; 2]); 11] = [
     ("log", "/log", ["At least", "Minst"]),
     ("log-empty", "/log?text=nobody-says-that", ["No line is like that.", "Ingen rad är sådan."]),
     ("stations", "/station", ["bench-1", "bench-1"]),
+    ("actions", "/actions", ["Actions need the device's token.", "Åtgärder kräver enhetens nyckel."]),
     ("login", "/login", ["The device's token", "Enhetens nyckel"]),
 ];
 
