@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn tells_every_finding_with_its_steps() {
         let text = shown(&wreck());
-        assert!(text.starts_with("STOPPED  Scans are not saved, since "), "{text}");
+        assert!(text.starts_with("STOPPED  Scans are not saved: the disk is full, since "), "{text}");
         for finding in Report::new(&wreck(), Language::ENGLISH).verdict.findings {
             assert!(text.contains(&finding.reason), "{}\n{text}", finding.reason);
         }

@@ -124,7 +124,7 @@ mod tests {
         assert!(text.contains("\nclock degraded: clock_untrusted: The board hasn't learned the time"), "{text}");
         assert!(text.contains("\nreceipts ok: weak_promise: "), "a note is no fault: {text}");
         let text = said(&Report::new(&wreck(), Language::ENGLISH), None);
-        assert!(text.starts_with("failing\n") && text.contains("\nstorage failing: storage_failing: "), "{text}");
+        assert!(text.starts_with("failing\n") && text.contains("\nstorage failing: disk_full: "), "{text}");
     }
 
     #[test]

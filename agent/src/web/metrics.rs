@@ -320,7 +320,7 @@ mod tests {
         let text = of(&wreck());
         let fault = |line: &&str| line.starts_with("parceld_fault{");
         let faults: Vec<_> = text.lines().filter(fault).collect();
-        assert!(faults.contains(&r#"parceld_fault{fault="storage_failing"} 1.0"#), "{faults:?}");
+        assert!(faults.contains(&r#"parceld_fault{fault="disk_full"} 1.0"#), "{faults:?}");
         assert_eq!(faults.len(), faults.iter().collect::<BTreeSet<_>>().len());
         assert!(text.contains("\nparceld_receipts_missing 1.0\n") && text.contains("\nparceld_broker_up 0.0\n"));
         assert!(!text.contains("\nparceld_last_receipt_timestamp_seconds "), "{text}");
