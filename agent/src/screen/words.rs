@@ -23,6 +23,7 @@ pub struct Words {
     pub offline: &'static str,
     pub sound_off: &'static str,
     pub touch_refused: &'static str,
+    pub touch_not_taken: &'static str,
     pub commands: &'static str,
 
     pub collects_in: &'static str,

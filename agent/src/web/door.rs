@@ -42,13 +42,18 @@ const BUFFER_BYTES_MAX: usize = 32 * 1024;
 /// How long answers that are under way may take after the stop.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Where a request comes from.
+/// Where a request comes from, and which address it was made to.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    pub address: SocketAddr,
+    pub to: SocketAddr,
+}
 
 impl Peer {
+    /// Over loopback, or from the board's own address to itself: nobody else gets an answer there.
     pub fn is_on_board(self) -> bool {
-        self.0.ip().to_canonical().is_loopback()
+        let [from, to] = [self.address, self.to].map(|address| address.ip().to_canonical());
+        from.is_loopback() || from == to
     }
 }
 
@@ -63,7 +68,8 @@ pub async fn serve(mut listener: TcpListener, router: Router, stop: watch::Recei
             accepted = Listener::accept(&mut listener) => accepted,
             Some(_) = conversations.join_next() => continue,
         };
-        let peer = Peer(address);
+        let Ok(to) = stream.local_addr() else { continue };
+        let peer = Peer { address, to };
         let places = if peer.is_on_board() { &here } else { &elsewhere };
         if let Some(seat) = places.take() {
             conversations.spawn(converse(stream, peer, seat, router.clone(), stop.clone()));
@@ -105,7 +111,7 @@ async fn converse(stream: TcpStream, peer: Peer, seat: Seat, router: Router, sto
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(address = %peer.0, %error, "a connection ended");
+        tracing::debug!(address = %peer.address, %error, "a connection ended");
     }
 }
 
@@ -292,10 +298,16 @@ mod tests {
 
     #[test]
     fn knows_the_board_itself() {
-        for (address, is_on_board) in
-            [("127.0.0.1:1", true), ("[::1]:1", true), ("[::ffff:127.0.0.1]:1", true), ("10.0.0.1:1", false)]
-        {
-            assert_eq!(Peer(address.parse().unwrap()).is_on_board(), is_on_board, "{address}");
+        for (address, to, is_on_board) in [
+            ("127.0.0.1:1", "127.0.0.1:8080", true),
+            ("[::1]:1", "[::1]:8080", true),
+            ("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:8080", true),
+            ("10.0.0.1:1", "10.0.0.2:8080", false),
+            ("10.0.0.2:1", "10.0.0.2:8080", true),
+            ("[::ffff:10.0.0.2]:1", "10.0.0.2:8080", true),
+        ] {
+            let peer = Peer { address: address.parse().unwrap(), to: to.parse().unwrap() };
+            assert_eq!(peer.is_on_board(), is_on_board, "{address} to {to}");
         }
     }
 }

@@ -197,7 +197,7 @@ fn visitor(shared: &Shared, request: &Request) -> Visitor {
     Visitor {
         session: login::cookie(request.headers(), &shared.cookie).and_then(|id| shared.access.session(id)),
         is_on_board: peer.is_some_and(Peer::is_on_board) && !is_forwarded,
-        address: peer.map(|peer| peer.0.ip().to_canonical()),
+        address: peer.map(|peer| peer.address.ip().to_canonical()),
         by: None,
     }
 }

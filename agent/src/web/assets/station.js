@@ -177,6 +177,12 @@ function listen() {
   const live = new EventSource(`/station/${encodeURIComponent(id)}/live`);
   live.addEventListener("beat", (beat) => {
     heard();
+    // What was missed meanwhile is not sent again: a new stream begins with the whole screen.
+    if (isLost) {
+      live.close();
+      listen();
+      return;
+    }
     clockAhead = Date.now() - Number(beat.data);
   });
   live.addEventListener("screen", (message) => {
@@ -207,7 +213,10 @@ async function tap(button) {
   try {
     const headers = { "content-type": "text/plain; charset=utf-8" };
     const reply = await fetch(`/station/${encodeURIComponent(id)}/tap`, { method: "POST", headers, body: button.dataset.tap });
-    notice.hidden = reply.status !== 401 && reply.status !== 403;
+    const isStranger = reply.status === 401 || reply.status === 403;
+    notice.hidden = reply.ok;
+    part("sign-in").hidden = !isStranger;
+    part("not-taken").hidden = isStranger;
   } catch {
     lose();
   }

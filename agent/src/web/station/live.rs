@@ -7,6 +7,7 @@
 use super::{Seat, fragment};
 use crate::floor::status::Answered;
 use crate::report::gather::Changes;
+use crate::web::guard::Visitor;
 use crate::web::{Shared, stopped};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -33,11 +34,11 @@ const HEARTBEATS_TO_A_LOOK: u32 = 5;
 const CHANGES_TOGETHER: Duration = Duration::from_millis(250);
 
 /// `GET /station/{id}/live`
-pub async fn stream(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+pub async fn stream(State(shared): State<Shared>, visitor: Visitor, Path(id): Path<String>) -> Response {
     let Some(seat) = shared.stations.seat(&id).filter(|seat| seat.screen).cloned() else {
         return (StatusCode::NOT_FOUND, "There is no such station with a screen.\n").into_response();
     };
-    let Ok(place) = Arc::clone(&shared.stations.room).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&shared.stations.room[usize::from(visitor.is_on_board)]).try_acquire_owned() else {
         let advice = "Too many screens are open; close some.\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], advice).into_response();
     };

@@ -35,8 +35,8 @@ pub struct Stations {
     rules: Rules,
     seats: BTreeMap<StationId, Seat>,
     kept: Mutex<Kept>,
-    /// Places for streams.
-    pub(super) room: Arc<Semaphore>,
+    /// Places for streams: the board's own screens, and those of others, which can't take theirs.
+    pub(super) room: [Arc<Semaphore>; 2],
 }
 
 /// A station as the configuration has it.
@@ -82,7 +82,7 @@ impl Stations {
     #[must_use]
     pub fn new(floor: Floor, journal: Journal, clock: Clock, rules: Rules, seats: Vec<Seat>) -> Self {
         let seats = seats.into_iter().map(|seat| (seat.id.clone(), seat)).collect();
-        let room = Arc::new(Semaphore::new(super::live::STREAMS_MAX));
+        let room = [(); 2].map(|()| Arc::new(Semaphore::new(super::live::STREAMS_MAX)));
         Self { floor, journal, clock, rules, seats, kept: Mutex::default(), room }
     }
 

@@ -20,14 +20,17 @@ pub async fn tap(State(shared): State<Shared>, Path(id): Path<String>, word: Str
     };
     let floor = shared.stations.floor().clone();
     // The writer's queue may be full: nobody else waits for that.
-    let asked = tokio::task::spawn_blocking(move || floor.tap(&id, touch.meaning(), &touch.text())).await;
-    let answer = match asked {
-        Ok(Ok(answer)) => tokio::time::timeout(ANSWERED_WITHIN, answer).await,
-        Ok(Err(unknown)) => return (StatusCode::NOT_FOUND, format!("{unknown}\n")).into_response(),
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let asked = tokio::task::spawn_blocking(move || floor.tap(&id, touch.meaning(), &touch.text()));
+    let answered = async {
+        match asked.await {
+            Ok(Ok(answer)) => match answer.await {
+                Ok(answer) => (StatusCode::OK, format!("{}\n", answer.signal.word())).into_response(),
+                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "The agent is stopping.\n").into_response(),
+            },
+            Ok(Err(unknown)) => (StatusCode::NOT_FOUND, format!("{unknown}\n")).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     };
-    match answer {
-        Ok(Ok(answer)) => (StatusCode::OK, format!("{}\n", answer.signal.word())).into_response(),
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "No answer in time.\n").into_response(),
-    }
+    let late = || (StatusCode::SERVICE_UNAVAILABLE, "No answer in time.\n").into_response();
+    tokio::time::timeout(ANSWERED_WITHIN, answered).await.unwrap_or_else(|_| late())
 }
