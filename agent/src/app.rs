@@ -120,6 +120,8 @@ pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
         let _ = tokio::join!(page, door);
         code
     });
+    // A backup that is under way holds no stop up: the next one clears away what is left of it.
+    runtime.shutdown_background();
 
     ports.stop();
     scheduling.stop();

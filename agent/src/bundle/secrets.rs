@@ -22,14 +22,17 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// What the files hold that the configuration names, and the user name: some brokers take a token for it.
+    /// What the files hold that the configuration names, and the user name, since some brokers take a token for it; but
+    /// not where the user is called what everybody may read, the site or its client.
     #[must_use]
     pub fn known(config: &Config) -> Self {
         let identity = config.broker.tls.as_ref().and_then(|tls| tls.identity.as_ref());
         let key_file = identity.map(|identity| identity.key_file.as_path());
         let files = [config.broker.password_file.as_deref(), config.web.token_file.as_deref(), key_file];
         let lines = files.into_iter().flatten().flat_map(lines);
-        Self::of(lines.chain(config.broker.username.clone()))
+        let public = [&config.site.id, &config.broker.client_id];
+        let username = config.broker.username.clone().filter(|user| public.iter().all(|name| !name.contains(user)));
+        Self::of(lines.chain(username))
     }
 
     /// Takes every secret out of `text`; how many there were.

@@ -76,9 +76,15 @@ pub fn copy(database: &Path, to: &Path) -> Result<Copy, NoCopy> {
 /// As [`copy`].
 pub fn copy_into(database: &Path, directory: &Path, name: &str) -> Result<Copy, NoCopy> {
     fs::create_dir_all(directory).map_err(|why| NoCopy::Io { path: directory.into(), why })?;
-    let made = copy(database, &directory.join(name))?;
     let beginning = name.rsplit_once('-').map_or(name, |(beginning, _)| beginning);
-    for old in older(directory, beginning) {
+    for part in ours(directory, beginning, ".db.part") {
+        // What a stop or a power cut left of an earlier one.
+        let _ = fs::remove_file(part);
+    }
+    let made = copy(database, &directory.join(name))?;
+    let mut copies = ours(directory, beginning, ".db");
+    copies.truncate(copies.len().saturating_sub(KEPT));
+    for old in copies {
         if let Err(error) = fs::remove_file(&old) {
             tracing::warn!(path = %old.display(), %error, "an old backup stays");
         }
@@ -86,17 +92,16 @@ pub fn copy_into(database: &Path, directory: &Path, name: &str) -> Result<Copy, 
     Ok(made)
 }
 
-/// Names sort by their time.
-fn older(directory: &Path, beginning: &str) -> Vec<PathBuf> {
+/// The files of that beginning and end, oldest first: names sort by their time.
+fn ours(directory: &Path, beginning: &str, end: &str) -> Vec<PathBuf> {
     let is_ours = |name: &str| {
-        let time = name.strip_prefix(beginning).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".db"));
+        let time = name.strip_prefix(beginning).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(end));
         time.is_some_and(|time| time.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| is_ours(name));
     names.sort_unstable();
-    names.truncate(names.len().saturating_sub(KEPT));
     names.into_iter().map(|name| directory.join(name)).collect()
 }
 
@@ -167,6 +172,7 @@ mod tests {
             copy_into(&running.database(), &directory, &format!("sthlm-03-202611{day}T120000Z.db")).unwrap();
         }
         fs::write(directory.join("sthlm-03-before the move.db"), "by hand").unwrap();
+        fs::write(directory.join("sthlm-03-20261119T130000Z.db.part"), "cut off by a stop").unwrap();
         copy_into(&running.database(), &directory, "sthlm-03-20261120T120000Z.db").unwrap();
         let mut names: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();

@@ -159,6 +159,10 @@ impl Writer {
                     }
                 }
             }
+            (
+                Job::Retry { .. },
+                Error::Panicked { .. } | Error::Damaged(_) | Error::Encoding(_) | Error::UnknownKind { .. },
+            ) => Outcome::Retried(Retried::Unusable { why: error.to_string() }),
             _ => Outcome::NotSaved,
         };
         answer(job, outcome);

@@ -17,7 +17,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Form, Json};
 use serde::Deserialize;
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 /// More than one technician looks at.
@@ -134,12 +134,18 @@ async fn done(shared: &Shared, visitor: Visitor, action: Option<Action>, headers
         return (StatusCode::BAD_REQUEST, "There is no such action, or it lacks a field.\n").into_response();
     };
     let name = action.word();
-    let told = shared.actions.perform(action, &by(visitor)).await;
+    let Some(told) = perform_whole(shared, action, by(visitor)).await else { return failed() };
     if wants_html(headers) {
         return Redirect::to(&format!("/actions/results/{}", shared.results.keep(name, told))).into_response();
     }
     let status = if told.outcome.is_well() { StatusCode::OK } else { StatusCode::CONFLICT };
     (status, Json(told)).into_response()
+}
+
+/// Does it to its end and has it recorded, whether or not anybody still waits for the answer; none if it panicked.
+async fn perform_whole(shared: &Shared, action: Action, by: By) -> Option<Told> {
+    let actions = Arc::clone(&shared.actions);
+    tokio::spawn(async move { actions.perform(action, &by).await }).await.ok()
 }
 
 /// `GET /actions/results/{id}`
@@ -191,7 +197,9 @@ fn read(word: &str, fields: Fields) -> Option<Action> {
 
 /// `POST /actions/bundle`: the file itself.
 pub async fn bundle(State(shared): State<Shared>, visitor: Visitor) -> Response {
-    let bytes = match shared.bundle.make().await {
+    let maker = shared.clone();
+    let made = tokio::spawn(async move { maker.bundle.make().await }).await;
+    let bytes = match made.unwrap_or_else(|error| Err(error.into())) {
         Ok(bytes) => bytes,
         Err(error) => {
             tracing::error!(%error, "no diagnostics bundle");
@@ -199,7 +207,9 @@ pub async fn bundle(State(shared): State<Shared>, visitor: Visitor) -> Response 
         }
     };
     let made = Action::BundleMade { bytes: bytes.len() as u64 };
-    shared.actions.perform(made, &by(visitor)).await;
+    if perform_whole(&shared, made, by(visitor)).await.is_none() {
+        return failed();
+    }
     let name = format!("attachment; filename=\"parceld-{}.tar.gz\"", shared.gatherer.about().site.id);
     ([(header::CONTENT_TYPE, "application/gzip".to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response()
