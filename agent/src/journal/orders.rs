@@ -76,7 +76,7 @@ impl Reader {
                          UNION SELECT order_key FROM labels WHERE code = ?3)
                      ORDER BY p.key DESC LIMIT ?2 OFFSET ?1"
                 );
-                let sscc: Option<u64> = text.parse().ok();
+                let sscc: Option<i64> = text.parse().ok();
                 let bounds = params![skip, limit, text, format!("{text}{}", char::MAX), sscc];
                 conn.prepare_cached(&query)?.query_and_then(bounds, complete)?.collect()
             }

@@ -352,6 +352,12 @@ impl Gatherer {
         Ok(Page { events: self.read(events)?, sender: self.sender()? })
     }
 
+    /// Running time since the agent's start.
+    #[must_use]
+    pub fn since_start(&self) -> Duration {
+        self.clock.now().since_start
+    }
+
     fn sender(&self) -> Result<Sender, Error> {
         Ok(Sender {
             site: self.about.site.id.as_str().into(),
@@ -369,6 +375,9 @@ impl Gatherer {
 
     fn counters(&self) -> Counters {
         let head = *self.head.borrow();
+        let reconnects = self.watched.sync.borrow().reconnects();
+        let written_bytes = disk::written_bytes(&board::own_io(&self.about.system_root)).unwrap_or_default();
+        // Scanners wait while this is held.
         let floor = self.watched.floor.borrow();
         let sum = |of: fn(&ScannerStatus) -> u64| floor.scanners.values().map(of).sum();
         Counters {
@@ -376,8 +385,8 @@ impl Gatherer {
             not_saved: floor.signals.get(Signal::NotSaved.word()).copied().unwrap_or_default(),
             unreadable: sum(|scanner| scanner.unreadable),
             scanner_losses: sum(|scanner| scanner.losses),
-            reconnects: self.watched.sync.borrow().reconnects(),
-            written_bytes: disk::written_bytes(&board::own_io(&self.about.system_root)).unwrap_or_default(),
+            reconnects,
+            written_bytes,
             head: head.place,
             received: head.received,
         }

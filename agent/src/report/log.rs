@@ -81,7 +81,7 @@ pub struct Lines(Arc<Mutex<Ring>>);
 #[derive(Debug, Default)]
 struct Ring {
     /// Oldest first.
-    lines: VecDeque<Line>,
+    lines: VecDeque<Arc<Line>>,
     /// All lines since the start.
     written: u64,
 }
@@ -91,14 +91,16 @@ impl Lines {
     #[must_use]
     pub fn read(&self, wanted: &Wanted) -> Vec<Line> {
         let text = wanted.text.as_deref().map(str::to_lowercase);
-        let is_wanted = |line: &&Line| {
+        let is_wanted = |line: &Arc<Line>| {
             wanted.after < line.number
                 && wanted.level.is_none_or(|least| line.level <= least)
                 && wanted.part.as_deref().is_none_or(|part| part.is_empty() || line.part == part)
                 && text.as_deref().is_none_or(|text| line.message.to_lowercase().contains(text))
         };
         let limit = wanted.limit.unwrap_or(LINES_MAX).min(LINES_MAX);
-        self.ring().lines.iter().rev().filter(is_wanted).take(limit).cloned().collect()
+        // Whoever logs does not wait for the search.
+        let kept: Vec<_> = self.ring().lines.iter().rev().cloned().collect();
+        kept.into_iter().filter(is_wanted).take(limit).map(|line| Line::clone(&line)).collect()
     }
 
     /// Takes a line as if the program had logged it.
@@ -135,7 +137,7 @@ impl Lines {
             ring.lines.pop_front();
         }
         let number = ring.written;
-        ring.lines.push_back(Line { number, at, level, part: part.to_owned(), message });
+        ring.lines.push_back(Arc::new(Line { number, at, level, part: part.to_owned(), message }));
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
