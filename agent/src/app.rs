@@ -19,15 +19,19 @@ use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
 use crate::web::{self, Stations};
 use anyhow::Context;
+use rustix::fs::Mode;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// The owner writes, the group reads.
+const UMASK: u32 = 0o027;
 
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -55,6 +59,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// What kept it from starting.
 pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+    // The database holds the key of the command barcodes: what is made from here on is not for everybody.
+    rustix::process::umask(Mode::from_raw_mode(UMASK));
     let clock = Clock::start();
     let lines = Lines::default();
     start_log(&config.log, lines.keeper(clock));
@@ -337,7 +343,9 @@ fn start_log(log: &config::Log, keeper: Keeper) {
         config::Level::Debug => LevelFilter::DEBUG,
         config::Level::Trace => LevelFilter::TRACE,
     };
-    let log_to = tracing_subscriber::registry().with(level).with(keeper);
+    // The cron library tells of itself what nobody looks for.
+    let levels = Targets::new().with_default(level).with_target("tokio_cron_scheduler", level.min(LevelFilter::WARN));
+    let log_to = tracing_subscriber::registry().with(levels).with(keeper);
     let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let started = match log.format {
         config::Format::Json => log_to.with(written.json()).try_init(),

@@ -12,6 +12,10 @@ use std::time::Duration;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 
 pub fn print(config: &Config, station: &str, code: &str, json: bool) -> io::Result<Exit> {
+    if code.is_empty() {
+        terminal::complain("CODE is empty: nothing was scanned");
+        return Ok(Exit::Failed);
+    }
     let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
     let asked = Client::connect(&candidates, &config.site.id, ANSWERED_WITHIN);
     match asked.and_then(|mut client| client.scan(station, code)) {

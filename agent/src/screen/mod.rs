@@ -47,6 +47,8 @@ pub struct Facts<'a> {
     /// Since when the storage is so.
     pub storage_since: Timestamp,
     pub net: Net,
+    /// No scanner of the station can be heard.
+    pub is_deaf: bool,
 }
 
 /// Units that counted at the station.
@@ -302,6 +304,8 @@ pub struct Top {
     pub net: String,
     /// Said in a strip of its own: saved here, sent later.
     pub offline: Option<String>,
+    /// Said in a strip of its own, before all others: nobody can scan here.
+    pub deaf: Option<&'static str>,
 }
 
 /// What stands beside the stage, for arm's length.

@@ -27,6 +27,7 @@ pub fn top(facts: &Facts<'_>) -> Top {
         operator: facts.bench.station.operator.as_ref().map(ToString::to_string),
         net,
         offline,
+        deaf: facts.is_deaf.then_some(words.deaf),
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Words {
     pub sent: &'static str,
     pub sending: &'static str,
     pub offline: &'static str,
+    pub deaf: &'static str,
     pub sound_off: &'static str,
     pub touch_refused: &'static str,
     pub touch_not_taken: &'static str,

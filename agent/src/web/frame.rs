@@ -143,6 +143,7 @@ impl Page {
             ("/", words.status),
             ("/orders", words.orders),
             ("/scanners", words.scanners),
+            ("/station", words.stations),
             ("/commands", words.quarantine),
             ("/log", words.log),
             ("/actions", crate::action::words(sight.looks.language).title),

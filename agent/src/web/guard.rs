@@ -214,7 +214,8 @@ fn refusal(hosts: &Hosts, request: &Request) -> Option<Response> {
             Origin::Own => None,
             Origin::Unsaid if bearer(request.headers()).is_some() => None,
             Origin::Unsaid | Origin::Foreign => {
-                let advice = "Changes are made from this device's own pages, or with its token.\n";
+                let advice =
+                    "Changes are made from this device's own pages, or with Authorization: Bearer and its token.\n";
                 Some((StatusCode::FORBIDDEN, advice).into_response())
             }
         },

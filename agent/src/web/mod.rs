@@ -29,7 +29,7 @@ use crate::action::Actions;
 use crate::bundle;
 use crate::report::{Gatherer, Language};
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -200,7 +200,11 @@ pub fn router(config: &Config, parts: Parts, stop: watch::Receiver<bool>) -> Rou
         };
         routes.route(route.path, serve)
     });
-    routes.with_state(shared.clone()).layer(middleware::from_fn_with_state(shared, guard::check))
+    routes.fallback(nothing_here).with_state(shared.clone()).layer(middleware::from_fn_with_state(shared, guard::check))
+}
+
+async fn nothing_here() -> Response {
+    (StatusCode::NOT_FOUND, "There is no such page. What is wrong and where to go is at /\n").into_response()
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {

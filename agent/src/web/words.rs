@@ -117,6 +117,7 @@ pub struct Words {
     pub voltage_unknown: &'static str,
     pub model: &'static str,
     pub up: &'static str,
+    pub stations: &'static str,
     pub log: &'static str,
     pub sign_in: &'static str,
     pub sign_out: &'static str,

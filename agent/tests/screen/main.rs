@@ -31,6 +31,7 @@ pub struct Floor {
     pub storage: Storage,
     pub storage_since: Timestamp,
     pub net: Net,
+    pub is_deaf: bool,
     pub past: Vec<Past>,
     reader: Reader,
     folder: Folder,
@@ -56,6 +57,7 @@ impl Floor {
             storage: Storage::Well,
             storage_since: at(0).wall,
             net: Net::Up(0),
+            is_deaf: false,
             past: Vec::new(),
             reader,
             folder,
@@ -156,6 +158,7 @@ impl Floor {
             storage: &self.storage,
             storage_since: self.storage_since,
             net: self.net,
+            is_deaf: self.is_deaf,
         };
         Screen::of(&facts)
     }

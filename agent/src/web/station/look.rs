@@ -6,7 +6,7 @@ use crate::domain::name::StationId;
 use crate::domain::rules::{Flow, Rules};
 use crate::domain::station::{Mode, Station};
 use crate::floor::Floor;
-use crate::floor::status::Answered;
+use crate::floor::status::{Answered, Line};
 use crate::journal::view::{Bench, Door, Open, Past, Waiting};
 use crate::journal::{Error, Journal, Place, Reader, Storage};
 use crate::report::Gatherer;
@@ -143,8 +143,18 @@ impl Stations {
             storage: &storage,
             storage_since: gatherer.storage_since(),
             net: if gatherer.is_linked() { Net::Up(gatherer.backlog()) } else { Net::Down(gatherer.backlog()) },
+            is_deaf: self.is_deaf(&seat.id),
         });
         (screen, moment.wall)
+    }
+
+    /// Whether the station has scanners, and none of them is there.
+    fn is_deaf(&self, id: &StationId) -> bool {
+        let status = self.floor.status();
+        let status = status.borrow();
+        let mut lines = status.scanners.values().filter(|scanner| scanner.station == *id).map(|scanner| &scanner.line);
+        let is_lost = |line: &Line| matches!(line, Line::Lost { .. });
+        lines.next().is_some_and(is_lost) && lines.all(is_lost)
     }
 
     /// The station's last answers, up to `upto` where one is given.
