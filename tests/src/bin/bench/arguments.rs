@@ -11,7 +11,7 @@ Measures the agent beside its floors, in one run on this machine.
   --quick        a smoke test of the benchmark itself: one short round, under a minute
   --full         20 s become 60 s of idling, and 100,000 events are stored before starts are timed
   --rounds N     the rate measures are repeated N times, the median counts (3)
-  --only NAMES   some of answer1,broker8,answers8,flood8,offline,idle
+  --only NAMES   some of answer1,broker8,answers8,flood8,screen,offline,idle
   --json FILE    also writes every figure of every round to FILE
   --bin-dir DIR  where the agent's program is (beside the benchmark's)
   --allow-debug  measures a debug build all the same
@@ -20,7 +20,7 @@ The table goes to standard output, what happens meanwhile to standard error. Dat
 temporary files: TMPDIR chooses the disk that is measured.";
 
 /// The measures, in the order of the table.
-pub const MEASURES: [&str; 6] = ["answer1", "broker8", "answers8", "flood8", "offline", "idle"];
+pub const MEASURES: [&str; 7] = ["answer1", "broker8", "answers8", "flood8", "screen", "offline", "idle"];
 
 /// How to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Work {
     pub broker8_scans: usize,
     pub answers8_scans: usize,
     pub flood8_scans: usize,
+    /// Not repeated in rounds: each takes as long as a few frames.
+    pub screen_scans: usize,
     pub offline_scans: usize,
     /// At least so many events are in the database when starts are timed.
     pub stored_events_min: usize,
@@ -53,6 +55,7 @@ const USUAL: Work = Work {
     broker8_scans: 1_200,
     answers8_scans: 4_000,
     flood8_scans: 10_000,
+    screen_scans: 1_000,
     offline_scans: 20_000,
     stored_events_min: 0,
     starts: 5,
@@ -65,6 +68,7 @@ const QUICK: Work = Work {
     broker8_scans: 600,
     answers8_scans: 1_000,
     flood8_scans: 2_000,
+    screen_scans: 100,
     offline_scans: 4_000,
     starts: 2,
     idle: Duration::from_secs(5),

@@ -34,7 +34,7 @@ enum Target {
 
 use Target::{Least, Most, None as NoTarget, TimesFloorAtLeast, TimesFloorAtMost};
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 19] = [
     row(
         "answer1.p50_ms",
         "scan → durable answer, 1 scanner, 50/s, p50 ms",
@@ -61,6 +61,8 @@ const ROWS: [Row; 17] = [
     row("flood8.events_per_s", "… events per s", NoTarget, NoTarget),
     row("flood8.cpu_s_per_10k", "… CPU s per 10,000 events", Most(0.6), Most(0.3)),
     row("flood8.bytes_per_event", "… bytes written per event", Most(2_000.0), Most(1_000.0)),
+    row("screen.p50_ms", "scan → painted on the station screen, p50 ms", NoTarget, NoTarget),
+    row("screen.p99_ms", "… p99 ms", Most(100.0), Most(100.0)),
     row("offline.drain_s", "scans offline → all at the broker in order, s from `online`", Most(3.0), Most(1.0)),
     row("idle.pss_mb", "idle: memory (PSS), MB", Most(10.0), Most(7.0)),
     row("idle.wake_ups_per_s", "… wake-ups per s", Most(5.0), Most(3.0)),

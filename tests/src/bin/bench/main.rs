@@ -14,6 +14,7 @@ mod machine;
 mod measures;
 mod mqtt;
 mod record;
+mod screen;
 mod site;
 mod stats;
 mod stop;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     let mut words = env::args().skip(1).peekable();
     if words.next_if(|word| word == floor::WORD).is_some() {
         return exit("floor", floor::run(words));
+    }
+    if words.next_if(|word| word == screen::WORD).is_some() {
+        return exit("floor", screen::run_floor(words));
     }
     let arguments = match Arguments::parse(words) {
         Ok(Some(arguments)) => arguments,

@@ -37,6 +37,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Figures> 
             }
         }
     }
+    if arguments.wants("screen") {
+        for kind in Kind::ALL {
+            eprintln!("screen, {}", kind.name());
+            measure.screen(kind)?;
+        }
+    }
     if arguments.wants("offline") {
         eprintln!("offline, then starts");
         measure.offline_and_starts()?;
@@ -92,6 +98,12 @@ impl Measure<'_> {
         self.figures.add("flood8.scans_per_s", kind, outcome.run.scans() as f64 / span_s);
         self.figures.add("flood8.events_per_s", kind, outcome.run.events() as f64 / span_s);
         self.costs("flood8", kind, &outcome);
+        Ok(())
+    }
+
+    fn screen(&mut self, kind: Kind) -> anyhow::Result<()> {
+        let samples = Site::paint(kind, self.work.screen_scans, self.context)?;
+        self.percentiles("screen", kind, &samples);
         Ok(())
     }
 
@@ -157,9 +169,12 @@ impl Measure<'_> {
     }
 
     fn latencies(&mut self, measure: &str, kind: Kind, outcome: &Outcome, end: End) {
-        let samples = outcome.run.latencies_ms(end);
+        self.percentiles(measure, kind, &outcome.run.latencies_ms(end));
+    }
+
+    fn percentiles(&mut self, measure: &str, kind: Kind, samples_ms: &[f64]) {
         for (name, percent) in [("p50_ms", 50.0), ("p99_ms", 99.0)] {
-            if let Some(value) = percentile(&samples, percent) {
+            if let Some(value) = percentile(samples_ms, percent) {
                 self.figures.add(&format!("{measure}.{name}"), kind, value);
             }
         }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use parceld_tests::agent::{Agent, AgentSetup};
-use parceld_tests::goods;
 use parceld_tests::process::Process;
 use parceld_tests::pty::Pty;
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::wait::Stopwatch;
+use parceld_tests::{goods, net};
 use serde_json::Value;
 
 use crate::broker::Broker;
@@ -17,6 +17,7 @@ use crate::consumer::{Consumer, SITE};
 use crate::floor;
 use crate::lanes::{self, Gate, Until};
 use crate::record::Run;
+use crate::screen;
 use crate::stop::Stop;
 use crate::usage::Usage;
 use crate::workload::{CARRIER, PRODUCTS, Source, Workload};
@@ -175,6 +176,29 @@ impl Site {
         })?;
         self.quiet()?;
         Ok(Duration::from_nanos(arrived).saturating_sub(started))
+    }
+
+    /// How long each of so many scans at one scanner took until its answer was painted, in milliseconds. The screens'
+    /// floors have no broker, and nothing to decide.
+    ///
+    /// # Errors
+    /// Where an answer is never painted.
+    pub fn paint(kind: Kind, scans: usize, context: &Context) -> anyhow::Result<Vec<f64>> {
+        if kind == Kind::Agent {
+            let mut site = Site::start(kind, 1, context)?;
+            let workload = site.workload(scans)?;
+            let Subject::Agent(agent) = &site.subject else { anyhow::bail!("a floor has no station") };
+            let lines = workload.lanes[0].iter().map(|scan| scan.line.as_str());
+            return screen::scan(&format!("{}/station/bench-0", agent.url()), &site.ptys[0], lines, context);
+        }
+        let (pty, dir, port) = (Pty::new(), TempDir::new("floor"), net::free_port());
+        let log = dir.join("scans");
+        let mut command = screen::floor(port, kind.answers().then_some(log.as_path()), &pty)?;
+        let _floor = Process::spawn("floor", &mut command, &dir.join("log"));
+        net::until_listening(port);
+        let workload = Source::default().workload(1, scans);
+        let lines = workload.lanes[0].iter().map(|scan| scan.line.as_str());
+        screen::scan(&format!("http://{}/", net::loopback(port)), &pty, lines, context)
     }
 
     pub fn process(&self) -> &Process {
