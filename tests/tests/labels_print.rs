@@ -257,6 +257,7 @@ fn a_label_printed_beforehand_is_bound_by_scanning_it() {
     pack(&mut site, TABLE, "o1");
     assert_eq!(site.agent.status()["answers"][0]["ask"]["word"], "label");
     play(&mut site, TABLE, &[(&one, GOOD), (&two, LOOK)]);
+    site.until_synced();
     assert_eq!(sscc_label(&site, "o1"), one);
     pack(&mut site, TABLE, "o2");
     play(&mut site, TABLE, &[(&two, GOOD)]);
