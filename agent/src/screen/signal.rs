@@ -128,7 +128,8 @@ fn not_saved(facts: &Facts<'_>, error: Option<&str>) -> Stage {
     };
     let is_full = error.is_some_and(|error| error.contains("full"));
     let place = error.map(|_| if is_full { words.storage_full } else { words.storage_fails }.to_owned());
-    let next = Next { lead: Lead::Icon("i-accepted"), does, name, place };
+    let lead = Lead::Icon(if name.is_empty() { "i-attention" } else { "i-accepted" });
+    let next = Next { lead, does, name, place };
     let stage = blank(State::NotSaved, words.not_saved);
     let big = Some(Big::Text(words.not_saved_big.to_owned()));
     Stage { big, what: Some(what), below: Below::Next(next), ..stage }

@@ -175,7 +175,7 @@ fn a_storage_that_fails_takes_the_whole_screen() {
     floor.storage_since = at(floor.site.now_ms).wall;
     floor.check(
         "bench: look = notsaved | Stop. Not saved. | Put the item down | Scans after 08:00:02 do not count. It goes on by itself when it can save again. | Last saved 08:00:02: 1 of 2: Item A @ Storage is full
-         door: look = notsaved | Stop. Not saved. | Put the item down | Scans after 08:00:02 do not count. It goes on by itself when it can save again. | Nothing was saved since the start:  @ Storage is full",
+         door: look = notsaved | Stop. Not saved. | Put the item down | Scans after 08:00:02 do not count. It goes on by itself when it can save again. | No scan has counted since the start:  @ Storage is full",
     );
     floor.storage = Storage::Well;
     floor.storage_since = at(floor.site.now_ms + 1_000).wall;

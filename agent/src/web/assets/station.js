@@ -166,7 +166,7 @@ function lose() {
   silence();
   clearTimeout(settling);
   lamp.dataset.state = "lost";
-  const since = new Date(Date.now() - clockAhead).toLocaleTimeString("sv-SE");
+  const since = new Date(Date.now() - clockAhead).toLocaleTimeString("sv-SE", { timeZone: document.body.dataset.zone || undefined });
   const old = part("lost").querySelector("[data-old]");
   old.textContent = old.dataset.old.replace("{time}", since);
   part("lost").hidden = false;

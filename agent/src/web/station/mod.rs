@@ -37,6 +37,8 @@ const ROWS_SHORT: usize = 3;
 #[derive(Template)]
 #[template(path = "station.html")]
 struct Whole<'a> {
+    /// The site's, by its IANA name; empty where it has none.
+    zone: &'a str,
     words: &'static Words,
     language: &'static str,
     version: &'a str,
@@ -127,14 +129,16 @@ pub async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> Respo
     if !seat.screen {
         return page_of(&shared, Vec::new(), Some((words.no_screen, words.no_screen_what)), StatusCode::OK);
     }
-    let (stations, language, seat) = (Arc::clone(&shared.stations), shared.looks.language, seat.clone());
+    let (stations, looks, seat) = (Arc::clone(&shared.stations), Arc::clone(&shared.looks), seat.clone());
+    let language = looks.language;
     let page = shared.gatherer.ask(move |gatherer| {
         let (screen, now) = stations.look(&seat, None, gatherer, language);
         let version = &gatherer.about().version;
         let fragment = fragment(&screen, language, version, now)?;
         let words = Words::of(language);
         let language = language.tag();
-        Whole { words, language, version, id: &seat.id, name: &seat.name, fragment: &fragment }.render()
+        let zone = looks.timezone.iana_name().unwrap_or_default();
+        Whole { zone, words, language, version, id: &seat.id, name: &seat.name, fragment: &fragment }.render()
     });
     match page.await {
         Some(Ok(page)) => Html(page).into_response(),
