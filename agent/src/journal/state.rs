@@ -3,7 +3,7 @@
 use super::job::PrintJob;
 use super::log::{self, By, Epoch, Place};
 use super::shelf::Shelf;
-use super::{Config, Error, Head, SITE_KEY_BYTES, schema, slate};
+use super::{Config, Error, Head, SITE_KEY_BYTES, room, schema, slate};
 use crate::clock::Moment;
 use crate::domain::decide::LastScan;
 use crate::domain::dispatch::Gone;
@@ -229,6 +229,11 @@ impl State {
         }
         self.print();
         Ok(self.wrote)
+    }
+
+    /// Whether the database's disk looks as if it took a scan.
+    pub fn has_room(&self) -> bool {
+        room::has_room(&self.config.path)
     }
 
     fn print(&mut self) {

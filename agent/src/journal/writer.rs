@@ -152,7 +152,7 @@ impl Writer {
             ) => {
                 let why = error.to_string();
                 match self.transaction(|state| state.poisoned(payload, &why, moment)) {
-                    Ok(outcome) => Outcome::Command(outcome),
+                    Ok((outcome, _)) => Outcome::Command(outcome),
                     Err(error) => {
                         self.failed(&error, true);
                         Outcome::NotSaved
@@ -172,12 +172,19 @@ impl Writer {
         let all = |state: &mut State| jobs.iter().map(|job| perform(state, job)).collect();
         match jobs.iter().all(Job::is_memory_only) {
             true => all(&mut self.state),
-            false => self.transaction(all),
+            false => {
+                let (outcomes, wrote) = self.transaction(all)?;
+                // A scan that was saved proves that there is room for one.
+                if wrote && jobs.iter().any(|job| matches!(job, Job::Scan { .. })) {
+                    self.well();
+                }
+                Ok(outcomes)
+            }
         }
     }
 
-    /// All of `work` is on disk, or nothing of it is.
-    fn transaction<T>(&mut self, work: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
+    /// All of `work` is on disk, or nothing of it is; and whether it wrote anything.
+    fn transaction<T>(&mut self, work: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<(T, bool), Error> {
         self.state.begin()?;
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self.state)));
         let outcome = outcome.unwrap_or_else(|panic| Err(Error::Panicked { why: words(&*panic) }))?;
@@ -185,7 +192,7 @@ impl Writer {
         if wrote {
             self.healed();
         }
-        Ok(outcome)
+        Ok((outcome, wrote))
     }
 
     /// Writes what only moved in memory, or finds out whether a failing storage works again.
@@ -211,7 +218,14 @@ impl Writer {
         }
     }
 
+    /// What was saved may be smaller than a scan: a disk without room for one is not well yet.
     fn healed(&self) {
+        if *self.storage.borrow() != Storage::Well && self.state.has_room() {
+            self.well();
+        }
+    }
+
+    fn well(&self) {
         self.storage.send_if_modified(|storage| {
             let was_failing = *storage != Storage::Well;
             *storage = Storage::Well;
