@@ -24,6 +24,9 @@ use tar::{Builder, Header};
 /// All pieces together; packing them takes some of the five seconds too.
 const MADE_WITHIN: Duration = Duration::from_secs(4);
 
+/// The doctor's checks: what hangs is to be in the bundle as a check that hangs.
+const EXAMINED_WITHIN: Duration = Duration::from_millis(3_500);
+
 /// A longer file is cut.
 const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -84,7 +87,7 @@ struct Made {
     name: &'static str,
     about: &'static str,
     content: Result<Vec<u8>, String>,
-    remark: Option<String>,
+    remarks: Vec<String>,
 }
 
 /// Makes a bundle, which unpacks into one folder. Takes at most five seconds. Blocks.
@@ -95,13 +98,14 @@ pub fn make(pieces: Vec<Piece>, secrets: &Secrets, folder: &str, clock: Clock) -
     let mut made = gather(pieces, clock);
     for file in &mut made {
         if let Ok(content) = &mut file.content {
-            if FILE_BYTES_MAX < content.len() {
-                file.remark = Some(format!("cut: it has {} bytes", content.len()));
-                content.truncate(FILE_BYTES_MAX);
-            }
+            // Before anything is cut: half a secret would not be found.
             let found = secrets.take_out(content);
             if 0 < found {
-                file.remark = Some(format!("{found} secrets were taken out"));
+                file.remarks.push(format!("{found} secrets were taken out"));
+            }
+            if FILE_BYTES_MAX < content.len() {
+                file.remarks.push(format!("cut: it has {} bytes", content.len()));
+                content.truncate(FILE_BYTES_MAX);
             }
         }
     }
@@ -136,7 +140,7 @@ fn gather(pieces: Vec<Piece>, clock: Clock) -> Vec<Made> {
     let mut made: Vec<Made> = Vec::with_capacity(pieces.len());
     for (index, Piece { name, about, make }) in pieces.into_iter().enumerate() {
         let late = format!("it was not there within {} s", MADE_WITHIN.as_secs());
-        made.push(Made { name, about, content: Err(late), remark: None });
+        made.push(Made { name, about, content: Err(late), remarks: Vec::new() });
         let done = done.clone();
         let started = std::thread::Builder::new().name(format!("bundle-{name}")).spawn(move || {
             let _ = done.send((index, make()));
@@ -157,11 +161,11 @@ fn gather(pieces: Vec<Piece>, clock: Clock) -> Vec<Made> {
 
 fn manifest(made: &[Made], at: &str) -> String {
     let mut lines = vec![format!("parceld diagnostics bundle, {at}"), String::new()];
-    for Made { name, about, content, remark } in made {
-        lines.push(match (content, remark) {
-            (Ok(content), None) => format!("{name:<18} {:>9} bytes  {about}", content.len()),
-            (Ok(content), Some(remark)) => format!("{name:<18} {:>9} bytes  {about} ({remark})", content.len()),
-            (Err(why), _) => format!("{name:<18}  left out        {about}: {}", why.replace('\n', " ")),
+    for Made { name, about, content, remarks } in made {
+        let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+        lines.push(match content {
+            Ok(content) => format!("{name:<18} {:>9} bytes  {about}{remarks}", content.len()),
+            Err(why) => format!("{name:<18}  left out        {about}: {}", why.replace('\n', " ")),
         });
     }
     lines.push(String::new());
@@ -199,7 +203,10 @@ mod tests {
                 let _ = held.recv();
                 Ok(Vec::new())
             }),
-            Piece::new("d.txt", "the fourth", || Ok(vec![b'x'; FILE_BYTES_MAX + 1])),
+            // The secret lies across the place where the file is cut.
+            Piece::new("d.txt", "the fourth", || {
+                Ok([&vec![b'x'; FILE_BYTES_MAX - 4], &b"hunter2-hunter2 and more"[..]].concat())
+            }),
         ];
         let secrets = Secrets::of(["hunter2-hunter2".to_owned()]);
         let clock = Clock::start();
@@ -210,12 +217,13 @@ mod tests {
         assert_eq!(files.keys().collect::<Vec<_>>(), ["parceld-x/MANIFEST", "parceld-x/a.txt", "parceld-x/d.txt"]);
         assert!(!files["parceld-x/a.txt"].contains("hunter2"), "{}", files["parceld-x/a.txt"]);
         assert_eq!(files["parceld-x/d.txt"].len(), FILE_BYTES_MAX);
+        assert!(files["parceld-x/d.txt"].ends_with("x(sec"), "no part of it is left");
         let manifest = &files["parceld-x/MANIFEST"];
         for line in [
             "the first (1 secrets were taken out)",
             "b.txt               left out        the second: no such file",
             "the third: it was not there within 4 s",
-            "the fourth (cut: it has 2097153 bytes)",
+            "the fourth (1 secrets were taken out; cut: it has 2097165 bytes)",
         ] {
             assert!(manifest.contains(line), "{line}\n{manifest}");
         }

@@ -1,6 +1,6 @@
 //! The files of a bundle.
 
-use super::Piece;
+use super::{EXAMINED_WITHIN, Piece};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::doctor;
@@ -37,7 +37,7 @@ pub fn pieces(path: &Path, config: &Arc<Config>, from_agent: FromAgent, clock: C
         Piece::new("versions.txt", "this program, its parts, the system", || Ok(versions().into_bytes())),
         Piece::new("status.json", "the status report of the running agent", move || text(report())),
         Piece::new("doctor.json", "what parceld doctor finds", move || {
-            let checks = doctor::examine(&doctor_of, clock);
+            let checks = doctor::examine(&doctor_of, clock, EXAMINED_WITHIN);
             let all = serde_json::json!({"worst": doctor::worst(&checks), "checks": checks});
             Ok(all.to_string().into_bytes())
         }),

@@ -12,7 +12,7 @@ fn the_worst_check_counts() {
 
 #[test]
 fn a_configuration_that_is_wrong_is_the_only_finding() {
-    let checks = examine(Path::new("/nowhere/parceld.toml"), Clock::start());
+    let checks = examine(Path::new("/nowhere/parceld.toml"), Clock::start(), DONE_WITHIN);
     assert_eq!(checks.len(), 1);
     assert_eq!(checks[0].outcome, Outcome::Error);
     assert!(checks[0].found.contains("there is no such file"), "{checks:?}");
@@ -23,9 +23,25 @@ fn a_check_that_panics_hides_no_other() {
     let broken = Probe { names: vec!["one".into(), "two".into()], look: Box::new(|| panic!("on purpose")) };
     let whole = || vec![Check::new("whole", Outcome::Ok, "fine")];
     let whole = Probe { names: vec!["whole".into()], look: Box::new(whole) };
-    let checks = run(vec![broken, whole], Clock::start());
+    let checks = run(vec![broken, whole], Clock::start(), DONE_WITHIN);
     assert!(checks[..2].iter().all(|check| check.found == "did not finish in time"), "{checks:?}");
     assert_eq!(checks[2].outcome, Outcome::Ok);
+}
+
+#[test]
+fn what_takes_longer_than_somebody_waits_is_told_as_hanging() {
+    let (hold, held) = mpsc::channel::<()>();
+    let hanging = Probe {
+        names: vec!["hanging".into()],
+        look: Box::new(move || {
+            let _ = held.recv();
+            Vec::new()
+        }),
+    };
+    let clock = Clock::start();
+    let checks = run(vec![hanging], clock, clock.now().since_start);
+    assert_eq!((checks[0].outcome, checks[0].found.as_str()), (Outcome::Warning, "did not finish in time"));
+    drop(hold);
 }
 
 #[test]
@@ -47,7 +63,7 @@ async fn looks_at_everything_that_the_configuration_names() {
     );
     std::fs::write(&path, text).unwrap();
     let (done, checks) = mpsc::channel();
-    std::thread::spawn(move || done.send(examine(&path, Clock::start())));
+    std::thread::spawn(move || done.send(examine(&path, Clock::start(), DONE_WITHIN)));
     let checks = checks.recv_timeout(Duration::from_secs(30)).unwrap();
     let outcome = |name: &str| checks.iter().find(|check| check.check == name).map(|check| check.outcome);
     for (name, expected) in [
