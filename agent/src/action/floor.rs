@@ -4,6 +4,7 @@ use super::{Actions, Outcome, Told, audible, lock, signal, told};
 use crate::domain::signal::Signal;
 use crate::floor::status::{Line, ScannerStatus};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Long enough to tell one signal from the next.
@@ -92,9 +93,10 @@ impl Actions {
         told(Outcome::StaysLost, [named, ("why", why)])
     }
 
-    /// A guest's id is never given twice: it is the place that their sign-in takes in the log.
+    /// A guest's id is never given twice: it is the start of the agent and their number in it.
     pub(super) async fn admit_guest(self: &Arc<Self>, station: &str) -> Told {
-        let operator = format!("guest-{}", self.journal.head().borrow().place + 1);
+        let number = self.guests.fetch_add(1, Ordering::Relaxed) + 1;
+        let operator = format!("guest-{}-{number}", self.journal.starts());
         let (actions, at, id) = (Arc::clone(self), station.to_owned(), operator.clone());
         let asked = tokio::task::spawn_blocking(move || actions.floor.sign_in(&at, &id)).await;
         let answer = match asked {

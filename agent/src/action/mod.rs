@@ -23,6 +23,7 @@ use crate::sync::status::SyncStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
@@ -144,6 +145,8 @@ pub struct Actions {
     gatherer: Arc<Gatherer>,
     /// The stations whose signals sound in turn.
     testing: Mutex<BTreeSet<String>>,
+    /// Let in since the start.
+    guests: AtomicU64,
     /// Held while a copy is made.
     copying: tokio::sync::Mutex<()>,
 }
@@ -161,7 +164,7 @@ pub struct Parts {
 
 impl Action {
     /// Every action that can be asked for by a form, by its word.
-    pub const WORDS: [&'static str; 8] = [
+    pub const WORDS: [&'static str; 9] = [
         "test_signal",
         "test_publish",
         "reopen_scanner",
@@ -170,6 +173,7 @@ impl Action {
         "retry_quarantined",
         "drop_quarantined",
         "resend",
+        "admit_guest",
     ];
 
     /// The word for it in interfaces, and in what is recorded.
@@ -270,8 +274,8 @@ impl Actions {
     #[must_use]
     pub fn new(config: Config, clock: Clock, parts: Parts) -> Self {
         let Parts { journal, floor, asks, link, access, gatherer } = parts;
-        let (testing, copying) = Default::default();
-        Self { config, clock, journal, floor, asks, link, access, gatherer, testing, copying }
+        let (testing, guests, copying) = Default::default();
+        Self { config, clock, journal, floor, asks, link, access, gatherer, testing, guests, copying }
     }
 
     /// Does it, has it recorded, and says how it went. Takes as long as it takes: seconds, for what waits for others.

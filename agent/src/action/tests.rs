@@ -172,10 +172,10 @@ async fn a_guest_is_signed_in_as_with_a_badge() {
     let guest = || bench.told(Action::AdmitGuest { station: "bench-1".into() });
     let told = guest().await;
     assert_eq!(told.outcome, Outcome::GuestIn, "{told:?}");
-    assert_eq!(told.values["operator"], "guest-2");
+    assert_eq!(told.values["operator"], "guest-1-1");
     let kinds: Vec<_> = bench.events().iter().map(|event| event.kind.word()).collect();
     assert_eq!(kinds, ["site.started", "site.operator_in", "site.action_taken"]);
-    assert_eq!(guest().await.values["operator"], "guest-4", "no id is given twice");
+    assert_eq!(guest().await.values["operator"], "guest-1-2", "no id is given twice");
     assert_eq!(bench.told(Action::AdmitGuest { station: "bench-9".into() }).await.outcome, Outcome::UnknownStation);
 }
 
