@@ -1,10 +1,10 @@
 //! The verbs that have the running agent do something: one line tells how it went.
 
-use super::Exit;
 use super::terminal::{self, plain};
+use super::{Exit, agent};
 use crate::action::{Action, Outcome, Told, in_words};
 use crate::config::Config;
-use crate::control::{self, Client, Refusal, Unreached};
+use crate::control::{Refusal, Unreached};
 use crate::journal::backup;
 use crate::report::Language;
 use std::io;
@@ -59,8 +59,7 @@ pub fn back_up_to(config: &Config, to: &Path, json: bool) -> io::Result<Exit> {
 }
 
 fn ask(config: &Config, action: Action) -> Result<Told, Unreached> {
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    Client::connect(&candidates, &config.site.id, DONE_WITHIN)?.act(action)
+    agent::reach(config, DONE_WITHIN)?.act(action)
 }
 
 fn show(told: &Told, json: bool) -> io::Result<Exit> {

@@ -1,9 +1,9 @@
 //! `parceld barcodes`
 
-use super::Exit;
 use super::terminal::{self, plain_json};
+use super::{Exit, agent};
 use crate::config::Config;
-use crate::control::{self, Client, Unreached};
+use crate::control::Unreached;
 use crate::floor::barcode;
 use crate::journal::Reader;
 use crate::sheet::ids::{Id, Ids};
@@ -100,8 +100,7 @@ fn fail(message: &str) -> io::Result<Exit> {
 
 /// Takes serials for so many SSCCs from the running agent, so that nobody else gets them. The first of them.
 fn reserve(config: &Config, count: u16) -> Result<u64, Unreached> {
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    Client::connect(&candidates, &config.site.id, RESERVED_WITHIN)?.reserve_labels(count.into())
+    agent::reach(config, RESERVED_WITHIN)?.reserve_labels(count.into())
 }
 
 fn compose(config: &Config, wanted: &Wanted, key: &[u8], first_serial: Option<u64>) -> Sheet {

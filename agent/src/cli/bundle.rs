@@ -1,12 +1,12 @@
 //! `parceld bundle`
 
-use super::Exit;
 use super::terminal::{self, plain};
+use super::{Exit, agent};
 use crate::action::Action;
 use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{self, Client, Unreached};
+use crate::control::Unreached;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,11 +24,15 @@ pub fn write(config: &Config, config_path: &Path, file: &Path) -> io::Result<Exi
     let (for_report, for_log) = (Arc::clone(&config), Arc::clone(&config));
     let from_agent = FromAgent {
         report: Box::new(move || {
-            let report = agent(&for_report).and_then(|mut agent| agent.status()).map_err(|error| error.to_string())?;
+            let report = agent::reach(&for_report, ANSWERED_WITHIN)
+                .and_then(|mut agent| agent.status())
+                .map_err(|error| error.to_string())?;
             serde_json::to_string_pretty(&report).map_err(|error| error.to_string())
         }),
         log: Box::new(move || {
-            let lines = agent(&for_log).and_then(|mut agent| agent.log()).map_err(|error| error.to_string())?;
+            let lines = agent::reach(&for_log, ANSWERED_WITHIN)
+                .and_then(|mut agent| agent.log())
+                .map_err(|error| error.to_string())?;
             Ok(lines.join("\n") + "\n")
         }),
     };
@@ -44,15 +48,10 @@ pub fn write(config: &Config, config_path: &Path, file: &Path) -> io::Result<Exi
         return Ok(Exit::Failed);
     }
     let made = Action::BundleMade { bytes: bytes.len() as u64 };
-    match agent(&config).and_then(|mut agent| agent.act(made)) {
+    match agent::reach(&config, ANSWERED_WITHIN).and_then(|mut agent| agent.act(made)) {
         Ok(_) | Err(Unreached::NotRunning { .. }) => {}
         Err(error) => terminal::complain(&format!("the bundle is not in the log of events: {error}")),
     }
     terminal::print(&plain(&file.display().to_string()))?;
     Ok(Exit::Well)
-}
-
-fn agent(config: &Config) -> Result<Client, Unreached> {
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    Client::connect(&candidates, &config.site.id, ANSWERED_WITHIN)
 }

@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, messages to stderr; what others wrote never reaches the terminal raw.
 
 mod act;
+mod agent;
 mod barcodes;
 mod bundle;
 mod doctor;

@@ -1,9 +1,9 @@
 //! `parceld scan`
 
-use super::Exit;
 use super::terminal::{self, Paint, Tone, plain};
+use super::{Exit, agent};
 use crate::config::Config;
-use crate::control::{self, Client, Refusal, Unreached};
+use crate::control::{Refusal, Unreached};
 use crate::report::Told;
 use std::io;
 use std::time::Duration;
@@ -16,8 +16,7 @@ pub fn print(config: &Config, station: &str, code: &str, json: bool) -> io::Resu
         terminal::complain("CODE is empty: nothing was scanned");
         return Ok(Exit::Failed);
     }
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    let asked = Client::connect(&candidates, &config.site.id, ANSWERED_WITHIN);
+    let asked = agent::reach(config, ANSWERED_WITHIN);
     match asked.and_then(|mut client| client.scan(station, code)) {
         Ok(told) => {
             terminal::print(&match json {

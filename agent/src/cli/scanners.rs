@@ -1,10 +1,10 @@
 //! `parceld scanners`: how each scanner's line is.
 
-use super::Exit;
 use super::status::scanner_text;
 use super::terminal::{self, plain};
+use super::{Exit, agent};
 use crate::config::Config;
-use crate::control::{self, Client, Unreached};
+use crate::control::Unreached;
 use std::io;
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use std::time::Duration;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 pub fn print(config: &Config, json: bool) -> io::Result<Exit> {
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    let asked = Client::connect(&candidates, &config.site.id, ANSWERED_WITHIN).and_then(|mut client| client.status());
+    let asked = agent::reach(config, ANSWERED_WITHIN).and_then(|mut client| client.status());
     let report = match asked {
         Ok(report) => report,
         Err(error) => {

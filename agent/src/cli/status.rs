@@ -1,9 +1,9 @@
 //! `parceld status`
 
-use super::Exit;
 use super::terminal::{self, Paint, Tone, plain};
+use super::{Exit, agent};
 use crate::config::Config;
-use crate::control::{self, Client, Unreached};
+use crate::control::Unreached;
 use crate::journal::{Error, Reader};
 use crate::report::{Finding, Log, ReceiptsSeen, Report, Scanner, Severity, State};
 use jiff::Timestamp;
@@ -16,8 +16,7 @@ use std::time::Duration;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 pub fn print(config: &Config, json: bool) -> io::Result<Exit> {
-    let candidates = control::candidates(config.control.socket.as_deref(), &config.storage.path);
-    let asked = Client::connect(&candidates, &config.site.id, ANSWERED_WITHIN).and_then(|mut client| client.status());
+    let asked = agent::reach(config, ANSWERED_WITHIN).and_then(|mut client| client.status());
     match asked {
         Ok(report) => {
             let text = match json {
