@@ -96,6 +96,8 @@ pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>
         "SELECT place, id, at, synced, kind, station, operator, subject, data FROM events
          WHERE ?1 < place ORDER BY place LIMIT ?2",
     )?;
+    // No file has larger places, and SQLite no larger numbers.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
     let rows = statement.query_and_then(params![after, limit], stored)?;
     rows.collect()
 }

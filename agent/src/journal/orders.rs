@@ -57,6 +57,7 @@ impl Reader {
         let open_at = self.stations()?;
         let complete = |row: &Row<'_>| listed(row, &open_at);
         let conn = self.connection();
+        let skip = i64::try_from(skip).unwrap_or(i64::MAX);
         let bounds = params![skip, limit];
         match which {
             Which::Open => {

@@ -19,9 +19,6 @@ const EVENTS_MAX: usize = 1_000;
 const EVENTS_DEFAULT: usize = 100;
 const LINES_DEFAULT: usize = 100;
 
-/// The largest place that a file can have.
-const PLACE_MAX: Place = i64::MAX as Place;
-
 /// A writer that takes longer can't serve a bench.
 const WRITER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -49,7 +46,7 @@ pub async fn events(State(shared): State<Shared>, wanted: Result<Query<Wanted>, 
         return (StatusCode::BAD_REQUEST, advice).into_response();
     };
     let limit = wanted.limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX);
-    let asked = move |gatherer: &Gatherer| render(&gatherer.events(wanted.after.min(PLACE_MAX), limit)?, wanted.after);
+    let asked = move |gatherer: &Gatherer| render(&gatherer.events(wanted.after, limit)?, wanted.after);
     match shared.gatherer.ask(asked).await {
         Some(Ok(json)) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         Some(Err(error)) => failed(&format!("the events can't be read: {error}")),
