@@ -2,27 +2,17 @@
 
 use super::{Shared, api};
 use crate::report::log::plain;
-use crate::report::{Language, Report, Severity, State, Topic};
+use crate::report::{Language, Report, State, Topic};
 use axum::extract::{RawQuery, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::fmt::Write;
 
-/// How the agent is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Health {
-    Ok,
-    /// Scanning goes on; somebody should look.
-    Degraded,
-    /// Scans are not saved, or a station can't scan.
-    Failing,
-}
-
-/// One part with its health, and why.
+/// One part, how it is, and why.
 #[derive(Debug, PartialEq, Eq)]
 struct Check {
     part: &'static str,
-    health: Health,
+    state: State,
     /// The fault's name and what it says; empty where all is well.
     reason: String,
 }
@@ -35,11 +25,11 @@ pub async fn show(Extract(shared): Extract<Shared>, RawQuery(query): RawQuery) -
     };
     let not_ready = api::not_ready(&shared.gatherer).await;
     let checks = checks(&report, not_ready);
-    let health = worst(&checks);
+    let state = worst(&checks);
     let is_verbose =
         query.is_some_and(|query| query.split('&').any(|key| key == "verbose" || key.starts_with("verbose=")));
-    let text = if is_verbose { verbose(&checks) } else { format!("{}\n", health.word()) };
-    let status = if health == Health::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let text = if is_verbose { verbose(&checks) } else { format!("{}\n", word(state)) };
+    let status = if state == State::Stopped { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, text).into_response()
 }
 
@@ -47,7 +37,7 @@ pub async fn show(Extract(shared): Extract<Shared>, RawQuery(query): RawQuery) -
 fn checks(report: &Report, not_ready: Option<String>) -> Vec<Check> {
     let writer = Check {
         part: "writer",
-        health: if not_ready.is_none() { Health::Ok } else { Health::Failing },
+        state: if not_ready.is_none() { State::Well } else { State::Stopped },
         reason: not_ready.unwrap_or_default(),
     };
     let of = |topic: Topic| {
@@ -55,45 +45,34 @@ fn checks(report: &Report, not_ready: Option<String>) -> Vec<Check> {
         let worst = found.max_by_key(|finding| finding.severity);
         Check {
             part: topic.word(),
-            health: worst.map_or(Health::Ok, |finding| finding.severity.into()),
+            state: worst.map_or(State::Well, |finding| finding.severity.into()),
             reason: worst.map(|finding| format!("{}: {}", finding.fault, finding.reason)).unwrap_or_default(),
         }
     };
     std::iter::once(writer).chain(Topic::ALL.map(of)).collect()
 }
 
-fn worst(checks: &[Check]) -> Health {
-    checks.iter().map(|check| check.health).max().unwrap_or(Health::Ok)
+fn worst(checks: &[Check]) -> State {
+    checks.iter().map(|check| check.state).max().unwrap_or(State::Well)
 }
 
 fn verbose(checks: &[Check]) -> String {
-    let mut text = format!("{}\n", worst(checks).word());
-    for Check { part, health, reason } in checks {
+    let mut text = format!("{}\n", word(worst(checks)));
+    for Check { part, state, reason } in checks {
         let _ = match reason.is_empty() {
-            true => writeln!(text, "{part} {}", health.word()),
-            false => writeln!(text, "{part} {}: {}", health.word(), plain(reason)),
+            true => writeln!(text, "{part} {}", word(*state)),
+            false => writeln!(text, "{part} {}: {}", word(*state), plain(reason)),
         };
     }
     text
 }
 
-impl Health {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Degraded => "degraded",
-            Self::Failing => "failing",
-        }
-    }
-}
-
-impl From<Severity> for Health {
-    fn from(severity: Severity) -> Self {
-        match State::from(severity) {
-            State::Well => Self::Ok,
-            State::Attention => Self::Degraded,
-            State::Stopped => Self::Failing,
-        }
+/// The word that monitoring knows.
+fn word(state: State) -> &'static str {
+    match state {
+        State::Well => "ok",
+        State::Attention => "degraded",
+        State::Stopped => "failing",
     }
 }
 

@@ -13,6 +13,7 @@ use axum::http::{Method, Request, StatusCode};
 use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 /// A page before a running journal.
@@ -498,14 +499,18 @@ async fn streams_have_a_limit_and_give_their_place_back() {
     assert_eq!(live().await.status(), StatusCode::OK);
 }
 
+/// The bench over a real listener: where, and its task, which ends with the bench's stop.
+async fn served(bench: &Bench) -> (SocketAddr, JoinHandle<()>) {
+    let listener = bind(&config()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let parts = parts(&bench.running, &bench.access, &bench.stations);
+    (address, tokio::spawn(serve(listener, config(), parts, bench.stop.subscribe())))
+}
+
 #[tokio::test]
 async fn idle_connections_keep_nobody_out() {
     let bench = Bench::new();
-    let listener = bind(&config()).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving =
-        serve(listener, config(), parts(&bench.running, &bench.access, &bench.stations), bench.stop.subscribe());
-    let serving = tokio::spawn(serving);
+    let (address, serving) = served(&bench).await;
     let ask = async |path: &str| {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -530,11 +535,7 @@ async fn idle_connections_keep_nobody_out() {
 #[tokio::test]
 async fn stops_although_a_page_is_open() {
     let bench = Bench::new();
-    let listener = bind(&config()).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving =
-        serve(listener, config(), parts(&bench.running, &bench.access, &bench.stations), bench.stop.subscribe());
-    let serving = tokio::spawn(serving);
+    let (address, serving) = served(&bench).await;
     let mut visitor = tokio::net::TcpStream::connect(address).await.unwrap();
     visitor.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut some = [0; 64];

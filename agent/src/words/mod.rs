@@ -1,7 +1,7 @@
 //! What the agent says to people: a file of `agent/words` for each language, a table in it for each part that speaks.
 //!
 //! Files are listed when the agent is built, so that adding a language is adding a file. A part describes its table as a
-//! type with no key too many and none missing; [`Part::check`] in a test of that part reads it in every language.
+//! type with no key too many and none missing, and has a test that reads it in every language.
 
 mod answers;
 mod figures;
