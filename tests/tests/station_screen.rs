@@ -144,6 +144,18 @@ fn a_screen_follows_every_scan_and_what_happens_without_one() {
 }
 
 #[test]
+fn a_station_says_that_its_scanner_is_gone_until_it_is_back() {
+    let mut site = Site::start(Broker::embedded());
+    let screen = Screen::open(&site.agent, "bench-1");
+    let says = |message: &Message| message.data.contains("The scanner is gone");
+    screen.until("nothing of it", |message| !says(message));
+    site.scanners[0].unplug();
+    screen.until("that it is gone", says);
+    site.scanners[0].replug();
+    screen.until("that it is back", |message| !says(message));
+}
+
+#[test]
 fn a_restart_shows_what_counted_last_and_offline_is_a_strip() {
     let mut site = Site::start(Broker::embedded());
     site.platform.put_order(SITE, &order("o1", "dhl", "3xA"));

@@ -167,6 +167,18 @@ fn after_a_restart_the_screen_says_what_counted_last() {
 }
 
 #[test]
+fn a_station_whose_scanners_are_gone_says_so_in_every_language() {
+    let mut floor = Floor::new(|_| {});
+    for language in Language::all() {
+        floor.is_deaf = false;
+        assert_eq!(floor.screen("bench", language).top.deaf, None);
+        floor.is_deaf = true;
+        let said = floor.screen("bench", language).top.deaf;
+        assert!(said.is_some_and(|said| !said.is_empty()), "{language:?}");
+    }
+}
+
+#[test]
 fn a_storage_that_fails_takes_the_whole_screen() {
     let mut floor = Floor::new(|_| {});
     floor.put(1, "2xA");

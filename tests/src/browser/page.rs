@@ -160,6 +160,14 @@ impl<'b> Page<'b> {
         requests
     }
 
+    /// How often it has asked the network for a URL that ends so.
+    #[must_use]
+    pub fn asked(&self, end: &str) -> usize {
+        let mut kept = self.kept.borrow_mut();
+        kept.catch_up();
+        kept.requests.iter().filter(|url| url.ends_with(end)).count()
+    }
+
     /// What went wrong in it so far: errors and warnings of scripts, broken policies, what couldn't be loaded.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {

@@ -55,6 +55,25 @@ fn a_screen_that_has_lost_its_agent_says_so_and_comes_back_by_itself() {
     }
 }
 
+/// Nothing changes meanwhile, so that only the agent's beat tells that it is there.
+#[test]
+fn a_screen_comes_back_from_a_silence_in_which_nothing_happened() {
+    let browser = Browser::start();
+    let bench = Bench::new(&browser, LANGUAGES[0], 1);
+    bench.site.until_synced();
+    bench.page.until("all sent", "document.querySelector('.net')?.innerText.includes('Sent up to now')");
+    let (before, streams) = (bench.shown(), bench.page.asked("/live"));
+    bench.site.agent.process().pause();
+    bench.page.until_within("the loss", SILENT_WITHIN, &is_in("lost"));
+    bench.site.agent.process().resume();
+    bench.until_state("idle");
+    assert_eq!(bench.shown(), before);
+    assert!(streams < bench.page.asked("/live"), "it came back because something changed, and not by itself");
+}
+
+/// A connection that stays open tells nothing: it is lost once two beats are missing.
+const SILENT_WITHIN: Duration = Duration::from_secs(10);
+
 fn start_again(bench: &mut Bench<'_>) {
     bench.site.scanners[SCANNER].line().clear_exclusive();
     bench.site.agent.restart();
