@@ -6,6 +6,7 @@ mod barcodes;
 mod bundle;
 mod doctor;
 mod events;
+mod man;
 mod orders;
 mod quarantine;
 mod scan;
@@ -391,15 +392,22 @@ Exit codes:
   0  printed")]
     Completions { shell: Shell },
 
-    /// Print the manual page
+    /// Print the manual page, or write all of them into a directory
+    ///
+    /// The program has a page, and so has each command: parceld-run(1), parceld-status(1) and so on.
     #[command(after_help = "\
 Examples:
-  parceld man > /usr/share/man/man1/parceld.1
   parceld man | man -l -
+  parceld man --to /usr/local/share/man/man1
 
 Exit codes:
-  0  printed")]
-    Man,
+  0  printed or written
+  2  the directory can't be written")]
+    Man {
+        /// Write every page as a file into this directory
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
 
     /// Look at everything that the agent needs, and say how to mend what is wrong
     ///
@@ -517,7 +525,8 @@ pub fn execute(cli: Cli, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitC
         Verb::Bundle { file } => with_config(&cli.config, |config| bundle::write(config, &cli.config, &file)),
         Verb::Token { verb: TokenVerb::New } => with_config(&cli.config, act::new_token),
         Verb::Completions { shell } => complete(shell),
-        Verb::Man => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout()).map(|()| Exit::Well),
+        Verb::Man { to: None } => man::print(&mut io::stdout()).map(|()| Exit::Well),
+        Verb::Man { to: Some(directory) } => write_pages(&directory),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -538,6 +547,14 @@ fn complete(shell: Shell) -> io::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "parceld", &mut script);
     io::Write::write_all(&mut io::stdout(), &script)?;
+    Ok(Exit::Well)
+}
+
+fn write_pages(directory: &Path) -> io::Result<Exit> {
+    if let Err(error) = man::write_to(directory) {
+        terminal::complain(&format!("can't write into {}: {error}", directory.display()));
+        return Ok(Exit::Failed);
+    }
     Ok(Exit::Well)
 }
 
