@@ -1,4 +1,4 @@
-//! What the tests need beside Rust and a C compiler, installed from Debian where it is missing.
+//! What tests and packages need beside Rust and a C compiler, installed from Debian where it is missing.
 
 use std::env;
 use std::fs;
@@ -10,19 +10,24 @@ use anyhow::bail;
 
 use crate::step::Step;
 
-struct Tool {
-    what: What,
-    package: &'static str,
-    why: &'static str,
+#[derive(Clone, Copy)]
+pub struct Tool {
+    pub what: What,
+    pub package: &'static str,
+    pub why: &'static str,
 }
 
-enum What {
+#[derive(Clone, Copy)]
+pub enum What {
     Program(&'static str),
+    /// By its whole path.
+    File(&'static str),
     /// Of Debian's own Python, which is what Debian's packages of modules are for.
     PythonModule(&'static str),
 }
 
-const TOOLS: &[Tool] = &[
+/// What the tests need.
+pub const TESTS: &[Tool] = &[
     Tool { what: What::Program("mosquitto"), package: "mosquitto", why: "the end-to-end tests run against it" },
     Tool {
         what: What::Program("rsvg-convert"),
@@ -69,14 +74,30 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What Debian's own Rust needs, which is unpacked without its dependencies.
+pub const RUST_NEEDS: [Tool; 6] = {
+    const WHY: &str = "Debian's Rust is linked with it";
+    const fn library(file: &'static str, package: &'static str) -> Tool {
+        Tool { what: What::File(file), package, why: WHY }
+    }
+    [
+        library("/usr/lib/x86_64-linux-gnu/libz3.so.4", "libz3-4"),
+        library("/usr/lib/x86_64-linux-gnu/libedit.so.2", "libedit2"),
+        library("/usr/lib/x86_64-linux-gnu/libxml2.so.2", "libxml2"),
+        library("/usr/lib/x86_64-linux-gnu/libcurl.so.4", "libcurl4"),
+        library("/usr/lib/x86_64-linux-gnu/libssl.so.3", "libssl3"),
+        library("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    ]
+};
+
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Installs what is missing.
+/// Installs what is missing of them.
 ///
 /// # Errors
 /// Where this machine has no apt-get, or this user may not install: with what is to be installed.
-pub fn install_missing() -> anyhow::Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !tool.what.is_there()).collect();
+pub fn install_missing(tools: &[Tool]) -> anyhow::Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.what.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -112,13 +133,14 @@ fn stop_service(administrator: &Administrator, service: &str) -> anyhow::Result<
 impl What {
     fn name(&self) -> &'static str {
         match self {
-            What::Program(name) | What::PythonModule(name) => name,
+            What::Program(name) | What::File(name) | What::PythonModule(name) => name,
         }
     }
 
     fn is_there(&self) -> bool {
         match self {
             What::Program(name) => find(name).is_some(),
+            What::File(path) => Path::new(path).exists(),
             What::PythonModule(name) => {
                 let mut import = Command::new(PYTHON);
                 import.args(["-c", &format!("import {name}")]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -176,6 +198,8 @@ mod tests {
     fn finds_what_is_there() {
         assert!(find("env").is_some());
         assert!(find("no-such-program-of-the-system").is_none());
+        assert!(What::File("/proc/self").is_there());
+        assert!(!What::File("/no/such/file").is_there());
         assert!(!What::PythonModule("no_such_module_of_the_system").is_there());
     }
 }

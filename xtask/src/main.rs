@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `contract` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
 mod debian;
+mod dist;
 mod gs1_table;
 mod step;
 mod test;
@@ -23,6 +24,8 @@ The project's own commands.
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
+  cargo xtask dist [--target amd64|arm64|armv7]...
+                                   release programs and Debian packages into target/dist, for all three or those named
   cargo xtask contract             writes what is published of the contract from the agent's types: schemas, and examples that
                                    aren't there yet
   cargo xtask gs1-table            makes the drivers' table of GS1's application identifiers from GS1's dictionary
@@ -53,6 +56,7 @@ fn run() -> anyhow::Result<()> {
         "test" => test::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
+        "dist" => dist::run(rest),
         "contract" => contract(),
         "gs1-table" => gs1_table::write(),
         "help" | "--help" | "-h" => {

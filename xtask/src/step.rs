@@ -39,6 +39,18 @@ impl<'a> Step<'a> {
         self.judge(status.success())
     }
 
+    /// Runs it without a word of its own, and returns what it prints, without the white space around it.
+    ///
+    /// # Errors
+    /// As [`Step::run`].
+    pub fn output(self) -> anyhow::Result<String> {
+        let command = self.command.stderr(Stdio::inherit());
+        let output = command.output().with_context(|| format!("cannot start: {}", shown(command)))?;
+        let text = String::from_utf8(output.stdout).with_context(|| format!("{} prints no text", self.name))?;
+        self.judge(output.status.success())?;
+        Ok(text.trim().to_owned())
+    }
+
     /// Runs it, and shows `line` each line of its standard output, which goes on as it was.
     ///
     /// # Errors
@@ -119,6 +131,12 @@ mod tests {
     fn a_failed_step_says_how_to_repeat_it() {
         let error = Step::new("lint", &mut Command::new("false")).run_quietly().unwrap_err();
         assert_eq!(error.to_string(), "lint failed. To repeat it:\n  false");
+        assert!(Step::new("lint", &mut Command::new("false")).output().is_err());
+    }
+
+    #[test]
+    fn returns_what_a_step_prints() {
+        assert_eq!(Step::new("print", Command::new("printf").arg("one\ntwo\n")).output().unwrap(), "one\ntwo");
     }
 
     #[test]

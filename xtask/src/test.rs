@@ -15,7 +15,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         [flag] if flag == "--full" => true,
         _ => bail!("usage: cargo xtask test [--full]"),
     };
-    debian::install_missing()?;
+    debian::install_missing(debian::TESTS)?;
     Step::new("formatting", &mut cargo(["fmt", "--all", "--check"])).run()?;
     let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
     Step::new("lints", &mut clippy).run()?;
