@@ -5,7 +5,7 @@ mod harness;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use harness::{Folder, Scanner, Watched};
+use harness::{DEADLINE, Folder, Scanner, Watched};
 use parceld_drivers::port::{self, Address, Config, LineSettings, NotSent};
 use parceld_drivers::scanner::{Driver, Feedback};
 
@@ -49,6 +49,51 @@ fn an_answer_with_a_rhythm_is_sent_to_its_end() {
     assert_eq!(scanner.hears(1), b"\x07");
     assert!(watched.stop().is_empty());
     assert_eq!(answerer.answer(Feedback::Accepted), Err(NotSent::Lost));
+}
+
+#[test]
+fn a_port_at_rest_reads_nothing_more_and_answers_to_the_end() {
+    let folder = Folder::new("rest");
+    let mut scanner = Scanner::plug_in(&folder.link());
+    let watched = Watched::serial(&folder.link());
+    let answerer = watched.port.answerer();
+    assert_eq!(watched.next(), "opened, 0 discarded");
+    scanner.sends(b"4006381333931\r");
+    assert_eq!(watched.next(), "Unidentified 4006381333931");
+    watched.port.rest();
+    assert!(watched.port.rests_within(DEADLINE));
+    scanner.sends(b"ABC\r");
+    answerer.answer(Feedback::Over).unwrap();
+    assert!(watched.stop().is_empty(), "nothing was read, and nothing lost");
+    assert_eq!(scanner.hears(5), b"\x06\x07\x07\x07\x07");
+}
+
+#[test]
+fn a_port_without_a_scanner_rests_at_once() {
+    let folder = Folder::new("rest-absent");
+    let watched = Watched::serial(&folder.link());
+    assert_eq!(watched.next(), "open failed");
+    watched.port.rest();
+    assert!(watched.port.rests_within(DEADLINE));
+    let _scanner = Scanner::plug_in(&folder.link());
+    assert!(watched.stop().is_empty(), "it opens nothing more");
+}
+
+#[test]
+fn a_port_turns_when_it_is_asked_to_with_a_scanner_or_without() {
+    for is_there in [true, false] {
+        let folder = Folder::new("turns");
+        let _scanner = is_there.then(|| Scanner::plug_in(&folder.link()));
+        let watched = Watched::serial(&folder.link());
+        watched.next();
+        let pulse = watched.port.pulse();
+        for _ in 0..3 {
+            let before = pulse.turns();
+            pulse.ask();
+            harness::until(|| before < pulse.turns());
+        }
+        assert!(watched.stop().is_empty());
+    }
 }
 
 #[test]

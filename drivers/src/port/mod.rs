@@ -9,6 +9,8 @@
 //! There is one descriptor per line, behind a mutex held for one system call that cannot block: an [`Answerer`] on
 //! another thread writes through it, and finds nothing there once the line is lost. It writes the first step of an
 //! answer itself; the port's thread sends the others when they are due, unless a newer answer has replaced them.
+//!
+//! A port that is to end rests first: it reads nothing more, and what was read before still gets its answer.
 
 mod backoff;
 mod link;
@@ -20,9 +22,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use mio::{Poll, Waker};
 use thiserror::Error;
@@ -126,6 +129,10 @@ pub struct Answerer {
 #[derive(Clone, Debug, Default)]
 pub struct Tap(Arc<AtomicBool>);
 
+/// Whether the port's thread turns: it counts its turns, and one is asked for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<Control>);
+
 /// Why an answer did not go out. The scanner's own time-out then tells the one who scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotSent {
@@ -145,6 +152,10 @@ pub fn spawn(config: Config, sink: impl FnMut(Event) + Send + 'static) -> io::Re
     let control = Arc::new(Control {
         stop: AtomicBool::new(false),
         reopen: AtomicBool::new(false),
+        rest: AtomicBool::new(false),
+        rests: Mutex::new(false),
+        came_to_rest: Condvar::new(),
+        turns: AtomicU64::new(0),
         tap: Tap::default(),
         waker: Waker::new(poll.registry(), worker::WAKE)?,
     });
@@ -167,9 +178,26 @@ impl Port {
         self.answerer.control.tap.clone()
     }
 
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse(Arc::clone(&self.answerer.control))
+    }
+
     /// Closes the line and opens it anew, at once if it is lost.
     pub fn reopen(&self) {
         self.answerer.reopen();
+    }
+
+    /// Has the thread read nothing more. The line stays open for answers until [`stop`](Self::stop).
+    pub fn rest(&self) {
+        self.answerer.control.rest.store(true, Ordering::Release);
+        self.answerer.control.wake();
+    }
+
+    /// Waits until the thread rests: then its last [`Event::Read`] is over. Whether it does within that time.
+    #[must_use]
+    pub fn rests_within(&self, patience: Duration) -> bool {
+        self.answerer.control.rests_within(patience)
     }
 
     /// Whether the thread runs: only a panic in the sink ends it before [`stop`](Self::stop).
@@ -178,9 +206,14 @@ impl Port {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
+    /// Has the thread end, once it has sent what is left of an answer.
+    pub fn end(&self) {
+        self.answerer.control.stop();
+    }
+
     /// Closes the line and waits for the thread's end. No event comes after it.
     pub fn stop(mut self) {
-        self.answerer.control.stop();
+        self.end();
         if let Some(thread) = self.thread.take() {
             // A panic in the sink was printed when it happened.
             let _ = thread.join();
@@ -235,6 +268,19 @@ impl Answerer {
     /// When the line is lost, or takes not all of the bytes now.
     pub fn send(&self, bytes: &[u8]) -> Result<(), NotSent> {
         self.link.write(bytes)
+    }
+}
+
+impl Pulse {
+    /// How often the thread has gone round.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.0.turns.load(Ordering::Relaxed)
+    }
+
+    /// Has a thread that sleeps go round once.
+    pub fn ask(&self) {
+        self.0.wake();
     }
 }
 
@@ -294,6 +340,10 @@ impl fmt::Display for Address {
 struct Control {
     stop: AtomicBool,
     reopen: AtomicBool,
+    rest: AtomicBool,
+    rests: Mutex<bool>,
+    came_to_rest: Condvar,
+    turns: AtomicU64,
     tap: Tap,
     waker: Waker,
 }
@@ -314,7 +364,26 @@ impl Control {
     }
 
     fn is_wanted(&self) -> bool {
-        self.is_stopped() || self.reopen.load(Ordering::Acquire)
+        self.is_stopped() || self.is_to_rest() || self.reopen.load(Ordering::Acquire)
+    }
+
+    fn is_to_rest(&self) -> bool {
+        self.rest.load(Ordering::Acquire)
+    }
+
+    fn rests(&self) {
+        *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.came_to_rest.notify_all();
+    }
+
+    fn rests_within(&self, patience: Duration) -> bool {
+        let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.came_to_rest.wait_timeout_while(rests, patience, |rests| !*rests);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn turned(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     fn take_reopen(&self) -> bool {

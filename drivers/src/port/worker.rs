@@ -18,6 +18,9 @@ pub(super) const LINE: Token = Token(1);
 /// One read takes at most this, several scans.
 const CHUNK_BYTES: usize = 2048;
 
+/// How long what is left of an answer may hold the end up: longer than any lasts.
+const ANSWER_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a Linux tty can hold unread: 64 KiB as received and 4 KiB in its line discipline. Bytes beyond it came after
 /// the port was opened.
 const OLD_INPUT_BYTES_MAX: usize = (64 + 4) * 1024;
@@ -52,6 +55,13 @@ impl<S: FnMut(Event)> Worker<S> {
     pub fn run(mut self) {
         let mut backoff = Backoff::new();
         while !self.control.is_stopped() {
+            if self.control.is_to_rest() {
+                self.control.rests();
+                if self.sleep(None).is_err() {
+                    return;
+                }
+                continue;
+            }
             self.control.take_reopen();
             let lasted = match self.open() {
                 Ok(line) => {
@@ -121,6 +131,10 @@ impl<S: FnMut(Event)> Worker<S> {
             if self.control.is_stopped() {
                 return None;
             }
+            if self.control.is_to_rest() {
+                self.rest();
+                return None;
+            }
             if self.control.is_wanted() {
                 return Some("opened anew on request".to_owned());
             }
@@ -133,11 +147,30 @@ impl<S: FnMut(Event)> Worker<S> {
                 }
                 Taken::Drained => {
                     let time_out = self.do_what_is_due();
-                    if let Err(error) = wait(&mut self.poll, &mut self.events, time_out) {
+                    if let Err(error) = self.sleep(time_out) {
                         return Some(error.to_string());
                     }
                 }
                 Taken::Lost(reason) => return Some(reason),
+            }
+        }
+    }
+
+    /// Reads nothing more and sends answers until the end, and then what is left of the last one.
+    fn rest(&mut self) {
+        self.control.rests();
+        let mut ends_at = None;
+        loop {
+            let now = now();
+            let due = self.link.continue_answer(now).map(|due| due.saturating_duration_since(now));
+            if self.control.is_stopped() {
+                let ends_at = *ends_at.get_or_insert(now + ANSWER_ENDS_WITHIN);
+                if due.is_none() || ends_at <= now {
+                    return;
+                }
+            }
+            if self.sleep(due).is_err() {
+                return;
             }
         }
     }
@@ -169,9 +202,19 @@ impl<S: FnMut(Event)> Worker<S> {
         let until = now() + pause;
         while !self.control.is_wanted() {
             let left = until.saturating_duration_since(now());
-            if left.is_zero() || wait(&mut self.poll, &mut self.events, Some(left)).is_err() {
+            if left.is_zero() || self.sleep(Some(left)).is_err() {
                 return;
             }
+        }
+    }
+
+    /// Until something happens, at most for so long.
+    fn sleep(&mut self, at_most: Option<Duration>) -> io::Result<()> {
+        let slept = self.poll.poll(&mut self.events, at_most);
+        self.control.turned();
+        match slept {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 }
@@ -197,11 +240,4 @@ impl<S> Drop for Worker<S> {
 #[expect(clippy::disallowed_methods, reason = "a driver's own thread measures gaps and pauses, never event times")]
 pub(crate) fn now() -> Instant {
     Instant::now()
-}
-
-fn wait(poll: &mut Poll, events: &mut Events, time_out: Option<Duration>) -> io::Result<()> {
-    match poll.poll(events, time_out) {
-        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(()),
-    }
 }

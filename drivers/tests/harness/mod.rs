@@ -16,7 +16,17 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits for a condition that somebody else brings about.
+#[expect(clippy::disallowed_methods, reason = "a test waits until a deadline")]
+pub fn until(condition: impl Fn() -> bool) {
+    let started = std::time::Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < DEADLINE, "in vain");
+        std::thread::yield_now();
+    }
+}
 
 /// A folder of a test's own, gone with it.
 pub struct Folder(PathBuf);
