@@ -1,6 +1,10 @@
 //! The composition root: the only part that builds and connects everything, and takes it down in order.
 
+mod how;
+pub mod notify;
 mod settings;
+mod stop;
+mod watchdog;
 
 use crate::access::Access;
 use crate::action::{self, Actions};
@@ -12,6 +16,7 @@ use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage, room};
+use crate::pulse::Pulse;
 use crate::report::gather::Watched;
 use crate::report::log::{Keeper, Lines, Wanted};
 use crate::report::{Gatherer, Language, Report};
@@ -24,11 +29,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use stop::Stopping;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use watchdog::{Part, Watchdog};
 
 /// The owner writes, the group reads.
 const UMASK: u32 = 0o027;
@@ -51,7 +58,9 @@ const TRY_DISK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 /// How long after a failed attempt the page's address and the control socket are tried again.
 const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// How long a stop waits for the journal.
+/// How long a stop waits for the scanners' threads to take in nothing more: what they do in between takes milliseconds.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a stop waits for the journal, for each thing that it asks of it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the agent that `config`, read from `path`, describes, until it is told to stop, or until a part that it can't do without has ended.
@@ -93,7 +102,8 @@ pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
     let actions = Arc::new(Actions::new(settings::actions(config), clock, actions));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let code = runtime.block_on(async {
+    let pulse = Pulse::default();
+    let (code, stopping) = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
@@ -120,21 +130,38 @@ pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
             syncing: &syncing,
             printing,
             gatherer: &gatherer,
+            pulse: &pulse,
         };
+        let seen = how::Seen {
+            storage: journal.storage(),
+            head: journal.head(),
+            floor: floor.status(),
+            sync: syncing.status(),
+        };
+        // Page and socket are bound before others are told that the agent is there.
+        tokio::task::yield_now().await;
+        notify::ready();
+        let watchdog = parts.watchdog(seen, clock);
         let code = watch_over(&parts, clock).await;
+        let stopping = Stopping::begin();
+        if let Some(watchdog) = watchdog {
+            watchdog.stop();
+        }
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
-        code
+        (code, stopping)
     });
     // A backup that is under way holds no stop up: the next one clears away what is left of it.
     runtime.shutdown_background();
 
-    ports.stop();
-    scheduling.stop();
-    record_stop(&journal, clock);
-    syncing.stop();
-    writing.stop();
-    labels.stop();
+    stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
+    stopping.part("a scanner's line", || ports.stop());
+    stopping.part("the schedule", || scheduling.stop());
+    stopping.part("the journal's last event", || record_stop(&journal, clock));
+    stopping.part("sync", || syncing.stop());
+    stopping.part("the journal", || writing.stop());
+    stopping.part("the printers", || labels.stop());
+    stopping.finish();
     tracing::info!("stopped");
     code
 }
@@ -150,9 +177,11 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
     let mut retain = tokio::time::interval(RETAIN_EVERY);
     let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
     loop {
+        parts.pulse.turned();
         tokio::select! {
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+            () = parts.pulse.asked() => {}
             _ = retain.tick() => forget_old(journal, clock),
             _ = sign_out.tick() => {
                 // A busy journal is used by people who are here; the next turn asks again.
@@ -278,19 +307,33 @@ async fn answer_technicians(
     }
 }
 
+/// Has the scanners read no more, and waits until what they read before is decided and answered.
+fn answer_what_was_scanned(ports: &Ports, journal: &Journal) {
+    if let Err(scanner) = ports.rest(REST_TIMEOUT) {
+        tracing::warn!(%scanner, "still reads: what it hands in now may get no answer");
+    }
+    if !is_done(journal) {
+        tracing::error!("what was scanned last is not decided: it gets no answer");
+    }
+}
+
 /// The next start knows by it that every answer was given.
 fn record_stop(journal: &Journal, clock: Clock) {
-    let (done, recorded) = std::sync::mpsc::sync_channel(1);
     let stopped = Job::Record { event: Event::SiteStopped, station: None, moment: clock.now() };
+    if journal.submit(stopped).is_err() || !is_done(journal) {
+        tracing::error!("the stop could not be recorded");
+    }
+}
+
+/// Waits until the writer has done what it was asked so far. Whether it has.
+fn is_done(journal: &Journal) -> bool {
+    let (done, is_done) = std::sync::mpsc::sync_channel(1);
     let barrier = Job::Barrier {
         reply: Box::new(move |()| {
             let _ = done.try_send(());
         }),
     };
-    let asked = journal.submit(stopped).and_then(|()| journal.submit(barrier));
-    if asked.is_err() || recorded.recv_timeout(STOP_TIMEOUT).is_err() {
-        tracing::error!("the stop could not be recorded");
-    }
+    journal.submit(barrier).is_ok() && is_done.recv_timeout(STOP_TIMEOUT).is_ok()
 }
 
 /// What the agent can't do without.
@@ -301,9 +344,37 @@ struct Parts<'a> {
     syncing: &'a Syncing,
     printing: Option<&'a Printing>,
     gatherer: &'a Gatherer,
+    /// The runtime's.
+    pulse: &'a Pulse,
 }
 
 impl Parts<'_> {
+    /// The thread that tells the service manager that all of them move; none where there is no service manager.
+    fn watchdog(&self, seen: how::Seen, clock: Clock) -> Option<Watchdog> {
+        let of = |name: &str, pulse: Pulse| {
+            let asked = pulse.clone();
+            let (turns, ask) = (Box::new(move || pulse.turns()), Box::new(move || asked.ask()));
+            Part { name: name.to_owned(), turns, ask }
+        };
+        let (counted, asked) = (self.journal.clone(), self.journal.clone());
+        let (turns, ask) = (Box::new(move || counted.turns()), Box::new(move || asked.ask_for_a_turn()));
+        // The journal first: whoever waits for it hangs too.
+        let mut parts = vec![Part { name: "the journal".to_owned(), turns, ask }];
+        parts.extend(self.ports.pulses().map(|(scanner, pulse)| {
+            let asked = pulse.clone();
+            let (turns, ask) = (Box::new(move || pulse.turns()), Box::new(move || asked.ask()));
+            Part { name: format!("scanner {scanner}"), turns, ask }
+        }));
+        parts.push(of("sync", self.syncing.pulse()));
+        parts.push(of("the schedule", self.scheduling.pulse()));
+        parts.push(of("the runtime", self.pulse.clone()));
+        let started = watchdog::spawn(parts, move || seen.line(), clock);
+        started.unwrap_or_else(|error| {
+            tracing::error!(%error, "no thread for the watchdog: the service manager hears nothing");
+            None
+        })
+    }
+
     /// One that has ended by itself.
     fn dead(&self) -> Option<&'static str> {
         if self.journal.head().has_changed().is_err() {

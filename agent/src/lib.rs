@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod domain;
 pub mod floor;
 pub mod journal;
+pub mod pulse;
 pub mod report;
 pub mod schedule;
 pub mod screen;

@@ -100,6 +100,13 @@ impl Card {
         run("mount", "mount", &["-o", "remount,abort"], self.path()).expect("ext4 can be told that it has failed");
     }
 
+    /// It takes nothing until what is returned is dropped: who writes or syncs waits in the kernel, and can't be killed.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen<'_> {
+        run("fsfreeze", "util-linux", &["--freeze"], self.path()).expect("ext4 can be frozen");
+        Frozen { card: self }
+    }
+
     /// A new card with all that is on this one. Nobody may have a file on it.
     pub fn replace(&self) {
         unmount(self.path());
@@ -115,6 +122,20 @@ impl Card {
 
     fn image(&self) -> PathBuf {
         self.image.join("ext4")
+    }
+}
+
+/// A card that answers nothing.
+#[derive(Debug)]
+pub struct Frozen<'a> {
+    card: &'a Card,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = run("fsfreeze", "util-linux", &["--unfreeze"], self.card.path()) {
+            eprintln!("cannot thaw {}: {error}", self.card.path().display());
+        }
     }
 }
 
@@ -170,6 +191,23 @@ mod tests {
         card.replace();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
         fs::write(&path, "more").unwrap();
+    }
+
+    #[test]
+    fn a_frozen_card_takes_nothing_until_it_is_thawed() {
+        let Some(card) = Card::insert(16) else { return };
+        let path = card.path().join("file");
+        fs::write(&path, "before").unwrap();
+        let frozen = card.freeze();
+        std::thread::scope(|both| {
+            let writer = both.spawn(|| fs::write(&path, "after"));
+            std::thread::yield_now();
+            assert_eq!(fs::read(&path).unwrap(), b"before");
+            assert!(!writer.is_finished());
+            drop(frozen);
+            writer.join().unwrap().unwrap();
+        });
+        assert_eq!(fs::read(&path).unwrap(), b"after");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod tempdir;
 
 pub mod binaries;
 pub mod process;
+pub mod service_manager;
 pub mod trace;
 
 pub mod paper;

@@ -27,6 +27,7 @@ use parceld_drivers::symbology::{self, Symbology};
 use status::{Answered, FloorStatus, Garbled, Line, Obstacle, ScannerSetup, ScannerStatus, Tested};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot, watch};
 use voices::{Voice, Voices};
 
@@ -337,8 +338,26 @@ fn logged(code: &[u8]) -> String {
 }
 
 impl Ports {
-    /// Closes every line and waits for its thread.
+    /// Each scanner's thread, for whoever watches over it.
+    pub fn pulses(&self) -> impl Iterator<Item = (&ScannerId, port::Pulse)> {
+        self.ports.iter().map(|(id, port)| (id, port.pulse()))
+    }
+
+    /// Takes in nothing more; the lines stay open for answers. The first scanner whose thread goes on beyond `patience`.
+    ///
+    /// # Errors
+    /// One still reads: what it hands in later is decided, and may find its line closed.
+    pub fn rest(&self, patience: Duration) -> Result<(), &ScannerId> {
+        self.ports.iter().for_each(|(_, port)| port.rest());
+        match self.ports.iter().find(|(_, port)| !port.rests_within(patience)) {
+            Some((id, _)) => Err(id),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the last answers end, closes every line and waits for its thread.
     pub fn stop(self) {
+        self.ports.iter().for_each(|(_, port)| port.end());
         for (_, port) in self.ports {
             port.stop();
         }

@@ -32,6 +32,7 @@ use crate::clock::Moment;
 use crate::domain::name::{ScannerId, StationId};
 use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
+use crate::pulse::Pulse;
 use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -105,6 +106,7 @@ pub struct Journal {
     path: PathBuf,
     head: watch::Receiver<Head>,
     storage: watch::Receiver<Storage>,
+    pulse: Pulse,
     site_key: [u8; SITE_KEY_BYTES],
     token_digest: Option<[u8; 32]>,
     starts: u64,
@@ -167,7 +169,8 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
     let (head_sender, head) = watch::channel(state.head());
     let (storage_sender, storage) = watch::channel(Storage::Well);
     let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
-    let writer = writer::Writer::new(state, head_sender, storage_sender);
+    let pulse = Pulse::default();
+    let writer = writer::Writer::new(state, head_sender, storage_sender, pulse.clone());
     let thread = std::thread::Builder::new()
         .name("journal".into())
         .spawn(move || {
@@ -180,6 +183,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
         path,
         head,
         storage,
+        pulse,
         site_key: facts.site_key,
         token_digest: facts.token_digest,
         starts: facts.starts,
@@ -231,6 +235,17 @@ impl Journal {
     #[must_use]
     pub fn storage(&self) -> watch::Receiver<Storage> {
         self.storage.clone()
+    }
+
+    /// How often the writer has done what it was asked.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.pulse.turns()
+    }
+
+    /// Has an idle writer turn once, without a write. One whose queue is full has enough to turn for.
+    pub fn ask_for_a_turn(&self) {
+        let _ = self.try_submit(Job::Barrier { reply: Box::new(|()| {}) });
     }
 
     /// A connection of its own for looking.

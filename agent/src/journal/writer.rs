@@ -5,6 +5,7 @@ use super::log::Place;
 use super::state::State;
 use super::{Error, Head, Storage};
 use crate::domain::signal::{Answer, Reason, Signal};
+use crate::pulse::Pulse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub struct Writer {
     state: State,
     head: watch::Sender<Head>,
     storage: watch::Sender<Storage>,
+    pulse: Pulse,
     jobs_since_checkpoint: u32,
     /// When a failing storage was last tried.
     tried_at: Duration,
@@ -48,14 +50,15 @@ enum Outcome {
 }
 
 impl Writer {
-    pub fn new(state: State, head: watch::Sender<Head>, storage: watch::Sender<Storage>) -> Self {
-        Self { state, head, storage, jobs_since_checkpoint: 0, tried_at: Duration::ZERO }
+    pub fn new(state: State, head: watch::Sender<Head>, storage: watch::Sender<Storage>, pulse: Pulse) -> Self {
+        Self { state, head, storage, pulse, jobs_since_checkpoint: 0, tried_at: Duration::ZERO }
     }
 
     /// Works until told to stop, or until nobody can ask any more.
     pub fn run(mut self, queue: &Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH_JOBS_MAX);
         loop {
+            self.pulse.turned();
             match self.next(queue) {
                 Ok(Some(job)) => batch.push(job),
                 Ok(None) => {

@@ -19,6 +19,7 @@ use crate::domain::promise::{Work, review};
 use crate::domain::rules::Rules;
 use crate::journal::agenda::Seen;
 use crate::journal::{Error, Job, Journal, Place, Reader};
+use crate::pulse::Pulse;
 use jiff::{SignedDuration, Timestamp};
 use status::ScheduleStatus;
 use std::collections::{BTreeSet, VecDeque};
@@ -71,6 +72,7 @@ pub struct Scheduling {
     stop: watch::Sender<bool>,
     offer: watch::Receiver<Option<Arc<Offer>>>,
     status: watch::Receiver<ScheduleStatus>,
+    pulse: Pulse,
     thread: JoinHandle<()>,
 }
 
@@ -82,8 +84,9 @@ pub fn spawn(rules: Rules, journal: Journal, clock: Clock) -> Result<Scheduling,
     let (stop, stopped) = watch::channel(false);
     let (planner, offer) = planner(rules, journal, clock)?;
     let status = planner.status.subscribe();
+    let pulse = planner.pulse.clone();
     let thread = std::thread::Builder::new().name("schedule".into()).spawn(move || planner.run_to_end(stopped));
-    Ok(Scheduling { stop, offer, status, thread: thread.map_err(|why| Error::Thread { why })? })
+    Ok(Scheduling { stop, offer, status, pulse, thread: thread.map_err(|why| Error::Thread { why })? })
 }
 
 fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, OfferReceiver), Error> {
@@ -113,6 +116,7 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
         clock,
         offers,
         status: watch::Sender::default(),
+        pulse: Pulse::default(),
     };
     Ok((planner, offer))
 }
@@ -130,6 +134,11 @@ impl Scheduling {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<ScheduleStatus> {
         self.status.clone()
+    }
+
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     #[must_use]
@@ -171,6 +180,7 @@ struct Planner {
     minute_at: Option<Duration>,
     offers: watch::Sender<Option<Arc<Offer>>>,
     status: watch::Sender<ScheduleStatus>,
+    pulse: Pulse,
 }
 
 /// Why the planner is awake.
@@ -194,10 +204,12 @@ impl Planner {
         let ticking = tokio::spawn(ticks::run(self.clock, sender));
         let mut head = self.journal.head();
         let mut woken = Woken::Tick;
+        let pulse = self.pulse.clone();
         loop {
             if let Err(error) = self.turn(woken, &self.clock.now()) {
                 tracing::error!(%error, "the schedule can't read the journal: it tries again");
             }
+            pulse.turned();
             let look_at = Instant::now() + LOOK_EVERY;
             woken = tokio::select! {
                 tick = ticks.recv() => match tick {
@@ -208,6 +220,7 @@ impl Planner {
                     Ok(()) => Woken::Head,
                     Err(_) => break,
                 },
+                () = pulse.keep_turning() => break,
                 _ = stop.changed() => break,
             };
         }

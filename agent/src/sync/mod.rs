@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::contract::topic::Topics;
 use crate::domain::promise::offer::Offer;
 use crate::journal::{Epoch, Journal, Place, Reader};
+use crate::pulse::Pulse;
 pub use certificate::Validity;
 use client::Ended;
 use jiff::Timestamp;
@@ -111,6 +112,7 @@ pub struct Syncing {
     stop: watch::Sender<bool>,
     asks: mpsc::Sender<Ask>,
     status: watch::Receiver<SyncStatus>,
+    pulse: Pulse,
     thread: JoinHandle<()>,
 }
 
@@ -152,6 +154,7 @@ pub fn spawn(
         receipts_expected: config.receipts_expected,
     };
     let epochs = reader.epochs()?;
+    let pulse = Pulse::default();
     let shared = Shared {
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received),
@@ -164,6 +167,7 @@ pub fn spawn(
         epochs,
         status: sender,
         stop: stopped,
+        pulse: pulse.clone(),
         asked,
         leaves_to_return: false,
         up_since: None,
@@ -173,7 +177,7 @@ pub fn spawn(
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
     let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
-    Ok(Syncing { stop, asks, status, thread })
+    Ok(Syncing { stop, asks, status, pulse, thread })
 }
 
 impl Syncing {
@@ -186,6 +190,11 @@ impl Syncing {
     #[must_use]
     pub fn asks(&self) -> Asks {
         Asks(self.asks.clone())
+    }
+
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     #[must_use]
@@ -231,6 +240,7 @@ struct Shared {
     told: (Place, Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
+    pulse: Pulse,
     asked: mpsc::Receiver<Ask>,
     /// Whether the connection ends only to be made anew.
     leaves_to_return: bool,
@@ -285,10 +295,11 @@ impl Shared {
             tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
             self.status.send_modify(|status| status.attempts = failures);
             self.link(Link::Down { trouble: ended.into(), retry_at });
-            let (mut stop, broker) = (self.stop.clone(), self.config.broker.clone());
+            let (mut stop, broker, pulse) = (self.stop.clone(), self.config.broker.clone(), self.pulse.clone());
             tokio::select! {
                 () = wait_for_files(wait, &broker) => {}
                 () = self.reconnect_asked() => failures = 0,
+                () = pulse.keep_turning() => {}
                 _ = stop.changed() => return,
             }
         }

@@ -98,10 +98,12 @@ impl<'a> Work<'a> {
         let mut storage = self.shared.journal.storage();
         let mut stop = self.shared.stop.clone();
         let mut offer = self.shared.offer.clone();
+        let pulse = self.shared.pulse.clone();
         loop {
             if let Err(ended) = self.step(inbox) {
                 return ended;
             }
+            pulse.turned();
             let next = self.next_deadline();
             let now = self.now();
             tokio::select! {
@@ -133,6 +135,7 @@ impl<'a> Work<'a> {
                     }
                 }
                 Ok(()) = offer.changed(), if self.stage == Stage::Sending => {}
+                () = pulse.asked() => {}
                 Ok(()) = storage.changed(), if !self.unsaved.is_empty() => {}
                 () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
             }

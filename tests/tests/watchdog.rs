@@ -1,0 +1,93 @@
+//! What the service manager hears: that the agent is ready, how it is, and that it moves, only while it does.
+
+use parceld_tests::disk::Card;
+use parceld_tests::service_manager::{Message, ServiceManager};
+use parceld_tests::site::{Broker, Site};
+use parceld_tests::wait;
+use std::time::Duration;
+
+/// So that looks are a second apart.
+const WATCHDOG: Duration = Duration::from_secs(2);
+/// Longer than the service manager would have waited.
+const LOOKS: usize = 4;
+
+/// The journal, three scanners, sync, the schedule and the runtime.
+fn site_on(card: &Card, manager: &ServiceManager) -> Site {
+    let database = card.path().join("parceld.db").to_string_lossy().into_owned();
+    Site::with(Broker::mosquitto(), |setup| setup.set("storage.path", database).through(manager.runner(WATCHDOG)))
+}
+
+fn hangs(message: &Message) -> bool {
+    message.status().is_some_and(|status| status.starts_with("hangs:"))
+}
+
+#[test]
+fn a_blocked_disk_stops_the_watchdog_until_it_answers_again() {
+    let Some(card) = Card::insert(32) else { return };
+    let manager = ServiceManager::start();
+    let mut site = site_on(&card, &manager);
+
+    // Idle, each part is asked and turns.
+    let heard = manager.until("READY=1", |message| message.says("READY=1"));
+    assert!(!heard.iter().any(Message::is_alive), "nothing is alive before it is ready: {heard:?}");
+    for _ in 0..LOOKS {
+        let heard = manager.until("a sign of life", Message::is_alive);
+        assert!(!heard.iter().any(hangs), "idle is not hanging: {heard:?}");
+    }
+
+    let frozen = card.freeze();
+    site.scanners[0].send("A-CODE-THAT-MUST-BE-SAVED");
+    manager.until("the disk to be noticed", hangs);
+    for _ in 0..LOOKS {
+        let heard = manager.until("the next look", |message| message.status().is_some());
+        assert!(!heard.iter().any(Message::is_alive), "it does not move: {heard:?}");
+        let status = heard.last().and_then(Message::status).unwrap_or_default();
+        assert!(status.starts_with("hangs: the journal for "), "{status}");
+    }
+    let log = site.agent.log();
+    assert!(log.contains("part=\"the journal\"") && log.contains("hangs"), "the log names the part: {log}");
+
+    drop(frozen);
+    let heard = manager.until("a sign of life", Message::is_alive);
+    let how = heard.last().and_then(Message::status).unwrap_or_default();
+    assert!(how.starts_with("scans are saved; 3 of 3 scanners open; "), "{how}");
+    let answer =
+        site.scanners[0].answer(wait::GENEROUS).expect("what was scanned while the disk was blocked is answered");
+    assert!(answer.recorded);
+}
+
+#[test]
+fn a_scanner_that_is_gone_a_broker_that_hangs_and_a_busy_floor_are_no_reason_to_restart() {
+    let Some(card) = Card::insert(32) else { return };
+    let manager = ServiceManager::start();
+    let mut site = site_on(&card, &manager);
+    manager.until("READY=1", |message| message.says("READY=1"));
+    site.scanners[1].unplug();
+    match &site.broker {
+        Broker::Mosquitto(broker) => broker.pause(),
+        Broker::Embedded(_) => unreachable!("started above"),
+    }
+    let mut signs = 0;
+    while signs < 2 * LOOKS {
+        site.scan(0, "NOBODY-KNOWS-THIS");
+        if let Some(message) = manager.next(Duration::ZERO) {
+            assert!(!hangs(&message), "{message:?}");
+            signs += usize::from(message.is_alive());
+        }
+    }
+    if let Broker::Mosquitto(broker) = &site.broker {
+        broker.resume();
+    }
+}
+
+#[test]
+fn a_stop_is_announced() {
+    let Some(card) = Card::insert(32) else { return };
+    let manager = ServiceManager::start();
+    let mut site = site_on(&card, &manager);
+    manager.until("READY=1", |message| message.says("READY=1"));
+    let ended = site.agent.stop().expect("it ran");
+    assert!(ended.success(), "{ended}");
+    let heard = manager.until("STOPPING=1", |message| message.says("STOPPING=1"));
+    assert!(!heard.iter().any(hangs), "{heard:?}");
+}
