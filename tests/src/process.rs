@@ -78,6 +78,11 @@ impl Process {
         wait::until(&what, TERMINATE_WITHIN, || self.ended())
     }
 
+    /// SIGTERM, and doesn't wait.
+    pub fn begin_to_terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// SIGQUIT, and waits for the end. No effect on a process that has ended.
     pub fn quit(&mut self) {
         if self.ended().is_none() {

@@ -61,6 +61,29 @@ impl Broker {
         format!("mqtt://127.0.0.1:{}", self.port())
     }
 
+    /// SIGSTOP: connections stay open, and nothing moves on them.
+    ///
+    /// # Panics
+    /// With the embedded broker, which nobody can stop.
+    pub fn pause(&self) {
+        self.as_mosquitto().pause();
+    }
+
+    /// Goes on after [`pause`](Broker::pause).
+    ///
+    /// # Panics
+    /// With the embedded broker.
+    pub fn resume(&self) {
+        self.as_mosquitto().resume();
+    }
+
+    fn as_mosquitto(&self) -> &Mosquitto {
+        match self {
+            Broker::Mosquitto(broker) => broker,
+            Broker::Embedded(_) => panic!("only mosquitto is a process of its own that can stand still"),
+        }
+    }
+
     /// Gone without a word.
     pub fn kill9(&mut self) {
         match self {
