@@ -173,7 +173,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
         read.faults.add(at, "`url` asks for TLS, and `ca_file` is missing", advice);
         is_fit = false;
     }
-    let mut file = |key, item| read.text(key, item, Or(None), |text| values::path(text).map(Some));
+    let mut file = |key, item| read.text(key, item, Or(None), |text| values::file(text).map(Some));
     let ca_file = file("ca_file", raw.ca_file);
     let certificate_file = file("certificate_file", raw.certificate_file);
     let key_file = file("key_file", raw.key_file);
@@ -185,7 +185,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
     let session_expiry = read.duration("session_expiry", raw.session_expiry, Or(days(7)), secs(1)..=days(365));
     let username =
         read.text("username", raw.username, Or(None), |text| values::line(text, CLIENT_ID_CHARS_MAX).map(Some));
-    let password_file = read.text("password_file", raw.password_file, Or(None), |text| values::path(text).map(Some));
+    let password_file = read.text("password_file", raw.password_file, Or(None), |text| values::file(text).map(Some));
     let identity = certificate_file?.zip(key_file?);
     let identity = identity.map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
     let ca_file = ca_file?;
@@ -236,7 +236,7 @@ fn web(table: Spanned<Table<raw::Web>>, faults: &mut Faults) -> Option<Web> {
     let (mut read, raw) = Reader::new("web", table, faults);
     let listen = read.text("listen", raw.listen, Or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))), values::listen);
     let allowed_hosts = read.texts("allowed_hosts", raw.allowed_hosts, ALLOWED_HOSTS_MAX, values::host_name);
-    let token_file = read.text("token_file", raw.token_file, Or(None), |text| values::path(text).map(Some));
+    let token_file = read.text("token_file", raw.token_file, Or(None), |text| values::file(text).map(Some));
     Some(Web { listen: listen?, allowed_hosts: allowed_hosts?, token_file: token_file? })
 }
 

@@ -23,6 +23,7 @@ use crate::sync::{BrokerConfig, IdentityConfig, LoginConfig, TlsConfig};
 use crate::words::Language;
 
 mod check;
+mod credential;
 mod error;
 mod manual;
 mod raw;

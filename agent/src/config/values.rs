@@ -10,6 +10,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 
 use super::Port;
+use super::credential;
 use super::error::quote;
 
 /// What is wrong with one value.
@@ -205,6 +206,18 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Complaint> {
         return Err(Complaint::new("must be the path of a file"));
     }
     Ok(PathBuf::from(text))
+}
+
+/// A file that may be one of the service manager's credentials.
+pub(super) fn file(text: &str) -> Result<PathBuf, Complaint> {
+    match credential::path(text) {
+        None => path(text),
+        Some(Ok(path)) => Ok(path),
+        Some(Err(credential::BadName)) => {
+            let what = "must be credential: and a name of letters, digits, `.`, `_` and `-`, without a path";
+            Err(Complaint::new(what).advise("LoadCredential= in parceld.service gives the names"))
+        }
+    }
 }
 
 /// The path of a socket, which the kernel limits to 107 bytes (unix(7), `sun_path`).
