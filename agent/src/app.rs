@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::action::{self, Actions};
 use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Stack, Start};
 use crate::control;
 use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
@@ -25,7 +25,6 @@ use crate::sync::{self, Syncing};
 use crate::web::{self, Stations};
 use anyhow::Context;
 use rustix::fs::Mode;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,11 +62,13 @@ const REST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a stop waits for the journal, for each thing that it asks of it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs the agent that `config`, read from `path`, describes, until it is told to stop, or until a part that it can't do without has ended.
+/// Runs the agent until it is told to stop, or until a part that it can't do without has ended.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+pub fn run(start: Start) -> anyhow::Result<ExitCode> {
+    let Start { stack, loaded, .. } = start;
+    let config = &loaded.config;
     // The database holds the key of the command barcodes: what is made from here on is not for everybody.
     rustix::process::umask(Mode::from_raw_mode(UMASK));
     let clock = Clock::start();
@@ -113,7 +114,7 @@ pub fn run(path: &Path, config: &Config) -> anyhow::Result<ExitCode> {
             gatherer: Arc::clone(&gatherer),
             access,
             actions: Arc::clone(&actions),
-            bundle: bundles(path, config, &gatherer, clock),
+            bundle: bundles(&stack, config, &gatherer, clock),
             stations: Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats)),
         };
         let page = show_page(settings::web(config), reached, stopped.clone());
@@ -268,8 +269,8 @@ async fn show_page(config: web::Config, parts: web::Parts, mut stop: watch::Rece
 }
 
 /// Makes diagnostics bundles of this agent, from within it.
-fn bundles(path: &Path, config: &Config, gatherer: &Arc<Gatherer>, clock: Clock) -> bundle::Maker {
-    let (path, config, gatherer) = (path.to_owned(), Arc::new(config.clone()), Arc::clone(gatherer));
+fn bundles(stack: &Stack, config: &Config, gatherer: &Arc<Gatherer>, clock: Clock) -> bundle::Maker {
+    let (stack, config, gatherer) = (stack.clone(), Arc::new(config.clone()), Arc::clone(gatherer));
     bundle::Maker::new(move || {
         let (for_report, for_log) = (Arc::clone(&gatherer), Arc::clone(&gatherer));
         let from_agent = FromAgent {
@@ -282,7 +283,7 @@ fn bundles(path: &Path, config: &Config, gatherer: &Arc<Gatherer>, clock: Clock)
                 Ok(lines.iter().rev().map(|line| format!("{line}\n")).collect())
             }),
         };
-        let pieces = bundle::pieces(&path, &config, from_agent, clock);
+        let pieces = bundle::pieces(&stack, &config, from_agent, clock);
         bundle::make(pieces, &Secrets::known(&config), &bundle::folder(&config, clock), clock)
     })
 }

@@ -5,5 +5,5 @@ use parceld::{app, cli, cli::Cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::execute(Cli::parse(), |path, config| app::run(path, &config))
+    cli::execute(Cli::parse(), app::run)
 }

@@ -2,7 +2,7 @@
 
 use super::{EXAMINED_WITHIN, Piece};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Shown, Stack};
 use crate::doctor;
 use crate::journal::{self, Reader};
 use crate::report::wire::Sender;
@@ -25,14 +25,14 @@ pub struct FromAgent {
     pub log: Box<dyn FnOnce() -> Result<String, String> + Send>,
 }
 
-/// Every file of a bundle about the site that `config`, read from `path`, describes.
+/// Every file of a bundle about the site that `config`, read from `stack`, describes.
 #[must_use]
-pub fn pieces(path: &Path, config: &Arc<Config>, from_agent: FromAgent, clock: Clock) -> Vec<Piece> {
+pub fn pieces(stack: &Stack, config: &Arc<Config>, from_agent: FromAgent, clock: Clock) -> Vec<Piece> {
     let FromAgent { report, log } = from_agent;
     let text = |text: Result<String, String>| text.map(String::into_bytes);
     let database = || config.storage.path.clone();
     let (events_of, facts_of, disk_of) = (database(), database(), database());
-    let (doctor_of, shown, sent_by) = (path.to_owned(), Arc::clone(config), Arc::clone(config));
+    let (doctor_of, shown_of, sent_by) = (stack.clone(), stack.clone(), Arc::clone(config));
     vec![
         Piece::new("versions.txt", "this program, its parts, the system", || Ok(versions().into_bytes())),
         Piece::new("status.json", "the status report of the running agent", move || text(report())),
@@ -41,9 +41,14 @@ pub fn pieces(path: &Path, config: &Arc<Config>, from_agent: FromAgent, clock: C
             let all = serde_json::json!({"worst": doctor::worst(&checks), "checks": checks});
             Ok(all.to_string().into_bytes())
         }),
-        Piece::new("configuration.txt", "the configuration as it is understood, without secrets", move || {
-            Ok(format!("{shown:#?}\n").into_bytes())
-        }),
+        Piece::new(
+            "configuration.txt",
+            "the configuration with where each key comes from, without secrets",
+            move || {
+                let loaded = shown_of.load().map_err(|error| error.to_string())?;
+                Ok(Shown::of(&loaded).to_string().into_bytes())
+            },
+        ),
         Piece::new("events.jsonl", "the newest events, oldest first, as they are published", move || {
             events(&events_of, &sent_by, clock).map_err(|error| error.to_string())
         }),

@@ -5,7 +5,7 @@ use super::{Exit, agent};
 use crate::action::Action;
 use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Stack};
 use crate::control::Unreached;
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use std::time::Duration;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 
 /// Makes a bundle and writes it to `file`; the agent, where it runs, records it.
-pub fn write(config: &Config, config_path: &Path, file: &Path) -> io::Result<Exit> {
+pub fn write(config: &Config, stack: &Stack, file: &Path) -> io::Result<Exit> {
     let clock = Clock::start();
     let config = Arc::new(config.clone());
     let (for_report, for_log) = (Arc::clone(&config), Arc::clone(&config));
@@ -36,7 +36,7 @@ pub fn write(config: &Config, config_path: &Path, file: &Path) -> io::Result<Exi
             Ok(lines.join("\n") + "\n")
         }),
     };
-    let pieces = bundle::pieces(config_path, &config, from_agent, clock);
+    let pieces = bundle::pieces(stack, &config, from_agent, clock);
     let bytes = bundle::make(pieces, &Secrets::known(&config), &bundle::folder(&config, clock), clock)?;
     let mut options = File::options();
     let written = options.write(true).create_new(true).mode(0o600).open(file).and_then(|mut file| {

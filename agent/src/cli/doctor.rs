@@ -3,12 +3,12 @@
 use super::Exit;
 use super::terminal::{self, Paint, Tone, plain};
 use crate::clock::Clock;
+use crate::config::Stack;
 use crate::doctor::{self, Check, Outcome};
 use std::io;
-use std::path::Path;
 
-pub fn print(config: &Path, json: bool) -> io::Result<Exit> {
-    let checks = doctor::examine(config, Clock::start(), doctor::DONE_WITHIN);
+pub fn print(stack: &Stack, json: bool) -> io::Result<Exit> {
+    let checks = doctor::examine(stack, Clock::start(), doctor::DONE_WITHIN);
     let worst = doctor::worst(&checks);
     if json {
         let all = serde_json::json!({"worst": worst, "checks": checks});

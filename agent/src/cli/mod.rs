@@ -4,6 +4,7 @@ mod act;
 mod agent;
 mod barcodes;
 mod bundle;
+mod config_show;
 mod doctor;
 mod events;
 mod man;
@@ -15,7 +16,7 @@ mod status;
 mod terminal;
 
 use crate::action::Action;
-use crate::config::{self, Config};
+use crate::config::{self, By, Config, GIVEN, Given, Loaded, Stack, Start};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use std::io;
@@ -42,8 +43,40 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "PARCELD_CONFIG", default_value = CONFIG)]
     config: PathBuf,
 
+    #[command(flatten)]
+    given: GivenKeys,
+
     #[command(subcommand)]
     verb: Verb,
+}
+
+/// Keys that count before every file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Keys that count before every file")]
+struct GivenKeys {
+    /// broker.url
+    #[arg(long, global = true, value_name = "URL", env = "PARCELD_BROKER_URL", hide_env_values = true)]
+    broker_url: Option<String>,
+    /// web.listen
+    #[arg(long, global = true, value_name = "ADDRESS", env = "PARCELD_WEB_LISTEN")]
+    web_listen: Option<String>,
+    /// log.level
+    #[arg(long, global = true, value_name = "LEVEL", env = "PARCELD_LOG_LEVEL")]
+    log_level: Option<String>,
+}
+
+impl Cli {
+    /// The file, and what was given over it; an empty value is none.
+    fn stack(&self) -> Stack {
+        let GivenKeys { broker_url, web_listen, log_level } = &self.given;
+        let given =
+            GIVEN.into_iter().zip([broker_url, web_listen, log_level]).filter_map(|((key, name, flag), value)| {
+                let value = value.clone().filter(|value| !value.is_empty())?;
+                let is_environment = std::env::var(name).is_ok_and(|set| set == value);
+                Some(Given { key, value, by: if is_environment { By::Environment(name) } else { By::Flag(flag) } })
+            });
+        Stack { given: given.collect(), ..Stack::of(&self.config) }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,12 +94,16 @@ Exit codes:
   0  stopped in order
   1  a part that the agent can't do without has died
   2  it could not start: the configuration or the database; stderr says what to do")]
-    Run,
+    Run {
+        /// Refuse a configuration that is wrong, instead of running on the last one that was right
+        #[arg(long)]
+        strict: bool,
+    },
 
     /// Check a configuration file without any side effect
     ///
-    /// Reads the file exactly as `run` does and reports everything that is wrong with it: line, column, and what to write
-    /// instead. Opens no database, no scanner and no connection.
+    /// Reads the file and those in conf.d beside it exactly as `run` does and reports everything that is wrong with them:
+    /// line, column, and what to write instead. Opens no database, no scanner and no connection.
     #[command(after_help = "\
 Examples:
   parceld check-config /etc/parceld/parceld.toml
@@ -78,6 +115,12 @@ Exit codes:
     CheckConfig {
         /// The file to check; without it, the one that --config names
         file: Option<PathBuf>,
+    },
+
+    /// Look at the configuration
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
     },
 
     /// Tell how the agent is: the verdict, why, since when, and what to do
@@ -431,6 +474,30 @@ Exit codes:
 }
 
 #[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Print every key with its value, and where that comes from
+    ///
+    /// As a file that can be read back, with a comment behind each key: its file and line, what gave it, or "default". What
+    /// may be a secret is hidden: a user name at the broker that isn't the site's own id.
+    #[command(after_help = "\
+Examples:
+  parceld config show
+  parceld config show --changed                       without the defaults
+  parceld config show --json | jq '.sections[]'
+
+Exit codes:
+  0  printed
+  2  the configuration is not right, or can't be read")]
+    Show {
+        /// Leave out what is as it would be anyway
+        #[arg(long)]
+        changed: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ScannersVerb {
     /// Close a scanner's line and open it again
     Reopen {
@@ -483,47 +550,47 @@ impl From<Exit> for ExitCode {
 }
 
 /// Does what was asked for; `run` runs the agent.
-pub fn execute(cli: Cli, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitCode>) -> ExitCode {
+pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) -> ExitCode {
+    let stack = cli.stack();
     let done = match cli.verb {
-        Verb::Run => return start(&cli.config, run),
-        Verb::CheckConfig { file } => check_config(file.as_deref().unwrap_or(&cli.config)),
-        Verb::Status { json } => with_config(&cli.config, |config| status::print(config, json.wanted)),
+        Verb::Run { strict } => return start(stack, strict, run),
+        Verb::CheckConfig { file } => check_config(&Stack { path: file.unwrap_or(cli.config), ..stack }),
+        Verb::Config { verb: ConfigVerb::Show { changed, json } } => config_show::print(&stack, changed, json.wanted),
+        Verb::Status { json } => with_config(&stack, |config| status::print(config, json.wanted)),
         Verb::Events { follow, order, since, limit, json } => {
             let wanted = events::Wanted { follow, order, since, limit, json: json.wanted };
-            with_config(&cli.config, |config| events::print(config, &wanted))
+            with_config(&stack, |config| events::print(config, &wanted))
         }
         Verb::Scan { station, code, json } => {
-            with_config(&cli.config, |config| scan::print(config, &station, &code, json.wanted))
+            with_config(&stack, |config| scan::print(config, &station, &code, json.wanted))
         }
-        Verb::Barcodes { wanted } => with_config(&cli.config, |config| barcodes::print(config, &wanted)),
-        Verb::Doctor { json } => doctor::print(&cli.config, json.wanted),
-        Verb::Orders { id: None, json } => with_config(&cli.config, |config| orders::list(config, json.wanted)),
-        Verb::Orders { id: Some(id), json } => {
-            with_config(&cli.config, |config| orders::show(config, &id, json.wanted))
-        }
-        Verb::Scanners { verb: None, json } => with_config(&cli.config, |config| scanners::print(config, json.wanted)),
+        Verb::Barcodes { wanted } => with_config(&stack, |config| barcodes::print(config, &wanted)),
+        Verb::Doctor { json } => doctor::print(&stack, json.wanted),
+        Verb::Orders { id: None, json } => with_config(&stack, |config| orders::list(config, json.wanted)),
+        Verb::Orders { id: Some(id), json } => with_config(&stack, |config| orders::show(config, &id, json.wanted)),
+        Verb::Scanners { verb: None, json } => with_config(&stack, |config| scanners::print(config, json.wanted)),
         Verb::Scanners { verb: Some(ScannersVerb::Reopen { id }), json } => {
-            act(&cli.config, Action::ReopenScanner { scanner: id }, json)
+            act(&stack, Action::ReopenScanner { scanner: id }, json)
         }
-        Verb::TestSignal { station, signal, json } => act(&cli.config, Action::TestSignal { station, signal }, json),
-        Verb::TestPublish { json } => act(&cli.config, Action::TestPublish, json),
-        Verb::Reconnect { json } => act(&cli.config, Action::Reconnect, json),
-        Verb::Resend { from, json } => act(&cli.config, Action::Resend { from }, json),
+        Verb::TestSignal { station, signal, json } => act(&stack, Action::TestSignal { station, signal }, json),
+        Verb::TestPublish { json } => act(&stack, Action::TestPublish, json),
+        Verb::Reconnect { json } => act(&stack, Action::Reconnect, json),
+        Verb::Resend { from, json } => act(&stack, Action::Resend { from }, json),
         Verb::Quarantine { verb, json } => match verb {
-            QuarantineVerb::List => with_config(&cli.config, |config| quarantine::list(config, json.wanted)),
+            QuarantineVerb::List => with_config(&stack, |config| quarantine::list(config, json.wanted)),
             QuarantineVerb::Show { number } => {
-                with_config(&cli.config, |config| quarantine::show(config, number, json.wanted))
+                with_config(&stack, |config| quarantine::show(config, number, json.wanted))
             }
-            QuarantineVerb::Retry { number } => act(&cli.config, Action::RetryQuarantined { key: number }, json),
-            QuarantineVerb::Drop { number } => act(&cli.config, Action::DropQuarantined { key: number }, json),
+            QuarantineVerb::Retry { number } => act(&stack, Action::RetryQuarantined { key: number }, json),
+            QuarantineVerb::Drop { number } => act(&stack, Action::DropQuarantined { key: number }, json),
         },
-        Verb::Guest { station, json } => act(&cli.config, Action::AdmitGuest { station }, json),
-        Verb::Backup { file: None, json } => act(&cli.config, Action::Backup, json),
+        Verb::Guest { station, json } => act(&stack, Action::AdmitGuest { station }, json),
+        Verb::Backup { file: None, json } => act(&stack, Action::Backup, json),
         Verb::Backup { file: Some(file), json } => {
-            with_config(&cli.config, |config| act::back_up_to(config, &file, json.wanted))
+            with_config(&stack, |config| act::back_up_to(config, &file, json.wanted))
         }
-        Verb::Bundle { file } => with_config(&cli.config, |config| bundle::write(config, &cli.config, &file)),
-        Verb::Token { verb: TokenVerb::New } => with_config(&cli.config, act::new_token),
+        Verb::Bundle { file } => with_config(&stack, |config| bundle::write(config, &stack, &file)),
+        Verb::Token { verb: TokenVerb::New } => with_config(&stack, act::new_token),
         Verb::Completions { shell } => complete(shell),
         Verb::Man { to: None } => man::print(&mut io::stdout()).map(|()| Exit::Well),
         Verb::Man { to: Some(directory) } => write_pages(&directory),
@@ -539,8 +606,8 @@ pub fn execute(cli: Cli, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitC
     }
 }
 
-fn act(path: &Path, action: Action, json: Json) -> io::Result<Exit> {
-    with_config(path, |config| act::print(config, action, json.wanted))
+fn act(stack: &Stack, action: Action, json: Json) -> io::Result<Exit> {
+    with_config(stack, |config| act::print(config, action, json.wanted))
 }
 
 fn complete(shell: Shell) -> io::Result<Exit> {
@@ -558,32 +625,51 @@ fn write_pages(directory: &Path) -> io::Result<Exit> {
     Ok(Exit::Well)
 }
 
-fn start(path: &Path, run: impl FnOnce(&Path, Config) -> anyhow::Result<ExitCode>) -> ExitCode {
-    let config = match config::load(path) {
-        Ok(config) => config,
-        Err(error) => return complain(&error).into(),
+fn start(stack: Stack, strict: bool, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) -> ExitCode {
+    let start = match stack.load() {
+        Ok(loaded) => Start { stack, loaded, refused: None },
+        Err(error) => match config::last_good(&stack).filter(|_| !strict) {
+            Some((copy, loaded)) => {
+                complain(&error);
+                terminal::complain(&format!("starting on the last configuration that was right, {}", copy.display()));
+                Start { stack, loaded, refused: Some((error, copy)) }
+            }
+            None => return complain(&error).into(),
+        },
     };
-    run(path, config).unwrap_or_else(|error| {
+    run(start).unwrap_or_else(|error| {
         terminal::complain(&format!("{error:#}"));
         Exit::Failed.into()
     })
 }
 
-fn check_config(path: &Path) -> io::Result<Exit> {
-    with_config(path, |config| {
-        let (site, stations, scanners) = (&config.site.id, config.stations.len(), config.scanners.len());
-        terminal::print(&format!(
-            "{}: right; site: {site}, stations: {stations}, scanners: {scanners}",
-            path.display()
-        ))?;
-        Ok(Exit::Well)
-    })
+fn check_config(stack: &Stack) -> io::Result<Exit> {
+    let Loaded { config, .. } = match stack.load() {
+        Ok(loaded) => loaded,
+        Err(error) => return Ok(complain(&error)),
+    };
+    let (site, stations, scanners) = (&config.site.id, config.stations.len(), config.scanners.len());
+    terminal::print(&format!(
+        "{}: right; site: {site}, stations: {stations}, scanners: {scanners}",
+        stack.path.display()
+    ))?;
+    Ok(Exit::Well)
 }
 
-fn with_config(path: &Path, act: impl FnOnce(&Config) -> io::Result<Exit>) -> io::Result<Exit> {
-    match config::load(path) {
-        Ok(config) => act(&config),
-        Err(error) => Ok(complain(&error)),
+/// With files that are wrong a running agent is asked all the same: it runs on what was right last.
+fn with_config(stack: &Stack, act: impl FnOnce(&Config) -> io::Result<Exit>) -> io::Result<Exit> {
+    let error = match stack.load() {
+        Ok(loaded) => return act(&loaded.config),
+        Err(error) => error,
+    };
+    match config::last_good(stack) {
+        Some((copy, loaded)) => {
+            let (first, more) = error.in_short();
+            let more = if 0 < more { format!(", and {more} more") } else { String::new() };
+            terminal::complain(&format!("{first}{more}; going on with what was right last, {}", copy.display()));
+            act(&loaded.config)
+        }
+        None => Ok(complain(&error)),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::promise::Pledge;
 
 use super::error::Faults;
 use super::raw::{self, Item, List, Table};
+use super::sources::Sources;
 use super::values::{self, Complaint};
 use super::{
     Broker, Carrier, Collection, Config, Control, DataBits, Floor, Flow, Forget, Format, Identity, Level, Log, Mode,
@@ -54,21 +55,17 @@ const ROOT_SLASHES_MAX: usize = 7 - 3;
 /// The rates of termios that scanners offer.
 const BAUDS: [u32; 10] = [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
 
-const DATA_BITS: [(i64, DataBits); 2] = [(7, DataBits::Seven), (8, DataBits::Eight)];
-const STOP_BITS: [(i64, StopBits); 2] = [(1, StopBits::One), (2, StopBits::Two)];
-
 /// `None` when any part of it is wrong or missing; `faults` then says what.
-pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<Config> {
-    // What is missing altogether is to be added at the end.
-    let end = text.trim_end().len();
-    let end = end..end;
+pub(super) fn check(file: raw::File, sources: &Sources, faults: &mut Faults) -> Option<Config> {
+    // What is missing altogether is to be added at the end of the first file.
+    let end = sources.end();
 
-    unique_ids(&file.station, |station| &station.id, text, faults);
-    unique_ids(&file.scanner, |scanner| &scanner.id, text, faults);
-    unique_ids(&file.printer, |printer| &printer.id, text, faults);
-    unique_ids(&file.carrier, |carrier| &carrier.id, text, faults);
-    unique_printers(&file.printer, text, faults);
-    unique_ports(&file.scanner, text, faults);
+    unique_ids(&file.station, |station| &station.id, sources, faults);
+    unique_ids(&file.scanner, |scanner| &scanner.id, sources, faults);
+    unique_ids(&file.printer, |printer| &printer.id, sources, faults);
+    unique_ids(&file.carrier, |carrier| &carrier.id, sources, faults);
+    unique_printers(&file.printer, sources, faults);
+    unique_ports(&file.scanner, sources, faults);
 
     need_table(file.site.is_some(), "[site]", &end, faults);
     need_table(file.broker.is_some(), "[broker]", &end, faults);
@@ -91,7 +88,8 @@ pub(super) fn check(file: raw::File, text: &str, faults: &mut Faults) -> Option<
     let printers = tables("printer", file.printer, PRINTERS_MAX, faults, |table, faults| {
         printer(table, stations.as_deref().unwrap_or_default(), faults)
     });
-    let carriers = tables("carrier", file.carrier, CARRIERS_MAX, faults, |table, faults| carrier(table, text, faults));
+    let carriers =
+        tables("carrier", file.carrier, CARRIERS_MAX, faults, |table, faults| carrier(table, sources, faults));
     let log = log(file.log.unwrap_or_else(absent), faults);
     Some(Config {
         site: site?,
@@ -132,7 +130,7 @@ fn site(table: Spanned<Table<raw::Site>>, faults: &mut Faults) -> Option<Site> {
 
 fn storage(table: Spanned<Table<raw::Storage>>, faults: &mut Faults) -> Option<Storage> {
     let (mut read, raw) = Reader::new("storage", table, faults);
-    let path = read.text("path", raw.path, Or(PathBuf::from("/var/lib/parceld/parceld.db")), values::path);
+    let path = read.text("path", raw.path, Or(PathBuf::from(super::kept::DATABASE)), values::path);
     let backup_dir = read.text("backup_dir", raw.backup_dir, Or(None), |text| values::path(text).map(Some));
     let keep = read.duration("keep", raw.keep, Or(days(30)), days(1)..=days(3650));
     let low_space =
@@ -377,9 +375,11 @@ fn scanner(
     let baud = read.value("baud", raw.baud, Or(preset.settings.baud), |baud| {
         values::numbered(*baud, &BAUDS.map(|baud| (i64::from(baud), baud)))
     });
-    let data_bits = read.value("data_bits", raw.data_bits, Or(data_bits(preset)), |n| values::numbered(*n, &DATA_BITS));
+    let data_bits =
+        read.value("data_bits", raw.data_bits, Or(data_bits(preset)), |n| values::numbered(*n, &values::DATA_BITS));
     let parity = read.named("parity", raw.parity, parity(preset), Parity::NAMED);
-    let stop_bits = read.value("stop_bits", raw.stop_bits, Or(stop_bits(preset)), |n| values::numbered(*n, &STOP_BITS));
+    let stop_bits =
+        read.value("stop_bits", raw.stop_bits, Or(stop_bits(preset)), |n| values::numbered(*n, &values::STOP_BITS));
     let terminator = read.named("terminator", raw.terminator, terminator(preset), Terminator::NAMED);
     let idle_gap = read.duration("idle_gap", raw.idle_gap, Or(millis(100)), millis(1)..=secs(5));
     let bounce = read.duration("bounce", raw.bounce, Or(millis(150)), millis(0)..=secs(5));
@@ -464,7 +464,7 @@ fn terminator(preset: Preset) -> Terminator {
     }
 }
 
-fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults) -> Option<Carrier> {
+fn carrier(table: Spanned<Table<raw::Carrier>>, sources: &Sources, faults: &mut Faults) -> Option<Carrier> {
     let (mut read, raw) = Reader::new("carrier", table, faults);
     let id = read.text("id", raw.id, Required, values::level);
     let name = read.text("name", raw.name, Or(None), |text| values::line(text, NAME_CHARS_MAX).map(Some));
@@ -483,10 +483,8 @@ fn carrier(table: Spanned<Table<raw::Carrier>>, text: &str, faults: &mut Faults)
         for day in (0..collection.days.len()).filter(|day| collection.days[*day]) {
             if let Some(first) = taken.insert((day, collection.at), at.clone()) {
                 let day = values::WEEKDAYS[day];
-                let what = format!(
-                    "this collection is on {day} at the same time as the one in line {}",
-                    line_of(text, &first)
-                );
+                let first = sources.line_words(&first, &at);
+                let what = format!("this collection is on {day} at the same time as the one {first}");
                 faults.add(at, what, "leave the day out of one of them, or change the time");
                 return None;
             }
@@ -683,29 +681,29 @@ fn need_table(is_there: bool, header: &'static str, end: &Range<usize>, faults: 
     }
 }
 
-fn unique_ids<R>(list: &List<Table<R>>, id: impl Fn(&R) -> &Item<String>, text: &str, faults: &mut Faults) {
+fn unique_ids<R>(list: &List<Table<R>>, id: impl Fn(&R) -> &Item<String>, sources: &Sources, faults: &mut Faults) {
     let ids = list.iter().flat_map(Spanned::get_ref).filter_map(|table| id(&table.get_ref().0).as_ref());
-    unique(ids.map(|id| (id.get_ref().clone(), id.span())), "id", text, faults);
+    unique(ids.map(|id| (id.get_ref().clone(), id.span())), "id", sources, faults);
 }
 
 /// A station's labels come out of one printer.
-fn unique_printers(printers: &List<Table<raw::Printer>>, text: &str, faults: &mut Faults) {
+fn unique_printers(printers: &List<Table<raw::Printer>>, sources: &Sources, faults: &mut Faults) {
     let stations = printers.iter().flat_map(Spanned::get_ref).filter_map(|table| table.get_ref().0.station.as_ref());
-    unique(stations.map(|station| (station.get_ref().clone(), station.span())), "station", text, faults);
+    unique(stations.map(|station| (station.get_ref().clone(), station.span())), "station", sources, faults);
 }
 
-fn unique_ports(scanners: &List<Table<raw::Scanner>>, text: &str, faults: &mut Faults) {
+fn unique_ports(scanners: &List<Table<raw::Scanner>>, sources: &Sources, faults: &mut Faults) {
     let ports = scanners.iter().flat_map(Spanned::get_ref).filter_map(|table| table.get_ref().0.port.as_ref());
     let ports = ports.filter_map(|port| Some((values::scanner_port(port.get_ref()).ok()?.to_string(), port.span())));
-    unique(ports, "port", text, faults);
+    unique(ports, "port", sources, faults);
 }
 
-fn unique(values: impl Iterator<Item = (String, Range<usize>)>, key: &str, text: &str, faults: &mut Faults) {
+fn unique(values: impl Iterator<Item = (String, Range<usize>)>, key: &str, sources: &Sources, faults: &mut Faults) {
     let mut taken: HashMap<String, Range<usize>> = HashMap::new();
     for (value, at) in values {
         match taken.get(&value) {
             Some(first) => {
-                let what = format!("the {key} {value:?} is already taken in line {}", line_of(text, first));
+                let what = format!("the {key} {value:?} is already taken {}", sources.line_words(first, &at));
                 faults.add(at, what, format!("give each its own {key}"));
             }
             None => {
@@ -713,10 +711,6 @@ fn unique(values: impl Iterator<Item = (String, Range<usize>)>, key: &str, text:
             }
         }
     }
-}
-
-fn line_of(text: &str, at: &Range<usize>) -> usize {
-    text.bytes().take(at.start).filter(|byte| *byte == b'\n').count() + 1
 }
 
 fn absent<R: Default>() -> Spanned<Table<R>> {

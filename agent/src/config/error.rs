@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::manual;
+use super::sources::{self, Name, Sources};
 
 /// Faults beyond this many are only counted.
 const FAULTS_SHOWN_MAX: usize = 20;
@@ -37,20 +38,33 @@ pub enum Error {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}: larger than {} bytes, so it is not a configuration", path.display(), super::FILE_BYTES_MAX)]
     TooLarge { path: PathBuf },
+    #[error("{}: more than {} files that end with .toml", path.display(), sources::DROP_INS_MAX)]
+    TooMany { path: PathBuf },
     #[error("{0}")]
     Invalid(Report),
 }
 
 impl Error {
+    /// The first fault in one line, and how many more there are.
+    #[must_use]
+    pub fn in_short(&self) -> (String, usize) {
+        match self {
+            Self::Invalid(report) => {
+                let first = report.faults.first().map(|fault| format!("{}: {}", fault.place(), fault.what));
+                (first.unwrap_or_default(), report.unshown + report.faults.len().saturating_sub(1))
+            }
+            other => (other.to_string().lines().next().unwrap_or_default().to_owned(), 0),
+        }
+    }
+
     pub(super) fn missing(path: PathBuf) -> Self {
         Self::Missing { path: std::path::absolute(&path).unwrap_or(path) }
     }
 }
 
-/// Everything that is wrong with one file, in the order of its lines; never empty.
+/// Everything that is wrong, in the order of the files and their lines; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    pub path: PathBuf,
     pub faults: Vec<Fault>,
     /// Further faults that were only counted.
     pub unshown: usize,
@@ -59,6 +73,8 @@ pub struct Report {
 /// One fault and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// What it stands in.
+    pub name: Name,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -68,6 +84,17 @@ pub struct Fault {
     /// What to write instead; may have several lines.
     pub advice: String,
     shown: Shown,
+}
+
+impl Fault {
+    /// Where it is, as a compiler says it; of what was given without a file, what gave it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.name {
+            Name::File(path) => format!("{}:{}:{}", path.display(), self.line, self.column),
+            Name::Given(by) => by.to_string(),
+        }
+    }
 }
 
 /// The line as it is shown: no control characters, no secrets, not too long.
@@ -84,7 +111,7 @@ impl fmt::Display for Report {
             if 0 < n {
                 f.write_str("\n\n")?;
             }
-            write!(f, "{}:{}:{}: {}", self.path.display(), fault.line, fault.column, fault.what)?;
+            write!(f, "{}: {}", fault.place(), fault.what)?;
             let margin = " ".repeat(fault.line.to_string().len());
             write!(f, "\n{margin} |\n{} | {}", fault.line, fault.shown.line)?;
             let (before, carets) = (" ".repeat(fault.shown.caret_after), "^".repeat(fault.shown.carets));
@@ -131,15 +158,11 @@ impl Faults {
         self.wounded.contains(table)
     }
 
-    pub fn report(mut self, path: &Path, text: &str) -> Report {
+    pub fn report(mut self, sources: &Sources) -> Report {
         self.found.sort_by_key(|finding| finding.at.start);
         let unshown = self.found.len().saturating_sub(FAULTS_SHOWN_MAX);
         self.found.truncate(FAULTS_SHOWN_MAX);
-        Report {
-            path: path.to_path_buf(),
-            faults: self.found.into_iter().map(|finding| locate(text, finding)).collect(),
-            unshown,
-        }
+        Report { faults: self.found.into_iter().filter_map(|finding| locate(sources, finding)).collect(), unshown }
     }
 }
 
@@ -152,7 +175,7 @@ pub(super) fn not_utf8(path: &Path, bytes: &[u8], offset: usize) -> Report {
         "this is not UTF-8 text",
         "save the file as UTF-8 in the editor, or convert it: iconv -f LATIN1 -t UTF-8",
     );
-    faults.report(path, &text)
+    faults.report(&Sources::of_text(path, &text))
 }
 
 /// Whether the line that holds the byte `at` is shown without a part of it.
@@ -168,19 +191,22 @@ fn line_at(text: &str, at: usize) -> (usize, &str) {
     (start, line.strip_suffix('\r').unwrap_or(line))
 }
 
-fn locate(text: &str, finding: Finding) -> Fault {
-    let start = text.floor_char_boundary(finding.at.start);
-    let end = text.ceil_char_boundary(finding.at.end.max(start));
+fn locate(sources: &Sources, finding: Finding) -> Option<Fault> {
+    let (part, start) = sources.part_at(finding.at.start)?;
+    let text = part.text.as_str();
+    let start = text.floor_char_boundary(start);
+    let end = text.ceil_char_boundary(finding.at.end.saturating_sub(part.base).clamp(start, text.len()));
     let (line_start, line) = line_at(text, start);
     let before = text[line_start..start].chars().count();
     let marked = text[start..end].split(['\n', '\r']).next().unwrap_or_default().chars().count();
-    Fault {
+    Some(Fault {
+        name: part.name.clone(),
         line: text[..start].matches('\n').count() + 1,
         column: before + 1,
         what: finding.what,
         advice: finding.advice,
         shown: show(line, before, marked),
-    }
+    })
 }
 
 fn show(line: &str, before: usize, marked: usize) -> Shown {

@@ -1,14 +1,13 @@
-//! The configuration: one TOML file, read whole and checked whole before anything is opened.
+//! The configuration: TOML files, read whole and checked whole before anything is opened.
 //!
-//! Broken syntax is reported alone. In a file that is TOML, everything is reported at once: unknown keys and wrong types
-//! (`shape`), values and what they say about each other (`check`). A [`Config`] exists only when nothing was wrong, so
+//! `sources` are the file, those in `conf.d` and what was given over them; `merge` makes one of them. Broken syntax is
+//! reported alone. In files that are TOML, everything is reported at once: unknown keys and wrong types (`shape`), values
+//! and what they say about each other (`check`). `show` says it all again, with where it comes from. A [`Config`] exists only when nothing was wrong, so
 //! nobody checks its fields again. Every fault says where it stands, what is wrong and what to write instead; examples
 //! come from the manual, `config/parceld.toml`, which tests hold against the keys and defaults that this module knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,15 +24,26 @@ use crate::words::Language;
 mod check;
 mod credential;
 mod error;
+mod kept;
+mod live;
 mod manual;
+mod merge;
 mod raw;
 mod shape;
+mod show;
+mod sources;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{Error, Fault, Report};
+pub use kept::{Start, copy_of, keep, last_good};
+pub use live::{differences, needs_restart};
+pub use merge::{Origin, Origins};
+pub use show::{Key, Section, Shown};
+use sources::Sources;
+pub use sources::{By, GIVEN, Given, Name, Stack};
 pub use values::{Endpoint, duration_text, size_text};
 
 /// A file larger than this is not a configuration.
@@ -41,17 +51,31 @@ pub const FILE_BYTES_MAX: usize = 256 * 1024;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads and checks the file at `path`. Opens nothing else.
+/// A configuration, and where each of its keys comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    pub config: Config,
+    pub origins: Origins,
+}
+
+impl Stack {
+    /// Reads and checks the files, and what was given over them. Opens nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for a file that is missing, is no file, cannot be read, is too large, or is not right.
+    pub fn load(&self) -> Result<Loaded, Error> {
+        understand(&self.read()?)
+    }
+}
+
+/// Reads and checks the file at `path` and those in `conf.d` beside it.
 ///
 /// # Errors
 ///
-/// [`Error`] for a file that is missing, is no file, cannot be read, is too large, or is not right.
+/// As [`Stack::load`].
 pub fn load(path: &Path) -> Result<Config, Error> {
-    let bytes = read(path)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(path, text),
-        Err(fault) => Err(Error::Invalid(error::not_utf8(path, &bytes, fault.valid_up_to()))),
-    }
+    Stack::of(path).load().map(|loaded| loaded.config)
 }
 
 /// Checks `text`; `path_for_messages` is only named in the faults.
@@ -60,28 +84,16 @@ pub fn load(path: &Path) -> Result<Config, Error> {
 ///
 /// [`Error::Invalid`] with everything that is wrong.
 pub fn parse(path_for_messages: &Path, text: &str) -> Result<Config, Error> {
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let mut faults = error::Faults::default();
-    let config = shape::read(text, &mut faults).and_then(|file| check::check(file, text, &mut faults));
-    match config {
-        Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(Error::Invalid(faults.report(path_for_messages, text))),
-    }
+    understand(&Sources::of_text(path_for_messages, text)).map(|loaded| loaded.config)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let open = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let path = path.to_path_buf();
-    match open() {
-        Ok(bytes) if bytes.len() <= FILE_BYTES_MAX => Ok(bytes),
-        Ok(_) => Err(Error::TooLarge { path }),
-        Err(source) if source.kind() == ErrorKind::NotFound => Err(Error::missing(path)),
-        Err(source) if source.kind() == ErrorKind::IsADirectory => Err(Error::Directory { path }),
-        Err(source) => Err(Error::Unreadable { path, source }),
+fn understand(sources: &Sources) -> Result<Loaded, Error> {
+    let mut faults = error::Faults::default();
+    let loaded = shape::read(sources, &mut faults)
+        .and_then(|(file, origins)| Some(Loaded { config: check::check(file, sources, &mut faults)?, origins }));
+    match loaded {
+        Some(loaded) if faults.is_empty() => Ok(loaded),
+        _ => Err(Error::Invalid(faults.report(sources))),
     }
 }
 
@@ -182,6 +194,15 @@ impl Broker {
             login: login.map(|(username, password_file)| LoginConfig { username, password_file }),
             tls: self.tls.as_ref().map(tls),
         }
+    }
+}
+
+impl Config {
+    /// Whether the user name at the broker is part of what everybody may read. Some brokers take an access token for it.
+    #[must_use]
+    pub fn is_user_public(&self) -> bool {
+        let public = [self.site.id.as_str(), &self.broker.client_id];
+        self.broker.username.as_deref().is_none_or(|user| public.iter().any(|name| name.contains(user)))
     }
 }
 

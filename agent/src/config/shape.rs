@@ -1,4 +1,4 @@
-//! Syntax, known keys and types.
+//! Syntax, known keys and types, of each file by itself; then all of them as one.
 //!
 //! serde stops at the first fault. The faulty key is then taken out of the parsed tree and the rest is read again, until
 //! nothing is left to complain about.
@@ -10,6 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::error::{self, Faults};
+use super::merge::{self, Origins};
+use super::sources::Sources;
 use super::{manual, raw, values};
 
 /// Each fault costs one more reading of the tree.
@@ -18,21 +20,39 @@ const FAULTS_MAX: usize = 100;
 /// Where toml says that the root table stands; no other table can be empty.
 pub(super) const ROOT: Range<usize> = 0..0;
 
-/// Reads the tables of `text`. `None` when the syntax is broken, or when there are too many faults to go on.
-pub(super) fn read(text: &str, faults: &mut Faults) -> Option<raw::File> {
-    let (mut tree, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        report_syntax(text, &errors, faults);
+/// Reads the tables of all texts. `None` when the syntax of one is broken, or when there are too many faults to go on.
+pub(super) fn read(sources: &Sources, faults: &mut Faults) -> Option<(raw::File, Origins)> {
+    let mut trees = Vec::with_capacity(sources.parts().len());
+    for part in sources.parts() {
+        let (tree, errors) = DeTable::parse_recoverable(&part.text);
+        report_syntax(&part.text, part.base, &errors, faults);
+        trees.push(merge::shifted(tree.into_inner(), part.base));
+    }
+    if !faults.is_empty() {
         return None;
     }
+    for tree in &mut trees {
+        understood(tree, faults)?;
+    }
+    let mut all = DeTable::new();
+    for tree in trees {
+        merge::lay_over(&mut all, tree, faults);
+    }
+    let origins = Origins::of(&all, sources);
+    Some((understood(&mut all, faults)?, origins))
+}
+
+/// The tables of `tree`, from which what nobody can understand is taken out.
+fn understood(tree: &mut DeTable<'_>, faults: &mut Faults) -> Option<raw::File> {
     for _ in 0..FAULTS_MAX {
-        let error = match raw::File::deserialize(Deserializer::from(tree.clone())) {
+        let whole = Spanned::new(ROOT, tree.clone());
+        let error = match raw::File::deserialize(Deserializer::from(whole)) {
             Ok(file) => return Some(file),
             Err(error) => error,
         };
         let at = error.span().unwrap_or_default();
         let root = Place { name: "", repeated: false, at: ROOT };
-        let Some(taken) = take_out(tree.get_mut(), &root, &at) else {
+        let Some(taken) = take_out(tree, &root, &at) else {
             faults.add(at, error::name(error.message()), "compare it with the manual, parceld.toml");
             return None;
         };
@@ -48,7 +68,7 @@ pub(super) fn known_keys(message: &str) -> Option<Vec<&str>> {
     Some(list.split('`').skip(1).step_by(2).collect())
 }
 
-fn report_syntax(text: &str, errors: &[toml::de::Error], faults: &mut Faults) {
+fn report_syntax(text: &str, base: usize, errors: &[toml::de::Error], faults: &mut Faults) {
     let mut errors: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
     errors.sort_by_key(|(at, _)| at.start);
     let mut line_before = None;
@@ -63,7 +83,7 @@ fn report_syntax(text: &str, errors: &[toml::de::Error], faults: &mut Faults) {
         if error::is_masked(text, at.start) {
             advice = advice.replace(&error::quote(marked), "\"...\"");
         }
-        faults.add(at, what, advice);
+        faults.add(at.start + base..at.end + base, what, advice);
     }
 }
 

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use super::manual::MANUAL;
 use super::*;
 
+mod layers;
+mod shown;
+
 const GOOD: &str = r#"[site]
 id = "sthlm-03"
 timezone = "Europe/Stockholm"

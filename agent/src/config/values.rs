@@ -9,9 +9,12 @@ use std::time::Duration;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use super::Port;
 use super::credential;
 use super::error::quote;
+use super::{DataBits, Port, StopBits};
+
+pub(super) const DATA_BITS: [(i64, DataBits); 2] = [(7, DataBits::Seven), (8, DataBits::Eight)];
+pub(super) const STOP_BITS: [(i64, StopBits); 2] = [(1, StopBits::One), (2, StopBits::Two)];
 
 /// What is wrong with one value.
 #[derive(Debug, PartialEq, Eq)]

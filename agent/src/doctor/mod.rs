@@ -10,11 +10,10 @@ mod storage;
 mod time;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Stack};
 use crate::control::{self, Client, Unreached};
 use crate::report::{self, Report};
 use serde::Serialize;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -53,25 +52,24 @@ struct Probe {
     look: Box<dyn FnOnce() -> Vec<Check> + Send>,
 }
 
-/// Looks at everything that the configuration at `path` names. A check that isn't done `within` that time, the agent's
+/// Looks at everything that the configuration of `stack` names, or the last one that was right. A check that isn't done `within` that time, the agent's
 /// answer included, is told as one that hangs.
 #[must_use]
-pub fn examine(path: &Path, clock: Clock, within: Duration) -> Vec<Check> {
+pub fn examine(stack: &Stack, clock: Clock, within: Duration) -> Vec<Check> {
     let until = clock.now().since_start + within;
-    let config = match config::load(path) {
-        Ok(config) => Arc::new(config),
-        Err(error) => return vec![unusable(&error)],
+    let (config, configuration) = match stack.load() {
+        Ok(loaded) => {
+            let check = right(stack, &loaded.config);
+            (Arc::new(loaded.config), check)
+        }
+        Err(error) => match config::last_good(stack) {
+            Some((_, loaded)) => (Arc::new(loaded.config), unusable(&error)),
+            None => return vec![unusable(&error)],
+        },
     };
-    let found = format!(
-        "{}: right; site: {}, stations: {}, scanners: {}",
-        path.display(),
-        config.site.id,
-        config.stations.len(),
-        config.scanners.len()
-    );
     let (agent, report) = ask_agent(&config, within.min(AGENT_ANSWERS_WITHIN));
     let probes = probes(&config, report.map(Arc::new).as_ref(), clock);
-    let mut checks = vec![Check::new("configuration", Outcome::Ok, found), agent];
+    let mut checks = vec![configuration, agent];
     checks.extend(run(probes, clock, until));
     checks
 }
@@ -103,6 +101,12 @@ impl Outcome {
             Self::Error => "error",
         }
     }
+}
+
+fn right(stack: &Stack, config: &Config) -> Check {
+    let (site, stations, scanners) = (&config.site.id, config.stations.len(), config.scanners.len());
+    let found = format!("{}: right; site: {site}, stations: {stations}, scanners: {scanners}", stack.path.display());
+    Check::new("configuration", Outcome::Ok, found)
 }
 
 fn unusable(error: &config::Error) -> Check {

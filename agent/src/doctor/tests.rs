@@ -1,6 +1,8 @@
 use super::*;
+use crate::config::Stack;
 use crate::report::Language;
 use crate::report::tests::{Running, facts, wreck};
+use std::path::Path;
 use std::sync::mpsc;
 
 #[test]
@@ -12,7 +14,7 @@ fn the_worst_check_counts() {
 
 #[test]
 fn a_configuration_that_is_wrong_is_the_only_finding() {
-    let checks = examine(Path::new("/nowhere/parceld.toml"), Clock::start(), DONE_WITHIN);
+    let checks = examine(&Stack::of(Path::new("/nowhere/parceld.toml")), Clock::start(), DONE_WITHIN);
     assert_eq!(checks.len(), 1);
     assert_eq!(checks[0].outcome, Outcome::Error);
     assert!(checks[0].found.contains("there is no such file"), "{checks:?}");
@@ -63,7 +65,7 @@ async fn looks_at_everything_that_the_configuration_names() {
     );
     std::fs::write(&path, text).unwrap();
     let (done, checks) = mpsc::channel();
-    std::thread::spawn(move || done.send(examine(&path, Clock::start(), DONE_WITHIN)));
+    std::thread::spawn(move || done.send(examine(&Stack::of(&path), Clock::start(), DONE_WITHIN)));
     let checks = checks.recv_timeout(Duration::from_secs(30)).unwrap();
     let outcome = |name: &str| checks.iter().find(|check| check.check == name).map(|check| check.outcome);
     for (name, expected) in [

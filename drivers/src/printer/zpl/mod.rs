@@ -43,6 +43,22 @@ impl Media {
         }
         Ok(Self { dpi, width_mm, height_mm })
     }
+
+    /// Dots per inch.
+    #[must_use]
+    pub fn dpi(self) -> u32 {
+        self.dpi
+    }
+
+    #[must_use]
+    pub fn width_mm(self) -> u32 {
+        self.width_mm
+    }
+
+    #[must_use]
+    pub fn height_mm(self) -> u32 {
+        self.height_mm
+    }
 }
 
 /// What most shipping labels are: 100 × 150 mm at 203 dots per inch.
