@@ -49,6 +49,8 @@ pub mod browser;
 
 pub mod day;
 
+pub mod board;
 pub mod fleet;
+pub mod machine;
 pub mod postgres;
 pub mod sink;
