@@ -4,6 +4,7 @@ mod how;
 pub mod notify;
 mod settings;
 mod stop;
+mod times;
 mod watchdog;
 
 use crate::access::Access;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use stop::Stopping;
+use times::Times;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -49,7 +51,7 @@ const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
 const SIGN_OUT_EVERY: Duration = Duration::from_secs(60);
 /// How often the alarm sounds while scans are not saved.
 const ALARM_EVERY: Duration = Duration::from_secs(3);
-/// How often the disk is looked at, so that its faults show where nobody scans; no write, one wake-up.
+/// How often disk and clock are looked at, so that their faults show where nobody scans; no write, one wake-up.
 const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(2);
 /// How often a disk that looks bad is tried by writing, while that goes well.
 const TRY_DISK_EVERY: Duration = Duration::from_secs(10);
@@ -76,8 +78,11 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     start_log(&config.log, lines.keeper(clock));
     let (printing, prints) = printing::queue();
     let printing = Some(printing).filter(|_| !config.printers.is_empty());
-    let (journal, writing) =
-        journal::open(settings::journal(config, printing), clock.now()).context("the journal can't be opened")?;
+    let settings = settings::journal(config, printing, clock);
+    if let Some(known) = journal::known(&settings.path, &settings.boot) {
+        clock.resume(known);
+    }
+    let (journal, writing) = journal::open(settings, clock.now()).context("the journal can't be opened")?;
     tracing::info!(database = %journal.path().display(), start = journal.starts(), "journal open");
     let floor = Floor::new(journal.clone(), clock, config.stations.iter().map(|station| station.id.as_str().into()));
     let labels = floor
@@ -175,6 +180,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
     let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
     let mut look_at_disk = tokio::time::interval(LOOK_AT_DISK_EVERY);
     let mut disk_tried_at = None;
+    let mut times = Times::new(clock);
     let mut retain = tokio::time::interval(RETAIN_EVERY);
     let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
     loop {
@@ -189,7 +195,10 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
                 let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
                 parts.gatherer.note();
             }
-            _ = look_at_disk.tick() => disk_tried_at = try_disk(journal, disk_tried_at, clock),
+            _ = look_at_disk.tick() => {
+                times.look_after(journal);
+                disk_tried_at = try_disk(journal, disk_tried_at, clock);
+            }
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");

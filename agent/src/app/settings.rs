@@ -1,7 +1,7 @@
 //! The configuration in each module's own words.
 
 use super::VERSION;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::carrier::{Carrier, Schedule};
 use crate::domain::name::{CarrierId, ScannerId, SiteId, StationId};
@@ -21,7 +21,7 @@ use parceld_drivers::scanner::Family;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journal::Config {
+pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>, clock: Clock) -> journal::Config {
     journal::Config {
         path: config.storage.path.clone(),
         rules: rules(config),
@@ -37,7 +37,7 @@ pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>) -> journ
         keep: config.storage.keep,
         forget_on_puback: config.sync.forget == config::Forget::Puback,
         version: VERSION.to_owned(),
-        boot: clock::boot_id(),
+        boot: clock.boot(),
     }
 }
 

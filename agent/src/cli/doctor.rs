@@ -5,10 +5,17 @@ use super::terminal::{self, Paint, Tone, plain};
 use crate::clock::Clock;
 use crate::config::Stack;
 use crate::doctor::{self, Check, Outcome};
+use crate::journal;
 use std::io;
 
 pub fn print(stack: &Stack, json: bool) -> io::Result<Exit> {
-    let checks = doctor::examine(stack, Clock::start(), doctor::DONE_WITHIN);
+    let clock = Clock::start();
+    if let Some(known) =
+        stack.load().ok().and_then(|loaded| journal::known(&loaded.config.storage.path, &clock.boot()))
+    {
+        clock.resume(known);
+    }
+    let checks = doctor::examine(stack, clock, doctor::DONE_WITHIN);
     let worst = doctor::worst(&checks);
     if json {
         let all = serde_json::json!({"worst": worst, "checks": checks});

@@ -51,7 +51,8 @@ pub(in crate::contract) struct Wire<'a> {
     sequence: u64,
     /// The epoch's newest sequence when this was sent.
     head: u64,
-    /// `synced`, or `unsynced` where the site had not learned the time: `time` is then only a label.
+    /// `synced`; `unsynced` where the site had not learned the time: `time` is then only a label; `corrected` where it
+    /// has learned it since, and `time` is set right: `site.clock_corrected` tells by how much.
     clock: &'a str,
     /// Where it happened.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use super::order::{self, WireKnown, WirePromise, WireTerms};
 use super::returns::WireReturn;
 use crate::domain::event::{Event, Kind, Method};
 use crate::domain::promise::Turn;
+use jiff::{SignedDuration, Timestamp};
 use promise::{ActionTaken, ClockCorrected, Kept, StorageSalvaged, WireCourierLate, WireDay, WireOutlook};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -331,6 +332,21 @@ pub fn encode(event: &Event) -> Result<String, serde_json::Error> {
 /// The text is not what the contract says of this kind.
 pub fn decode(kind: Kind, data: &str) -> Result<Event, Unreadable> {
     read(kind, data).map_err(|why| Unreadable { kind: kind.word(), why })
+}
+
+/// `data` as it would be had its site's clock been ahead by as much: what was reckoned from the time then. Times that the
+/// platform gave, or that only a clock that is believed gives, stay.
+#[must_use]
+pub fn shifted(kind: Kind, data: String, by: SignedDuration) -> String {
+    const RECKONED: &str = "expires_at";
+    if kind != Kind::NotificationRequested || by.is_zero() {
+        return data;
+    }
+    let Ok(mut value) = serde_json::from_str::<serde_json::Value>(&data) else { return data };
+    let at = value[RECKONED].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let Some(at) = at.and_then(|at| at.checked_add(by).ok()) else { return data };
+    value[RECKONED] = at.to_string().into();
+    value.to_string()
 }
 
 fn read(kind: Kind, data: &str) -> Result<Event, String> {

@@ -159,7 +159,7 @@ fn probes(config: &Arc<Config>, report: Option<&Arc<Report>>, clock: Clock) -> V
     });
     add(&["sqlite"], |_, _, _| vec![storage::sqlite()]);
     add(&["database"], |config, report, _| vec![storage::database(&config.storage.path, report.is_some())]);
-    add(&["clock"], |config, _, clock| vec![time::check(clock.now(), &config.storage.path)]);
+    add(&["clock"], |config, report, clock| vec![time::check(&config.storage.path, report, clock)]);
     add(&broker::NETWORK, |config, _, _| broker::network(&config.broker.url));
     add(&broker::SESSION, broker::session);
     add(&["receipts"], |config, report, clock| vec![broker::receipts(config, report, clock)]);

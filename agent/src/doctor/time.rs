@@ -1,66 +1,70 @@
-//! The wall clock: plausible, not behind what was recorded, and set by somebody.
+//! The wall clock: how far it is believed, by the running agent or by what it would find at its start.
 
 use super::{Check, Outcome};
-use crate::clock::Moment;
+use crate::clock::{Believed, Clock};
 use crate::journal::Reader;
+use crate::report::{ClockSeen, Report};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
-
-/// systemd-timesyncd makes this file once the clock is set.
-const SET_BY_TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
-
-/// chrony and ntpd keep the clock themselves, and tell nobody without being asked.
-const OTHER_KEEPERS: [&str; 3] = ["/run/chrony", "/run/chronyd.pid", "/run/ntpd.pid"];
 
 /// A clock that is set right goes back by less.
 const BACK_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-const FIX: &str =
+pub const FIX: &str =
     "let the board reach a time server (timedatectl shows which it asks); replace the clock's battery if it has one";
 
-/// `now` is trusted where it is not before the release.
-pub fn check(now: Moment, database: &Path) -> Check {
-    let is_there = |path: &str| Path::new(path).exists();
+/// What the running agent says of the clock counts: it has seen it set.
+pub fn check(database: &Path, report: Option<&Report>, clock: Clock) -> Check {
     let newest = Reader::open(database).ok().and_then(|reader| reader.latest(1).ok()?.pop());
     let newest_at = newest.map(|event| event.at);
-    judge(now, newest_at, is_there(SET_BY_TIMESYNCD), OTHER_KEEPERS.into_iter().any(is_there))
+    let state = report.map(|report| &report.clock).filter(|seen: &&ClockSeen| !seen.state.is_empty());
+    let state = state.map_or_else(|| clock.standing().believed.word(), |seen| seen.state.as_str());
+    judge(clock.shown().wall, state, newest_at)
 }
 
-fn judge(now: Moment, newest_at: Option<Timestamp>, is_set: bool, has_other_keeper: bool) -> Check {
-    let check = |outcome, found: &str| Check::new("clock", outcome, format!("{}: {found}", now.wall));
-    let newest_at = newest_at.filter(|at| BACK_MAX < at.duration_since(now.wall));
-    match (now.trusted, newest_at, is_set, has_other_keeper) {
-        (false, ..) => check(Outcome::Error, "the time can't be right").fix(FIX),
-        (true, Some(at), ..) => {
-            check(Outcome::Error, &format!("the time is before the newest event, which is of {at}")).fix(FIX)
+fn judge(shows: Timestamp, state: &str, newest_at: Option<Timestamp>) -> Check {
+    let check = |outcome, found: &str| Check::new("clock", outcome, format!("{shows}: {found}"));
+    let behind = newest_at.filter(|at| BACK_MAX < at.duration_since(shows));
+    let is = |believed: Believed| state == believed.word();
+    match behind {
+        _ if is(Believed::Synchronized) => check(Outcome::Ok, "set by a time server"),
+        Some(at) if is(Believed::Behind) => {
+            let found = format!("the time can't be right: it is before the newest event, which is of {at}");
+            check(Outcome::Error, &found).fix(FIX)
         }
-        (true, None, true, _) => check(Outcome::Ok, "plausible, and set by a time server"),
-        (true, None, false, true) => check(Outcome::Ok, "plausible; chrony or ntpd keeps it"),
-        (true, None, false, false) => {
-            check(Outcome::Skipped, "plausible; nothing here tells whether a time server sets it")
+        _ if is(Believed::Behind) => check(Outcome::Error, "the time can't be right").fix(FIX),
+        _ if is(Believed::Awaited) => {
+            check(Outcome::Warning, "a time server is waited for, and was not heard since the board started").fix(FIX)
         }
+        _ if is(Believed::Stepped) => {
+            let found = "it was set back, or too far ahead, and is not believed yet";
+            check(Outcome::Warning, found).fix("set it right; one that was set back is believed after ten minutes")
+        }
+        _ => check(Outcome::Skipped, "plausible; no time server is waited for"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn judges_the_clock() {
-        let wall: Timestamp = "2026-11-22T14:03:24Z".parse().unwrap();
-        let event = |minutes_later| Some(wall + SignedDuration::from_mins(minutes_later));
-        for (trusted, newest_at, is_set, has_other_keeper, outcome) in [
-            (true, event(-1), true, false, Outcome::Ok),
-            (true, event(4), true, false, Outcome::Ok),
-            (true, None, false, true, Outcome::Ok),
-            (true, None, false, false, Outcome::Skipped),
-            (true, event(6), true, false, Outcome::Error),
-            (false, None, true, true, Outcome::Error),
+        let shows: Timestamp = "2026-11-22T14:03:24Z".parse().unwrap();
+        let event = |minutes_later| Some(shows + SignedDuration::from_mins(minutes_later));
+        for (believed, newest_at, outcome, found) in [
+            (Believed::Synchronized, event(-1), Outcome::Ok, "set by a time server"),
+            (Believed::Synchronized, event(60), Outcome::Ok, "set by a time server"),
+            (Believed::Plausible, None, Outcome::Skipped, "plausible"),
+            (Believed::Awaited, event(-1), Outcome::Warning, "waited for"),
+            (Believed::Stepped, event(120), Outcome::Warning, "set back"),
+            (Believed::Behind, event(6), Outcome::Error, "before the newest event"),
+            (Believed::Behind, event(4), Outcome::Error, "can't be right"),
+            (Believed::Behind, None, Outcome::Error, "can't be right"),
         ] {
-            let now = Moment { wall, since_start: Duration::ZERO, trusted };
-            assert_eq!(judge(now, newest_at, is_set, has_other_keeper).outcome, outcome, "{trusted} {newest_at:?}");
+            let check = judge(shows, believed.word(), newest_at);
+            assert_eq!(check.outcome, outcome, "{believed:?} {newest_at:?}");
+            assert!(check.found.contains(found), "{}", check.found);
         }
     }
 }

@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 pub struct Seen {
     pub place: Place,
     pub at: Timestamp,
+    /// Whether the clock was believed then.
+    pub trusted: bool,
     pub kind: Kind,
     pub order: Option<OrderId>,
 }
@@ -81,7 +83,7 @@ impl Reader {
     pub fn seen(&self, after: Place, to: Place, kinds: &[Kind], limit: usize) -> Result<Vec<Seen>, Error> {
         let kinds: Vec<String> = kinds.iter().map(|kind| format!("'{}'", kind.word())).collect();
         let query = format!(
-            "SELECT place, at, kind, subject FROM events WHERE ?1 < place AND place <= ?2 AND kind IN ({})
+            "SELECT place, at, kind, subject, synced FROM events WHERE ?1 < place AND place <= ?2 AND kind IN ({})
              ORDER BY place LIMIT ?3",
             kinds.join(",")
         );
@@ -94,7 +96,7 @@ impl Reader {
             let subject: Option<String> = row.get(3)?;
             let order = subject.as_deref().and_then(|subject| subject.strip_prefix("orders/")).map(OrderId::from);
             let at = Timestamp::from_microsecond(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH);
-            seen.push(Seen { place: row.get(0)?, at, kind, order });
+            seen.push(Seen { place: row.get(0)?, at, trusted: row.get(4)?, kind, order });
         }
         Ok(seen)
     }

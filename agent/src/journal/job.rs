@@ -55,6 +55,8 @@ pub enum Job {
     ReserveSerials { count: u32, reply: Reply<Result<u64, NotSaved>> },
     /// Keep the digest of a new token of the page in place of the old one's.
     KeepToken { digest: [u8; 32], reply: Reply<Result<(), NotSaved>> },
+    /// Tell by how much the times of this boot are to be shifted, now that the clock is believed; `true`: there is more.
+    CorrectTimes { moment: Moment, reply: Reply<Result<bool, NotSaved>> },
     /// Forget what is received and old; `true`: there is more.
     Retain { moment: Moment, reply: Reply<bool> },
     /// Answered when everything before it is done.
@@ -150,6 +152,7 @@ impl Job {
             | Self::Invite { .. }
             | Self::ReserveSerials { .. }
             | Self::KeepToken { .. }
+            | Self::CorrectTimes { .. }
             | Self::Retain { .. } => false,
         }
     }
@@ -174,6 +177,7 @@ impl fmt::Debug for Job {
             Self::Invite { .. } => "Invite",
             Self::ReserveSerials { .. } => "ReserveSerials",
             Self::KeepToken { .. } => "KeepToken",
+            Self::CorrectTimes { .. } => "CorrectTimes",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",
             Self::Try => "Try",

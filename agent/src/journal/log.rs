@@ -3,12 +3,13 @@
 //! A place counts over all epochs of this file; what the platform sees is the epoch's id and the sequence in it.
 
 use super::Error;
-use crate::clock::Moment;
+use crate::clock::Known;
 use crate::contract;
 use crate::domain::event::{Event, Kind};
 use crate::domain::name::{OperatorId, StationId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::Duration;
 use uuid::{NoContext, Uuid};
 
 /// Where an event stands, for this file; 0 is before the first.
@@ -34,8 +35,9 @@ impl Epoch {
 pub struct Stored {
     pub place: Place,
     pub id: Uuid,
+    /// As far as it is known now: the label that it was stored with, shifted where that was corrected.
     pub at: Timestamp,
-    pub synced: bool,
+    pub label: Label,
     pub kind: Kind,
     pub station: Option<String>,
     /// Who was signed in there.
@@ -43,6 +45,41 @@ pub struct Stored {
     pub subject: Option<String>,
     /// Its `data` on the wire.
     pub data: String,
+}
+
+/// What the time of an event is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// The clock was believed.
+    Synced,
+    /// It wasn't: the time is reckoned, or shown by a clock that nobody vouched for.
+    Unsynced,
+    /// It wasn't, and when it was the time was shifted.
+    Corrected,
+}
+
+impl Label {
+    /// The contract's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Unsynced => "unsynced",
+            Self::Corrected => "corrected",
+        }
+    }
+}
+
+/// When an event happened, by every clock.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    pub wall: Timestamp,
+    pub trusted: bool,
+    /// The site's running time.
+    pub uptime_s: u64,
+    /// The boot's key in this file, and how long it had lasted.
+    pub boot: i64,
+    pub since_boot: Duration,
 }
 
 /// Where an event happened, and who was signed in there.
@@ -53,30 +90,25 @@ pub struct By<'a> {
 }
 
 /// Appends `event` at `place`; returns the id that it got.
-pub fn append(
-    conn: &Connection,
-    place: Place,
-    moment: &Moment,
-    uptime_s: u64,
-    by: By<'_>,
-    event: &Event,
-) -> Result<Uuid, Error> {
-    let id = mint(moment.wall);
+pub fn append(conn: &Connection, place: Place, when: &When, by: By<'_>, event: &Event) -> Result<Uuid, Error> {
+    let id = mint(when.wall);
     conn.prepare_cached(
-        "INSERT INTO events (place, id, at, uptime_s, synced, kind, station, operator, subject, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO events (place, id, at, uptime_s, synced, kind, station, operator, subject, data, boot, since_boot_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         place,
         id.as_bytes(),
-        moment.wall.as_microsecond(),
-        uptime_s,
-        moment.trusted,
+        when.wall.as_microsecond(),
+        when.uptime_s,
+        when.trusted,
         event.kind().word(),
         by.station.map(|station| &**station),
         by.operator.map(|operator| &**operator),
         contract::event::subject(event),
         contract::event::encode(event)?,
+        when.boot,
+        microseconds(when.since_boot),
     ])?;
     Ok(id)
 }
@@ -87,15 +119,25 @@ pub fn id_at(conn: &Connection, place: Place) -> Result<Option<Uuid>, Error> {
     Ok(statement.query_row([place], |row| Ok(Uuid::from_bytes(row.get(0)?))).optional()?)
 }
 
-/// What [`stored`] reads, in its order.
-pub const COLUMNS: &str = "place, id, at, synced, kind, station, operator, subject, data";
+/// As SQLite has them.
+pub fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What [`stored`] reads, in its order; the last is the shift of a time that was corrected.
+macro_rules! columns {
+    () => {
+        "place, id, at, synced, kind, station, operator, subject, data, CASE synced WHEN 0 THEN
+             (SELECT offset_ms FROM corrections WHERE place <= last AND first <= place ORDER BY last LIMIT 1) END"
+    };
+}
+/// The same for queries that are put together.
+pub const COLUMNS: &str = columns!();
 
 /// Up to `limit` events after `after`, in order.
 pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT place, id, at, synced, kind, station, operator, subject, data FROM events
-         WHERE ?1 < place ORDER BY place LIMIT ?2",
-    )?;
+    const AFTER: &str = concat!("SELECT ", columns!(), " FROM events WHERE ?1 < place ORDER BY place LIMIT ?2");
+    let mut statement = conn.prepare_cached(AFTER)?;
     // No file has larger places, and SQLite no larger numbers.
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let rows = statement.query_and_then(params![after, limit], stored)?;
@@ -104,9 +146,8 @@ pub fn read(conn: &Connection, after: Place, limit: usize) -> Result<Vec<Stored>
 
 /// The last `limit` events, newest first.
 pub fn latest(conn: &Connection, limit: usize) -> Result<Vec<Stored>, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT place, id, at, synced, kind, station, operator, subject, data FROM events ORDER BY place DESC LIMIT ?1",
-    )?;
+    const LATEST: &str = concat!("SELECT ", columns!(), " FROM events ORDER BY place DESC LIMIT ?1");
+    let mut statement = conn.prepare_cached(LATEST)?;
     let rows = statement.query_and_then([limit], stored)?;
     rows.collect()
 }
@@ -115,6 +156,27 @@ pub fn latest(conn: &Connection, limit: usize) -> Result<Vec<Stored>, Error> {
 pub fn head(conn: &Connection) -> Result<Place, Error> {
     let head: Option<Place> = conn.query_row("SELECT max(place) FROM events", [], |row| row.get(0))?;
     Ok(head.unwrap_or_default())
+}
+
+/// What the newest event says of the time, seen from `boot`.
+pub fn known(conn: &Connection, boot: &str) -> Result<Option<Known>, Error> {
+    let has_boots: bool =
+        conn.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'boots')", [], |row| row.get(0))?;
+    // A file of an older version, before it is migrated.
+    let since_boot = match has_boots {
+        true => "(SELECT since_boot_us FROM boots WHERE key = events.boot AND id = ?1)",
+        false => "nullif(?1, ?1)",
+    };
+    let query = format!("SELECT at, synced, {since_boot} FROM events ORDER BY place DESC LIMIT 1");
+    let known = conn.query_row(&query, [boot], |row| {
+        let since_boot_us: Option<u64> = row.get(2)?;
+        Ok(Known {
+            at: Timestamp::from_microsecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
+            trusted: row.get(1)?,
+            since_boot: since_boot_us.map(Duration::from_micros),
+        })
+    });
+    Ok(known.optional()?)
 }
 
 /// The newest epoch.
@@ -141,15 +203,23 @@ pub fn mint(at: Timestamp) -> Uuid {
 pub fn stored(row: &Row<'_>) -> Result<Stored, Error> {
     let word: String = row.get(4)?;
     let kind = Kind::named(&word).ok_or_else(|| Error::UnknownKind { kind: word.clone() })?;
+    let at = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
+    let shift: Option<i64> = row.get(9)?;
+    let label = match (row.get(3)?, shift) {
+        (true, _) => Label::Synced,
+        (false, None) => Label::Unsynced,
+        (false, Some(_)) => Label::Corrected,
+    };
+    let shift = SignedDuration::from_millis(shift.unwrap_or_default());
     Ok(Stored {
         place: row.get(0)?,
         id: Uuid::from_bytes(row.get(1)?),
-        at: Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH),
-        synced: row.get(3)?,
+        at: at.saturating_add(shift).unwrap_or(at),
+        label,
         kind,
         station: row.get(5)?,
         operator: row.get(6)?,
         subject: row.get(7)?,
-        data: row.get(8)?,
+        data: contract::event::shifted(kind, row.get(8)?, shift),
     })
 }

@@ -23,12 +23,12 @@ pub mod view;
 mod writer;
 
 pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome, Reply, Retried};
-pub use log::{Epoch, Place, Stored};
+pub use log::{Epoch, Label, Place, Stored};
 pub use reader::Reader;
 pub use schema::VERSION as SCHEMA_VERSION;
 pub use slate::{DAY_CLOSED, DAY_CLOSED_AT};
 
-use crate::clock::Moment;
+use crate::clock::{Boot, Known, Moment};
 use crate::domain::name::{ScannerId, StationId};
 use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
@@ -60,7 +60,7 @@ pub struct Config {
     /// Forget on the broker's acknowledgement: for a platform that sends no receipts.
     pub forget_on_puback: bool,
     pub version: String,
-    pub boot: String,
+    pub boot: Boot,
 }
 
 /// Where the log stands.
@@ -190,6 +190,13 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
         head_at_start: facts.head_at_start,
     };
     Ok((journal, Writing { jobs, thread }))
+}
+
+/// What the log knew of the time last, for an agent that starts in `boot`; none where there is no log, or none that can be
+/// read.
+#[must_use]
+pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
+    Reader::open(path).ok()?.known(&boot.id).ok().flatten()
 }
 
 /// Holds the lock beside the database, so that there is never a second writer.

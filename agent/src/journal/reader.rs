@@ -2,6 +2,7 @@
 
 use super::log::{self, Epoch, Place, Stored};
 use super::{Error, SITE_KEY_BYTES, row, schema, slate};
+use crate::clock::Known;
 use crate::domain::name::Sku;
 use crate::domain::order::Order;
 use crate::domain::stock::Stock;
@@ -69,6 +70,14 @@ impl Reader {
     /// The file can't be read.
     pub fn latest(&self, limit: usize) -> Result<Vec<Stored>, Error> {
         log::latest(&self.conn, limit)
+    }
+
+    /// What the newest event says of the time, seen from `boot`; none in an empty log.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn known(&self, boot: &str) -> Result<Option<Known>, Error> {
+        log::known(&self.conn, boot)
     }
 
     /// Every epoch of the file, oldest first.

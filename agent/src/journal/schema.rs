@@ -5,8 +5,12 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// Each entry takes the file one version further; entries are never edited, only added.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The version that this build writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;

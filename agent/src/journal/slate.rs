@@ -26,6 +26,14 @@ pub const SITE_KEY: &str = "site_key";
 /// SHA-256 of the token that opens the page's actions.
 pub const TOKEN: &str = "token";
 
+/// The place of the first event in this boot whose time waits to be corrected; none where there is none.
+pub const UNSYNCED: &str = "unsynced/";
+
+/// Of the boot with this key.
+pub fn unsynced(boot: i64) -> String {
+    format!("{UNSYNCED}{boot}")
+}
+
 pub fn station(id: &str) -> String {
     format!("station/{id}")
 }
@@ -44,6 +52,11 @@ pub fn set(conn: &Connection, name: &str, value: &dyn ToSql) -> Result<(), Error
         "INSERT INTO slate (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )?
     .execute(params![name, value])?;
+    Ok(())
+}
+
+pub fn clear(conn: &Connection, name: &str) -> Result<(), Error> {
+    conn.prepare_cached("DELETE FROM slate WHERE name = ?1")?.execute([name])?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What the writer works on: the connection, the log's ends, the projections. Every method runs inside a transaction.
 
 use super::job::PrintJob;
-use super::log::{self, By, Epoch, Place};
+use super::log::{self, By, Epoch, Place, When};
 use super::shelf::Shelf;
 use super::{Config, Error, Head, SITE_KEY_BYTES, room, schema, slate};
 use crate::clock::Moment;
@@ -23,6 +23,7 @@ mod quarantine;
 mod report;
 mod retention;
 mod scans;
+mod times;
 
 pub struct State {
     conn: Connection,
@@ -46,6 +47,10 @@ pub struct State {
     latest: Duration,
     /// The site's running time when this process started.
     uptime_base_s: u64,
+    /// This boot's key in the file.
+    boot: i64,
+    /// The first event of this boot whose time waits to be corrected.
+    unsynced_from: Option<Place>,
     /// Something has been written in this transaction.
     wrote: bool,
     /// What only memory knows, as it was before this transaction.
@@ -102,6 +107,9 @@ impl State {
             .query_row("SELECT uptime_s FROM events ORDER BY place DESC LIMIT 1", [], |row| row.get(0))
             .optional()?
             .unwrap_or_default();
+        let boot = times::boot_key(&conn, &config.boot.id)?;
+        times::forget_other_boots(&conn, boot)?;
+        let unsynced_from = slate::get(&conn, &slate::unsynced(boot))?;
         let sent = slate::get(&conn, slate::SENT)?.unwrap_or_default();
         let received = slate::get(&conn, slate::RECEIVED)?.unwrap_or_default();
         let mut state = Self {
@@ -119,6 +127,8 @@ impl State {
             behind_since: moment.since_start,
             latest: moment.since_start,
             uptime_base_s,
+            boot,
+            unsynced_from,
             wrote: false,
             before: Memory::default(),
             stale: false,
@@ -131,7 +141,7 @@ impl State {
             cause,
             follows: None,
             version: state.config.version.as_str().into(),
-            boot: state.config.boot.as_str().into(),
+            boot: state.config.boot.id.as_str().into(),
         };
         state.record(&started, None, &moment)?;
         state.conn.execute_batch("COMMIT")?;
@@ -282,6 +292,7 @@ impl State {
         self.gone = Shelf::gone(&self.conn)?;
         self.head = log::head(&self.conn)?;
         self.epoch = log::epoch(&self.conn)?.unwrap_or(self.epoch);
+        self.unsynced_from = slate::get(&self.conn, &slate::unsynced(self.boot))?;
         self.remember(self.before.clone());
         self.stale = false;
         Ok(())
@@ -321,7 +332,17 @@ impl State {
 
     fn record_by(&mut self, event: &Event, by: By<'_>, moment: &Moment) -> Result<(), Error> {
         let place = self.head + 1;
-        let id = log::append(&self.conn, place, moment, self.uptime_s(moment), by, event)?;
+        let when = When {
+            wall: moment.wall,
+            trusted: moment.trusted,
+            uptime_s: self.uptime_s(moment),
+            boot: self.boot,
+            since_boot: self.since_boot(moment),
+        };
+        let id = log::append(&self.conn, place, &when, by, event)?;
+        if !moment.trusted && self.unsynced_from.is_none() {
+            self.owe_correction_from(Some(place))?;
+        }
         self.head = place;
         self.newest = Some((place, id));
         self.latest = self.latest.max(moment.since_start);

@@ -301,6 +301,7 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.keep_token(digest)?;
             Outcome::Kept
         }
+        Job::CorrectTimes { moment, .. } => Outcome::More(state.correct_times(moment)?),
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
         Job::Barrier { .. } | Job::Try | Job::Stop => Outcome::Nothing,
     })
@@ -333,6 +334,8 @@ fn tell(job: Job, outcome: Outcome) {
             Outcome::Kept => Ok(()),
             _ => Err(NotSaved),
         }),
+        (Job::CorrectTimes { reply, .. }, Outcome::More(more)) => reply(Ok(more)),
+        (Job::CorrectTimes { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
         (Job::Barrier { reply }, _) => reply(()),
         (

@@ -1,6 +1,7 @@
 //! Which faults the facts show: one rule for each, none of them with words for people.
 
 use super::Facts;
+use crate::clock::{Believed, Standing};
 use crate::domain::name::StationId;
 use crate::floor::status::{Garbled, Line, Obstacle, PrinterState, ScannerStatus};
 use crate::journal::Storage;
@@ -80,7 +81,15 @@ pub enum Fault {
     },
     ReceiptsNeverCame,
     ReceiptsMissing,
-    ClockUntrusted,
+    ClockUntrusted {
+        believed: Believed,
+        shows: Timestamp,
+    },
+    /// No connection because of dates that a right clock might find in order.
+    ClockBlocksBroker {
+        url: String,
+        trouble: Trouble,
+    },
     Quarantined {
         count: usize,
     },
@@ -224,7 +233,8 @@ impl Fault {
             Self::NoSubscriber { .. } => "no_subscriber",
             Self::ReceiptsNeverCame => "receipts_never_came",
             Self::ReceiptsMissing => "receipts_missing",
-            Self::ClockUntrusted => "clock_untrusted",
+            Self::ClockUntrusted { .. } => "clock_untrusted",
+            Self::ClockBlocksBroker { .. } => "clock_blocks_broker",
             Self::Quarantined { .. } => "quarantined",
             Self::WeakPromise => "weak_promise",
         }
@@ -247,7 +257,7 @@ impl Fault {
             | Self::Certificate { .. }
             | Self::NoSubscriber { .. } => Topic::Broker,
             Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
-            Self::ClockUntrusted => Topic::Clock,
+            Self::ClockUntrusted { .. } | Self::ClockBlocksBroker { .. } => Topic::Clock,
             Self::Quarantined { .. } => Topic::Commands,
         }
     }
@@ -386,7 +396,15 @@ fn broker(facts: &Facts) -> Option<Found> {
         Link::Connecting => None,
         Link::Down { trouble, .. } => Some(trouble.clone()),
     };
-    let fault = Fault::BrokerDown { url: sync.broker.clone(), trouble, attempts: sync.attempts };
+    let url = sync.broker.clone();
+    let fault = match trouble {
+        Some(trouble @ (Trouble::NotYetValid { .. } | Trouble::Expired { .. }))
+            if !facts.clock.believed.is_trusted() =>
+        {
+            Fault::ClockBlocksBroker { url, trouble }
+        }
+        trouble => Fault::BrokerDown { url, trouble, attempts: sync.attempts },
+    };
     Some(Found { fault, severity: Severity::Attention, since: Some(sync.since) })
 }
 
@@ -404,6 +422,10 @@ fn certificates(facts: &Facts) -> Vec<Found> {
     let all = [(Whose::Site, *client), (Whose::Broker, server), (Whose::Authority, *authority)];
     let found = all.into_iter().filter_map(|(whose, validity)| {
         let dates = dates(validity?, facts.now)?;
+        // That is told of the clock.
+        if !facts.clock.believed.is_trusted() && matches!(dates, Dates::NotYetValid { .. }) {
+            return None;
+        }
         let since = match dates {
             Dates::Expired { at } => Some(at),
             Dates::ExpiresSoon { .. } | Dates::NotYetValid { .. } => None,
@@ -459,8 +481,9 @@ fn receipts(facts: &Facts) -> Option<Found> {
 }
 
 fn clock(facts: &Facts) -> Option<Found> {
-    let found = Found { fault: Fault::ClockUntrusted, severity: Severity::Attention, since: None };
-    (!facts.clock_trusted).then_some(found)
+    let Standing { believed, since, .. } = facts.clock;
+    let fault = Fault::ClockUntrusted { believed, shows: facts.clock_shows };
+    (!believed.is_trusted()).then_some(Found { fault, severity: Severity::Attention, since: Some(since) })
 }
 
 /// What came long ago is still there to be looked at, but somebody has had the time to.

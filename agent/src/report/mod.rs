@@ -24,6 +24,7 @@ pub use gather::Gatherer;
 pub use jobs::{Jobs, NextCollection};
 pub use samples::{Backlog, Point, Scanning};
 
+use crate::clock::Standing;
 use crate::contract;
 use crate::domain::rules::Rules;
 use crate::domain::signal::Answer;
@@ -80,7 +81,9 @@ pub struct Facts {
     pub log: Log,
     pub floor: FloorStatus,
     pub sync: SyncStatus,
-    pub clock_trusted: bool,
+    pub clock: Standing,
+    /// What the system's clock shows; `now` is that, or what is reckoned while it isn't believed.
+    pub clock_shows: Timestamp,
     /// When a time server last set the clock, where that is known.
     pub clock_synchronized_at: Option<Timestamp>,
     pub schedule: ScheduleStatus,
@@ -393,11 +396,20 @@ pub struct Why {
 /// The wall clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSeen {
-    /// Whether it can be right.
+    /// Whether it is believed.
     pub trusted: bool,
-    /// Whether promises are judged by it: it can be right, and goes steadily. None before the first look.
+    /// Whether promises are judged by it: the same. None from an agent that has not looked yet.
     #[serde(default)]
     pub believed: Option<bool>,
+    /// Why: `synchronized` or `plausible`, or else `awaited`, `stepped` or `behind`.
+    #[serde(default)]
+    pub state: String,
+    /// Since when.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// What it shows; while it isn't believed, times are reckoned without it.
+    #[serde(default)]
+    pub shows: Option<Timestamp>,
     /// When a time server last set it, where systemd-timesyncd keeps it.
     #[serde(default)]
     pub synchronized_at: Option<Timestamp>,
@@ -559,10 +571,13 @@ fn storage(facts: &Facts) -> Storage {
 }
 
 fn clock(facts: &Facts) -> ClockSeen {
-    let step = facts.schedule.last_step;
+    let Standing { believed, since, step, .. } = facts.clock;
     ClockSeen {
-        trusted: facts.clock_trusted,
-        believed: facts.schedule.believes_clock,
+        trusted: believed.is_trusted(),
+        believed: Some(believed.is_trusted()),
+        state: believed.word().to_owned(),
+        since: Some(since),
+        shows: Some(facts.clock_shows),
         synchronized_at: facts.clock_synchronized_at,
         zone: facts.about.zone_name.clone(),
         last_step: step

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::Clock;
+use crate::clock::{Believed, Clock, Standing, Step};
 use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
 use crate::domain::rules::{Flow, Rules};
@@ -7,7 +7,7 @@ use crate::domain::signal::{Reason, Signal};
 use crate::floor::status::{Garbled, Obstacle, ScannerSetup};
 use crate::journal::{Job, Journal, Writing};
 use crate::report::fault::Whose;
-use crate::schedule::status::{ScheduleStatus, Step};
+use crate::schedule::status::ScheduleStatus;
 use crate::sync::Trouble;
 use crate::sync::status::Denied;
 use gather::Watched;
@@ -216,13 +216,15 @@ pub fn facts() -> Facts {
             denied: None,
             certificates: Certificates::default(),
         },
-        clock_trusted: true,
-        clock_synchronized_at: Some(seconds_ago(1_000)),
-        schedule: ScheduleStatus {
-            believes_clock: Some(true),
-            last_step: Some(Step { at: seconds_ago(3_000), by: SignedDuration::from_millis(-1_500) }),
-            judged_at: Some(seconds_ago(24)),
+        clock: Standing {
+            believed: Believed::Synchronized,
+            since: seconds_ago(4_000),
+            step: Some(Step { at: seconds_ago(3_000), by: SignedDuration::from_millis(-1_500) }),
+            changes: 2,
         },
+        clock_shows: now(),
+        clock_synchronized_at: Some(seconds_ago(1_000)),
+        schedule: ScheduleStatus { judged_at: Some(seconds_ago(24)) },
         quarantine: Quarantine::default(),
         today_since: seconds_ago(3_600),
         scanning: Scanning {
@@ -274,10 +276,15 @@ pub fn wreck() -> Facts {
     facts.sync.without_subscriber = 2;
     facts.sync.receipts = Receipts::Missing { since: seconds_ago(700) };
     stick(&mut facts);
-    facts.clock_trusted = false;
+    distrust(&mut facts);
     facts.quarantine = Quarantine { count: 1, newest_at: Some(seconds_ago(9)) };
     facts.about.forget_on_puback = true;
     facts
+}
+
+/// Its clock can't be right.
+pub fn distrust(facts: &mut Facts) {
+    facts.clock.believed = Believed::Behind;
 }
 
 fn lose(facts: &mut Facts, id: &str) {
@@ -443,7 +450,11 @@ fn finds_each_fault_and_judges_it() {
         |facts| facts.sync.receipts = Receipts::Missing { since: seconds_ago(61) },
         "attention, receipts_missing Attention",
     );
-    check("1970", |facts| facts.clock_trusted = false, "attention, clock_untrusted Attention");
+    for believed in [Believed::Behind, Believed::Awaited, Believed::Stepped] {
+        let change = |facts: &mut Facts| facts.clock.believed = believed;
+        check(believed.word(), change, "attention, clock_untrusted Attention");
+    }
+    check("no time server", |facts| facts.clock.believed = Believed::Plausible, "well");
     let aside = |newest_at| Quarantine { count: 2, newest_at: Some(newest_at) };
     check("quarantine", |facts| facts.quarantine = aside(seconds_ago(9)), "attention, quarantined Attention");
     check("quarantine of yesterday", |facts| facts.quarantine = aside(seconds_ago(90_000)), "well, quarantined Note");

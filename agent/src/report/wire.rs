@@ -36,7 +36,7 @@ impl Sender {
             epoch,
             sequence,
             head: self.place(self.head).1,
-            clock: if stored.synced { "synced" } else { "unsynced" },
+            clock: stored.label.word(),
             station: stored.station.as_deref(),
             operator: stored.operator.as_deref(),
             historical: late < self.now.duration_since(stored.at),
@@ -57,6 +57,7 @@ impl Sender {
 mod tests {
     use super::*;
     use crate::domain::event::Kind;
+    use crate::journal::Label;
 
     fn sender() -> Sender {
         let epoch = |n, base| Epoch { id: Uuid::from_u128(n), base };
@@ -82,7 +83,7 @@ mod tests {
             place: 42,
             id: Uuid::from_u128(7),
             at: Timestamp::from_second(1_799_999_000).unwrap(),
-            synced: false,
+            label: Label::Unsynced,
             kind: Kind::ItemPicked,
             station: Some("bench-1".into()),
             operator: Some("op-7".into()),

@@ -2,6 +2,7 @@
 
 use super::fault::{Dates, Whose};
 use super::{Fault, Log};
+use crate::clock::Believed;
 use crate::sync::Trouble;
 use crate::words::{Language, Part, fill};
 use serde::Deserialize;
@@ -143,12 +144,22 @@ fn special(
         Fault::NoSubscriber { count, kept: false } => {
             ("no_subscriber_lost", vec![("events", counted("events", *count))])
         }
+        Fault::ClockUntrusted { believed, shows } => {
+            let name = match believed {
+                Believed::Awaited => "clock_awaited",
+                Believed::Stepped => "clock_stepped",
+                Believed::Behind | Believed::Plausible | Believed::Synchronized => "clock_untrusted",
+            };
+            (name, vec![("shows", shows.to_string())])
+        }
+        Fault::ClockBlocksBroker { url, trouble } => {
+            (fault.word(), vec![("url", url.clone()), ("trouble", reason(trouble, language))])
+        }
         Fault::Quarantined { count } => (fault.word(), vec![("messages", counted("messages", *count as u64))]),
         Fault::DiskReadOnly
         | Fault::NoScanner
         | Fault::ReceiptsNeverCame
         | Fault::ReceiptsMissing
-        | Fault::ClockUntrusted
         | Fault::WeakPromise => (fault.word(), Vec::new()),
     }
 }
@@ -233,7 +244,10 @@ mod tests {
             Fault::NoSubscriber { count: 2, kept: false },
             Fault::ReceiptsNeverCame,
             Fault::ReceiptsMissing,
-            Fault::ClockUntrusted,
+            Fault::ClockUntrusted { believed: Believed::Awaited, shows: at },
+            Fault::ClockUntrusted { believed: Believed::Stepped, shows: at },
+            Fault::ClockUntrusted { believed: Believed::Behind, shows: at },
+            Fault::ClockBlocksBroker { url: why(), trouble: Trouble::NotYetValid { from: at, now: at } },
             Fault::Quarantined { count: 2 },
             Fault::WeakPromise,
         ];

@@ -6,7 +6,6 @@
 
 mod day;
 pub mod status;
-mod steady;
 mod ticks;
 
 use crate::clock::{Clock, Moment};
@@ -26,7 +25,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use steady::Steady;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -103,7 +101,6 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
         pace: reader.pace()?,
         looked,
         invited,
-        steady: Steady::default(),
         unkept: marks.counted.is_none(),
         invitations: VecDeque::new(),
         completed: BTreeSet::new(),
@@ -168,8 +165,6 @@ struct Planner {
     invitations: VecDeque<(Timestamp, Place, OrderId)>,
     /// Completed since the last review: some were never open at one.
     completed: BTreeSet<OrderId>,
-    /// Whether the clock goes steadily.
-    steady: Steady,
     /// The file does not know yet from where units are counted.
     unkept: bool,
     /// Slots that are not in the file as they are here.
@@ -226,33 +221,28 @@ impl Planner {
         }
         ticking.abort();
         let moment = self.clock.now();
-        if self.steady.believes(&moment) {
+        if moment.trusted {
             self.keep_pace(&moment);
         }
     }
 
     fn turn(&mut self, woken: Woken, moment: &Moment) -> Result<(), Error> {
-        let moment = Moment { trusted: self.steady.believes(moment), ..*moment };
-        self.status.send_modify(|status| {
-            status.believes_clock = Some(moment.trusted);
-            status.last_step = self.steady.step();
-        });
-        let turned = self.look(&moment)?;
+        let turned = self.look(moment)?;
         if !moment.trusted {
             self.say(Offer::unknown(moment.wall));
             self.minute_at = None;
             return Ok(());
         }
         if woken == Woken::Tick {
-            self.count_work(&moment);
-            self.close_day(&moment)?;
+            self.count_work(moment);
+            self.close_day(moment)?;
         }
         if woken == Woken::Tick || turned {
-            self.review(&moment, woken)?;
+            self.review(moment, woken)?;
         }
-        self.invite(&moment);
+        self.invite(moment);
         if self.unkept || self.dirty.first().is_some_and(|slot| *slot < slot_of(moment.wall)) {
-            self.keep_pace(&moment);
+            self.keep_pace(moment);
         }
         Ok(())
     }
@@ -283,7 +273,8 @@ impl Planner {
             && self.invited < seen.place
             && let Some(order) = &seen.order
         {
-            self.invitations.push_back((seen.at, seen.place, order.clone()));
+            let at = if seen.trusted { seen.at } else { now };
+            self.invitations.push_back((at, seen.place, order.clone()));
         }
         if seen.place <= self.looked {
             return false;
@@ -291,7 +282,7 @@ impl Planner {
         match seen.kind {
             Kind::ItemPacked | Kind::ItemUnpacked => {
                 // What happened while the clock was wrong belongs to no time of the day.
-                if (oldest..=now).contains(&seen.at) {
+                if seen.trusted && (oldest..=now).contains(&seen.at) {
                     let slot = slot_of(seen.at);
                     match seen.kind {
                         Kind::ItemPacked => self.pace.add(slot, 1, 0),

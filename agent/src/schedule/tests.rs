@@ -2,6 +2,7 @@
 
 use super::day::day_end;
 use super::*;
+use crate::clock::{Judge, Reading};
 use crate::domain::carrier::Carrier;
 use crate::journal::{self, DAY_CLOSED, DAY_CLOSED_AT, Writing};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ struct Site {
     writing: Writing,
     planner: Planner,
     since_start: Duration,
+    judge: Judge,
 }
 
 impl Site {
@@ -52,13 +54,16 @@ impl Site {
         let moment = Moment { wall: wall.parse().unwrap(), since_start, trusted: true };
         let (journal, writing) = journal::open(config, moment).unwrap();
         let (planner, _) = planner(rules, journal.clone(), Clock::start()).unwrap();
-        Self { folder, journal, writing, planner, since_start }
+        Self { folder, journal, writing, planner, since_start, judge: Judge::default() }
     }
 
     /// A minute of the wall clock that says `wall`.
     fn tick(&mut self, wall: &str) {
         self.since_start += Duration::from_secs(60);
-        let moment = Moment { wall: wall.parse().unwrap(), since_start: self.since_start, trusted: true };
+        let since_start = self.since_start;
+        let shown = Reading { wall: wall.parse().unwrap(), since_boot: since_start };
+        let (wall, trusted) = self.judge.judge(shown);
+        let moment = Moment { wall, since_start, trusted };
         self.planner.turn(Woken::Tick, &moment).unwrap();
         self.settle();
     }

@@ -81,18 +81,18 @@ async fn watch(clock: Clock, ticks: &mpsc::Sender<()>, scheduler: &Started) -> O
     let mut compare = tokio::time::interval(COMPARE_EVERY);
     compare.set_missed_tick_behavior(MissedTickBehavior::Delay);
     compare.tick().await;
-    let mut before = clock.now();
+    let mut before = clock.shown();
     let (mut beats, mut heard_at) = (0, before.since_start);
     loop {
         tokio::select! {
             _ = compare.tick() => {}
             () = ticks.closed() => return None,
         }
-        let now = clock.now();
+        let now = clock.shown();
         let passed = now.since_start.saturating_sub(before.since_start);
         let shown = now.wall.duration_since(before.wall);
         let step = (shown - jiff::SignedDuration::try_from(passed).unwrap_or_default()).unsigned_abs();
-        if !now.trusted || STEP_MAX < step {
+        if !clock.now().trusted || STEP_MAX < step {
             return Some("the clock has stepped");
         }
         before = now;

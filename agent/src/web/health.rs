@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn names_each_part_that_is_not_and_why() {
         let mut facts = facts();
-        facts.clock_trusted = false;
+        crate::report::tests::distrust(&mut facts);
         facts.about.forget_on_puback = true;
         let text = said(&Report::new(&facts, Language::ENGLISH), None);
         assert!(text.starts_with("degraded\nwriter ok\n"), "{text}");

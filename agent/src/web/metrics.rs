@@ -83,7 +83,10 @@ impl Look {
         let faults: BTreeSet<&str> = report.verdict.findings.iter().map(|finding| finding.fault.as_str()).collect();
         let faults = faults.into_iter().map(|fault| (vec![("fault", fault)], 1.0));
         out.gauges("fault", "1 for each fault that there is; one that there isn't has no row", faults)?;
-        out.gauge("clock_trusted", "1 while the wall clock can be right", flag(report.clock.trusted))?;
+        out.gauge("clock_trusted", "1 while the wall clock is believed", flag(report.clock.trusted))?;
+        let state = |word| (vec![("state", word)], flag(report.clock.state == word));
+        let states = ["synchronized", "plausible", "awaited", "stepped", "behind"].map(state);
+        out.gauges("clock_state", "1 for how far the wall clock is believed, 0 for the others", states)?;
         let believed = report.clock.believed.unwrap_or(report.clock.trusted);
         out.gauge("clock_believed", "1 while promises are judged by the wall clock", flag(believed))?;
         let quarantined = report.quarantine.count as f64;

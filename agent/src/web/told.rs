@@ -163,6 +163,7 @@ fn word(sight: &Sight<'_>, words: &Words, data: &Value, name: &str, text: &str) 
 mod tests {
     use super::*;
     use crate::domain::event::Kind;
+    use crate::journal::Label;
     use crate::report::tests::now;
     use crate::web::look::Looks;
     use jiff::tz::TimeZone;
@@ -174,7 +175,7 @@ mod tests {
             place: 1,
             id: uuid::Uuid::nil(),
             at: now(),
-            synced: true,
+            label: Label::Synced,
             kind: Kind::named(kind).unwrap(),
             station: None,
             operator: None,

@@ -3,6 +3,7 @@
 use crate::report::{Language, State};
 use crate::words::Part;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Everything that they say by themselves.
 #[derive(Debug, Deserialize)]
@@ -49,8 +50,11 @@ pub struct Words {
     pub agent: &'static str,
     pub running: &'static str,
     pub clock: &'static str,
-    pub clock_trusted: &'static str,
     pub clock_untrusted: &'static str,
+    /// By how far it is believed.
+    pub clock_states: BTreeMap<&'static str, &'static str>,
+    pub clock_shows: &'static str,
+    pub clock_since: &'static str,
     pub quarantine: &'static str,
     pub empty: &'static str,
     pub version: &'static str,

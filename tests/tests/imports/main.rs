@@ -55,6 +55,7 @@ const KEPT_CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["web"]),
     ("prometheus_client", &["web"]),
     ("parceld_drivers", &["app", "config", "contract", "floor", "sheet"]),
+    ("rtime_clock", &["clock"]),
     ("rumqttc", &["sync"]),
     ("rustls", &["sync"]),
     ("rusqlite", &["journal"]),

@@ -65,7 +65,7 @@ impl State {
             cause: StartCause::OldCopy,
             follows: Some(follows),
             version: self.config.version.as_str().into(),
-            boot: self.config.boot.as_str().into(),
+            boot: self.config.boot.id.as_str().into(),
         };
         self.epoch = begin_epoch(&self.conn, base, *moment)?;
         self.head = base;

@@ -27,6 +27,7 @@ impl State {
         let (count, newest) = old.fold((0, None), |(count, _), (place, _)| (count + 1, Some(*place)));
         if let Some(newest) = newest {
             self.conn.prepare_cached("DELETE FROM events WHERE place <= ?1")?.execute([newest])?;
+            self.conn.prepare_cached("DELETE FROM corrections WHERE last <= ?1")?.execute([newest])?;
         }
         let orders = self.retain_orders(limit_s)?;
         let returns = "DELETE FROM returns WHERE id IN (SELECT id FROM returns WHERE closed_s < ?1 LIMIT ?2)";

@@ -50,6 +50,7 @@ fn said(data: &Value, names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Label;
     use serde_json::json;
     use uuid::Uuid;
 
@@ -60,7 +61,7 @@ mod tests {
             place,
             id: Uuid::nil(),
             at: jiff::Timestamp::UNIX_EPOCH,
-            synced: true,
+            label: Label::Synced,
             kind: Kind::named(kind).unwrap(),
             station: None,
             operator: None,

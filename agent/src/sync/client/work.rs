@@ -501,7 +501,7 @@ impl<'a> Work<'a> {
                 epoch: epoch.id,
                 sequence: epoch.sequence(stored.place),
                 head: self.shared.epoch_head(epoch, head.place),
-                clock: if stored.synced { "synced" } else { "unsynced" },
+                clock: stored.label.word(),
                 station: stored.station.as_deref(),
                 operator: stored.operator.as_deref(),
                 historical: age.unsigned_abs() > self.shared.config.historical_after,

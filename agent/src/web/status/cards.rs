@@ -249,10 +249,12 @@ impl Cards<'_> {
         let clock = &self.report.clock;
         let step = clock.last_step.map(|step| format!("{}, {}\u{a0}ms", sight.shown(step.at).people, step.by_ms));
         Card {
-            key: if clock.trusted { words.clock_trusted } else { words.clock_untrusted }.into(),
+            key: words.clock_states.get(clock.state.as_str()).copied().unwrap_or(words.clock_untrusted).into(),
             note: words.clock_is.into(),
             facts: known([
                 (words.now, Some(sight.shown(sight.now).people)),
+                (words.clock_shows, clock.shows.filter(|_| !clock.trusted).map(|at| at.to_string())),
+                (words.clock_since, clock.since.map(|at| sight.shown(at).people)),
                 (words.synchronized, clock.synchronized_at.map(|at| sight.shown(at).people)),
                 (words.last_step, Some(step.unwrap_or_else(|| words.no_step.to_owned()))),
                 (words.zone, Some(clock.zone.clone()).filter(|zone| !zone.is_empty())),
@@ -397,7 +399,7 @@ mod tests {
     #[test]
     fn bad_cards_come_first() {
         let mut facts = facts();
-        facts.clock_trusted = false;
+        crate::report::tests::distrust(&mut facts);
         facts.storage = crate::journal::Storage::Failing { error: "full".into() };
         let report = Report::new(&facts, Language::ENGLISH);
         let looks = Looks { language: Language::ENGLISH, timezone: TimeZone::UTC };

@@ -1,0 +1,255 @@
+//! Whether the wall clock is to be believed, and what things are labelled with while it isn't. Pure.
+//!
+//! A clock can't be right before the release of this program, nor before what the log knew last. Past that it is believed
+//! when something speaks for it, and for as long as it goes steadily from there: time servers that go away later take
+//! nothing back. A step forward of up to a month is a board that learns the time. A longer one is an error until the
+//! clock comes back, whoever made it. A step back is believed at once where a time server made it, or else when the clock
+//! has gone steadily for a while.
+
+use super::evidence::Evidence;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// No board can be right about a wall clock before this: the year of the release.
+const RELEASED_S: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
+
+/// Within this a clock is only set right.
+const STEP_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// A board is not off for longer without anybody looking at its clock.
+const FORWARD_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// Slewing moves a clock by less than this between two looks.
+const STEP_NOTED_MIN: SignedDuration = SignedDuration::from_secs(1);
+/// So long a clock that went back goes steadily before it is believed.
+const SETTLES: Duration = Duration::from_secs(600);
+
+/// Both clocks at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub wall: Timestamp,
+    pub since_boot: Duration,
+}
+
+/// The newest event of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its label.
+    pub at: Timestamp,
+    /// Whether the clock was believed then.
+    pub trusted: bool,
+    /// How long this boot had lasted; none where it happened in another.
+    pub since_boot: Option<Duration>,
+}
+
+/// How far the wall clock is believed, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Believed {
+    /// A time server keeps it.
+    Synchronized,
+    /// Nothing speaks against it, and no time server is waited for.
+    #[default]
+    Plausible,
+    /// Not: it may be right, but a time server is waited for that has not been heard in this boot.
+    Awaited,
+    /// Not: it was set too far, or back and not long ago.
+    Stepped,
+    /// Not: it is before the release, or before what the log knew last.
+    Behind,
+}
+
+impl Believed {
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Synchronized => "synchronized",
+            Self::Plausible => "plausible",
+            Self::Awaited => "awaited",
+            Self::Stepped => "stepped",
+            Self::Behind => "behind",
+        }
+    }
+
+    #[must_use]
+    pub fn is_trusted(self) -> bool {
+        matches!(self, Self::Synchronized | Self::Plausible)
+    }
+}
+
+/// How the wall clock stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub believed: Believed,
+    /// Since when, by the label of then.
+    pub since: Timestamp,
+    /// The last time that it was set by a second or more.
+    pub step: Option<Step>,
+    /// Grows with every step, and whenever it comes to be believed otherwise.
+    pub changes: u64,
+}
+
+/// The wall clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it showed when that was noticed.
+    pub at: Timestamp,
+    /// By how much; below zero: back.
+    pub by: SignedDuration,
+}
+
+/// What has been seen of the clock.
+#[derive(Debug, Default)]
+pub struct Judge {
+    evidence: Evidence,
+    known: Option<Known>,
+    /// When it was first looked at.
+    begun: Duration,
+    seen: Option<Reading>,
+    /// The last reading that was believed: what is reckoned from.
+    anchor: Option<Reading>,
+    /// The last reading that could be right, believed or not.
+    tracked: Option<Reading>,
+    doubt: Option<Doubt>,
+    /// When somebody last set it, before it was ever believed.
+    set_at: Option<Duration>,
+    standing: Standing,
+}
+
+/// A step too far.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    /// When it is over, for all that happens; none while the clock is too far ahead.
+    until: Option<Duration>,
+}
+
+impl Reading {
+    /// How far the wall clock of `later` is ahead of what this one would show then.
+    fn step_to(self, later: Self) -> SignedDuration {
+        later.wall.duration_since(self.going_on(later.since_boot))
+    }
+
+    /// What this one would show then.
+    fn going_on(self, since_boot: Duration) -> Timestamp {
+        self.wall.saturating_add(since_boot.saturating_sub(self.since_boot)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Judge {
+    /// Begins anew from what the log knew last.
+    pub fn resume(&mut self, known: Known) {
+        let in_this_boot = known.since_boot.filter(|_| known.trusted);
+        let anchor = in_this_boot.map(|since_boot| Reading { wall: known.at, since_boot });
+        *self = Self { evidence: self.evidence, known: Some(known), anchor, tracked: anchor, ..Self::default() };
+    }
+
+    /// What the system says for the clock now.
+    pub fn hear(&mut self, evidence: Evidence) {
+        self.evidence = evidence;
+    }
+
+    /// Whether a hardware clock's word would count.
+    pub fn asks_rtc(&self) -> bool {
+        self.anchor.is_none()
+    }
+
+    /// By how much the wall clock was set since it was last looked at.
+    pub fn step_to(&self, reading: Reading) -> SignedDuration {
+        self.seen.map_or(SignedDuration::ZERO, |seen| seen.step_to(reading))
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Takes note of a reading: its label, and whether the wall clock is believed.
+    pub fn judge(&mut self, reading: Reading) -> (Timestamp, bool) {
+        self.notice(reading);
+        let believed = self.weigh(reading);
+        let reckoned = self.reckon(reading.since_boot);
+        let wall = match believed {
+            Believed::Synchronized | Believed::Plausible => {
+                self.anchor = Some(reading);
+                reading.wall
+            }
+            Believed::Awaited => reading.wall.max(reckoned),
+            Believed::Stepped | Believed::Behind => reckoned,
+        };
+        if self.standing.changes == 0 || self.standing.believed != believed {
+            let changes = self.standing.changes + 1;
+            self.standing = Standing { believed, since: wall, changes, ..self.standing };
+        }
+        (wall, believed.is_trusted())
+    }
+
+    fn notice(&mut self, reading: Reading) {
+        let by = self.step_to(reading);
+        if self.seen.replace(reading).is_none() {
+            self.begun = reading.since_boot;
+        }
+        if STEP_NOTED_MIN <= by.abs() {
+            self.standing.step = Some(Step { at: reading.wall, by });
+            self.standing.changes += 1;
+        }
+        if STEP_MAX < by.abs() {
+            self.set_at = Some(reading.since_boot);
+        }
+    }
+
+    fn weigh(&mut self, reading: Reading) -> Believed {
+        if reading.wall < released() {
+            return Believed::Behind;
+        }
+        let is_synchronized = self.evidence == Evidence::Synchronized;
+        if self.anchor.is_none() && !is_synchronized {
+            let is_behind = STEP_MAX < self.reckon(reading.since_boot).duration_since(reading.wall);
+            let set_for = self.set_at.map(|at| reading.since_boot.saturating_sub(at));
+            match set_for {
+                None if is_behind => return Believed::Behind,
+                Some(set_for) if is_behind && set_for < SETTLES => return Believed::Stepped,
+                _ if self.evidence == Evidence::Awaited => return Believed::Awaited,
+                _ => {}
+            }
+        }
+        self.follow(reading, is_synchronized);
+        match (self.doubt, is_synchronized) {
+            (Some(_), _) => Believed::Stepped,
+            (None, true) => Believed::Synchronized,
+            (None, false) => Believed::Plausible,
+        }
+    }
+
+    /// Begins and ends doubts.
+    fn follow(&mut self, reading: Reading, is_synchronized: bool) {
+        let step = self.tracked.replace(reading).map_or(SignedDuration::ZERO, |last| last.step_to(reading));
+        if STEP_MAX < step.abs() {
+            let ahead = self.anchor.map_or(step, |anchor| anchor.step_to(reading));
+            self.doubt = match ahead {
+                ahead if ahead.abs() <= STEP_MAX => None,
+                ahead if FORWARD_MAX < ahead => Some(Doubt { until: None }),
+                ahead if ahead.is_positive() => None,
+                _ => Some(Doubt { until: Some(reading.since_boot.saturating_add(SETTLES)) }),
+            };
+        }
+        let is_over =
+            |doubt: &mut Doubt| doubt.until.is_some_and(|until| is_synchronized || until <= reading.since_boot);
+        self.doubt.take_if(is_over);
+    }
+
+    /// What time it is at least, by what was known last.
+    fn reckon(&self, since_boot: Duration) -> Timestamp {
+        let known = || {
+            let known = self.known?;
+            Some(Reading { wall: known.at, since_boot: known.since_boot.unwrap_or_default() })
+        };
+        let from = self.anchor.or_else(known);
+        let earliest = Reading { wall: released(), since_boot: self.begun };
+        let earliest = earliest.going_on(since_boot);
+        from.map_or(earliest, |from| from.going_on(since_boot).max(earliest))
+    }
+}
+
+fn released() -> Timestamp {
+    Timestamp::constant(RELEASED_S, 0)
+}
+
+#[cfg(test)]
+mod tests;
