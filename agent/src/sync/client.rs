@@ -134,7 +134,7 @@ async fn poll(
 
 fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
     let config = &shared.config;
-    let (mut options, tls) = way::options(&config.broker, &config.client_id)?;
+    let (mut options, tls) = way::options(&config.broker, &config.client_id, shared.clock)?;
     options
         .set_keep_alive(config.keep_alive)
         .set_clean_start(false)

@@ -297,7 +297,7 @@ impl Shared {
             self.link(Link::Down { trouble: ended.into(), retry_at });
             let (mut stop, broker, pulse) = (self.stop.clone(), self.config.broker.clone(), self.pulse.clone());
             tokio::select! {
-                () = wait_for_files(wait, &broker) => {}
+                () = wait_for_change(wait, &broker, self.clock) => {}
                 () = self.reconnect_asked() => failures = 0,
                 () = pulse.keep_turning() => {}
                 _ = stop.changed() => return,
@@ -364,22 +364,23 @@ impl Shared {
     }
 }
 
-/// Waits, but no longer than until a file of the connection is replaced: whoever does that wants to see whether it helps.
-async fn wait_for_files(wait: Duration, broker: &BrokerConfig) {
-    let replaced = async {
-        let before = way::stamps(broker);
+/// Waits, but no longer than until a file of the connection is replaced or the clock is set: whoever does that wants to see
+/// whether it helps.
+async fn wait_for_change(wait: Duration, broker: &BrokerConfig, clock: Clock) {
+    let changed = async {
+        let before = (way::stamps(broker), clock.standing().changes);
         loop {
-            tokio::time::sleep(LOOK_AT_FILES_EVERY).await;
-            if way::stamps(broker) != before {
+            tokio::time::sleep(LOOK_FOR_CHANGE_EVERY).await;
+            if (way::stamps(broker), clock.standing().changes) != before {
                 return;
             }
         }
     };
-    let _ = tokio::time::timeout(wait, replaced).await;
+    let _ = tokio::time::timeout(wait, changed).await;
 }
 
 /// Only while there is no connection.
-const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(1);
+const LOOK_FOR_CHANGE_EVERY: Duration = Duration::from_secs(1);
 
 /// Uniform over all of `u32`; only spreads reconnects.
 fn random() -> u32 {

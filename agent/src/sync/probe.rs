@@ -68,7 +68,7 @@ async fn connect(
     clock: Clock,
     seen: &mut Seen,
 ) -> Result<(), Trouble> {
-    let (mut options, tls) = way::options(config, client_id)?;
+    let (mut options, tls) = way::options(config, client_id, clock)?;
     options.set_clean_start(true).set_outgoing_inflight_upper_limit(REQUESTS_MAX as u16);
     let (client, mut event_loop) = AsyncClient::new(options, REQUESTS_MAX);
     let ended = ask(&client, &mut event_loop, topics, seen).await;

@@ -5,13 +5,16 @@
 use super::TlsConfig;
 use super::certificate::{Validity, certificates, key, unusable};
 use super::trouble::Trouble;
+use crate::clock::Clock;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// What one connection is made with.
 #[derive(Clone, Debug)]
@@ -26,17 +29,17 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files anew.
+    /// Reads the files anew. Dates are judged by `clock`: by what it reckons while the system's can't be believed.
     ///
     /// # Errors
     /// A file can't be read, isn't what it should be, or doesn't belong to the other.
-    pub fn read(config: &TlsConfig) -> Result<Self, Trouble> {
+    pub fn read(config: &TlsConfig, clock: Clock) -> Result<Self, Trouble> {
         let provider = Arc::new(ring::default_provider());
         let believed = certificates(&config.ca_file)?;
         let authority = believed.iter().filter_map(Validity::of).max_by_key(|validity| validity.until);
         let server = Arc::new(OnceLock::new());
         let verifier = Noting { webpki: verifier(believed, config, &provider)?, seen: Arc::clone(&server) };
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(Dates(clock)))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| Trouble::NoTls(error.to_string()))?
             // The verifier is webpki's own, which also notes what it was shown.
@@ -76,6 +79,17 @@ fn verifier(
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| unusable(&config.ca_file, &format!("no CA in it can be used: {error}")))
+}
+
+/// The time that certificates are judged by.
+#[derive(Debug)]
+struct Dates(Clock);
+
+impl TimeProvider for Dates {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_1970_s = u64::try_from(self.0.now().wall.as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(since_1970_s)))
+    }
 }
 
 /// Webpki's verifier, which also tells how long the broker's certificate is valid.

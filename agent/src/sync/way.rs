@@ -3,6 +3,7 @@
 use super::BrokerConfig;
 use super::tls::Tls;
 use super::trouble::Trouble;
+use crate::clock::Clock;
 use rumqttc::v5::MqttOptions;
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +17,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// A file can't be used.
-pub fn options(config: &BrokerConfig, client_id: &str) -> Result<(MqttOptions, Option<Tls>), Trouble> {
+pub fn options(config: &BrokerConfig, client_id: &str, clock: Clock) -> Result<(MqttOptions, Option<Tls>), Trouble> {
     let mut options = MqttOptions::new(client_id, &config.host, config.port);
     options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
     let mut network = NetworkOptions::new();
@@ -28,7 +29,7 @@ pub fn options(config: &BrokerConfig, client_id: &str) -> Result<(MqttOptions, O
         let password = std::fs::read_to_string(file).map_err(unreadable)?;
         options.set_credentials(&login.username, password.lines().next().unwrap_or_default());
     }
-    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
+    let tls = config.tls.as_ref().map(|tls| Tls::read(tls, clock)).transpose()?;
     if let Some(tls) = &tls {
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.client.clone())));
     }
