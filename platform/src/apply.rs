@@ -9,6 +9,7 @@ mod picture;
 mod promise;
 mod returns;
 mod rows;
+mod times;
 mod work;
 
 pub use notify::release;
@@ -93,6 +94,7 @@ pub fn apply(db: &Db, event: &Envelope<'_>, epoch: i64, about: About, now: Now) 
         ("site", "scan_refused") => desk.refused(epoch, event.sequence, data),
         ("site", "scanner_lost") => desk.scanner(&read(data)?, "lost"),
         ("site", "scanner_back") => desk.scanner(&read(data)?, "back"),
+        ("site", "clock_corrected") => times::correct(&desk, epoch, &read(data)?),
         ("site", "courier_late") => promise::courier_late(&desk, data),
         ("site", "day_closed") => promise::day_closed(&desk, data),
         // Who worked is in the events, and nowhere else.

@@ -44,6 +44,9 @@ pub struct Envelope<'a> {
     /// The log's head when it was sent.
     #[serde(default)]
     pub head: i64,
+    /// What `time` is worth.
+    #[serde(default, borrow)]
+    clock: Option<Cow<'a, str>>,
     /// It was sent late.
     #[serde(default)]
     pub historical: bool,
@@ -52,6 +55,11 @@ pub struct Envelope<'a> {
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
+
+/// `clock` of an event whose site had not learned the time.
+pub const UNSYNCED: &str = "unsynced";
+/// `clock` of one whose `time` was set right afterwards.
+pub const CORRECTED: &str = "corrected";
 
 /// Subjects of our sites are much shorter; one that isn't can't be looked up.
 const SUBJECT_BYTES_MAX: usize = 200;
@@ -79,6 +87,12 @@ impl<'a> Envelope<'a> {
             return Err(Unreadable::Group(self.r#type.clone().into_owned()));
         }
         Ok(())
+    }
+
+    /// Its site had not learned the time: all that it says of times is reckoned from a wrong one.
+    #[must_use]
+    pub fn is_unsynced(&self) -> bool {
+        self.clock.as_deref() == Some(UNSYNCED)
     }
 
     /// What it is about, such as `orders/10042`.

@@ -44,7 +44,9 @@ pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) 
     let data: Requested<'_> = read(text)?;
     let OrderRef { id, number, .. } = &data.order;
     let (db, site) = (desk.db, desk.about.site);
-    let expires_ms = data.expires_at.as_millisecond();
+    // By a clock that is wrong it lasts as long as by one that is right.
+    let lasts = || desk.now.at.saturating_add(data.expires_at.duration_since(event.time)).unwrap_or(Timestamp::MAX);
+    let expires_ms = if event.is_unsynced() { lasts() } else { data.expires_at }.as_millisecond();
     let late = event.historical && event.sequence < event.head;
     let state = match () {
         () if expires_ms <= desk.now.at.as_millisecond() => "expired",

@@ -669,3 +669,90 @@ fn a_late_courier_is_waited_for_until_it_takes_a_parcel() {
     play.apply("site.day_closed", &json!({"date": "2026-11-26", "orders": {"accepted": 40}}));
     play.says("SELECT date FROM days", &["2026-11-26"]);
 }
+
+#[test]
+fn a_clock_that_was_wrong_is_set_right_in_all_that_was_told_by_it() {
+    let mut play = Play::new();
+    let told = |play: &mut Play, time: &str, clock: &str, kind: &str, data: Value| {
+        play.sequence += 1;
+        let text = json!({
+            "id": Uuid::from_u128(play.sequence as u128), "source": "/sites/s", "type": format!("parceld.{kind}.v1"),
+            "time": time, "clock": clock, "epoch": Uuid::from_u128(1), "sequence": play.sequence, "data": data,
+        })
+        .to_string();
+        let event = Envelope::read(&text).unwrap();
+        let (epoch, sequence) = (1i64, play.sequence);
+        play.db
+            .run(
+                "INSERT INTO events (epoch, sequence, site, id, payload) VALUES (?1, ?2, 1, ?3, ?4)",
+                &params![epoch, sequence, event.id, text],
+            )
+            .unwrap();
+        let about = About { site: 1, epoch: event.epoch, sequence, id: event.id };
+        apply(&play.db, &event, epoch, about, play.now).unwrap();
+    };
+    let lost = |scanner: &str| json!({"scanner": scanner, "reason": "unplugged"});
+    told(&mut play, "2026-01-01T00:00:01.000Z", "unsynced", "site.scanner_lost", lost("a"));
+    told(&mut play, "2026-01-01T00:00:02.000Z", "unsynced", "site.scanner_lost", lost("b"));
+    told(&mut play, "2026-11-22T14:00:01.000Z", "corrected", "site.scanner_lost", lost("c"));
+    told(&mut play, "2026-11-22T14:00:05.000Z", "synced", "site.scanner_lost", lost("d"));
+    // Beside the range.
+    told(&mut play, "2026-01-01T00:00:03.000Z", "unsynced", "site.scanner_lost", lost("e"));
+    let offset_ms = 28_130_399_000i64; // 325 days, 13 h, 59 min and 59 s
+    let correction = json!({"boot": "b", "from": 1, "to": 4, "offset_ms": offset_ms});
+    for _ in 0..2 {
+        told(&mut play, "2026-11-22T14:00:06.000Z", "synced", "site.clock_corrected", correction.clone());
+        assert_eq!(
+            texts(&play.db, "SELECT scanner || ' ' || since FROM scanners ORDER BY scanner"),
+            [
+                "a 2026-11-22T14:00:00.000Z",
+                "b 2026-11-22T14:00:01.000Z",
+                "c 2026-11-22T14:00:01.000Z",
+                "d 2026-11-22T14:00:05.000Z",
+                "e 2026-01-01T00:00:03.000Z",
+            ]
+        );
+        let clocks = texts(&play.db, "SELECT payload FROM events WHERE sequence <= 5 ORDER BY sequence");
+        let clocks: Vec<String> = clocks
+            .iter()
+            .map(|text| {
+                let event: Value = serde_json::from_str(text).unwrap();
+                format!("{} {}", event["time"].as_str().unwrap(), event["clock"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(
+            clocks,
+            [
+                "2026-11-22T14:00:00.000Z corrected",
+                "2026-11-22T14:00:01.000Z corrected",
+                "2026-11-22T14:00:01.000Z corrected",
+                "2026-11-22T14:00:05.000Z synced",
+                "2026-01-01T00:00:03.000Z unsynced",
+            ]
+        );
+    }
+}
+
+#[test]
+fn what_expires_by_a_wrong_clock_lasts_as_long_as_by_a_right_one() {
+    for (clock, expires_at, expected) in [
+        ("unsynced", "2026-01-03T00:00:00Z", "to_send 1795528800000"),
+        ("unsynced", "2025-12-31T00:00:00Z", "expired 1795269600000"),
+        ("synced", "2026-01-03T00:00:00Z", "expired 1767398400000"),
+        ("corrected", "2026-11-24T14:00:00Z", "to_send 1795528800000"),
+    ] {
+        let play = Play::new();
+        let text = json!({
+            "id": Uuid::from_u128(1), "source": "/sites/s", "type": "parceld.notification.requested.v1", "clock": clock,
+            "time": "2026-01-01T00:00:00Z", "epoch": Uuid::from_u128(1), "sequence": 1, "data": {
+                "key": "k", "milestone": "packed", "rank": 1, "order": {"id": "o", "number": "1"}, "channels": [],
+                "expires_at": expires_at,
+            },
+        })
+        .to_string();
+        let event = Envelope::read(&text).unwrap();
+        let about = About { site: 1, epoch: event.epoch, sequence: 1, id: event.id };
+        apply(&play.db, &event, 1, about, play.now).unwrap();
+        assert_eq!(texts(&play.db, "SELECT state || ' ' || expires_ms FROM notifications"), [expected], "{clock}");
+    }
+}
