@@ -153,7 +153,12 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
         _ => {}
     }
     let url_at = raw.url.as_ref().map(Spanned::span);
-    let for_tls = [("ca_file", &raw.ca_file), ("certificate_file", &raw.certificate_file), ("key_file", &raw.key_file)];
+    let for_tls = [
+        ("ca_file", &raw.ca_file),
+        ("crl_file", &raw.crl_file),
+        ("certificate_file", &raw.certificate_file),
+        ("key_file", &raw.key_file),
+    ];
     let for_tls = for_tls.map(|(key, item)| (key, item.as_ref().map(Spanned::span)));
     let url = read.text("url", raw.url, Required, values::broker_url);
     let is_tls = url.as_ref().map(|(_, is_tls)| *is_tls);
@@ -173,6 +178,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
     }
     let mut file = |key, item| read.text(key, item, Or(None), |text| values::file(text).map(Some));
     let ca_file = file("ca_file", raw.ca_file);
+    let crl_file = file("crl_file", raw.crl_file);
     let certificate_file = file("certificate_file", raw.certificate_file);
     let key_file = file("key_file", raw.key_file);
     let client_id =
@@ -186,7 +192,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
     let password_file = read.text("password_file", raw.password_file, Or(None), |text| values::file(text).map(Some));
     let identity = certificate_file?.zip(key_file?);
     let identity = identity.map(|(certificate_file, key_file)| Identity { certificate_file, key_file });
-    let ca_file = ca_file?;
+    let (ca_file, crl_file) = (ca_file?, crl_file?);
     if !is_fit {
         return None;
     }
@@ -198,7 +204,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
         session_expiry: session_expiry?,
         username: username?,
         password_file: password_file?,
-        tls: ca_file.map(|ca_file| Tls { ca_file, identity }),
+        tls: ca_file.map(|ca_file| Tls { ca_file, crl_file, identity }),
     })
 }
 

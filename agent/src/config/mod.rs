@@ -168,6 +168,7 @@ pub struct Broker {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
     pub ca_file: PathBuf,
+    pub crl_file: Option<PathBuf>,
     pub identity: Option<Identity>,
 }
 
@@ -187,7 +188,11 @@ impl Broker {
             certificate_file: identity.certificate_file.clone(),
             key_file: identity.key_file.clone(),
         };
-        let tls = |tls: &Tls| TlsConfig { ca_file: tls.ca_file.clone(), identity: tls.identity.as_ref().map(identity) };
+        let tls = |tls: &Tls| TlsConfig {
+            ca_file: tls.ca_file.clone(),
+            crl_file: tls.crl_file.clone(),
+            identity: tls.identity.as_ref().map(identity),
+        };
         BrokerConfig {
             host: self.url.host.clone(),
             port: self.url.port,

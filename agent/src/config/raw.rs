@@ -86,6 +86,7 @@ pub struct Broker {
     pub username: Item<String>,
     pub password_file: Item<String>,
     pub ca_file: Item<String>,
+    pub crl_file: Item<String>,
     pub certificate_file: Item<String>,
     pub key_file: Item<String>,
 }

@@ -63,11 +63,13 @@ fn reach(url: &Endpoint, addresses: &[SocketAddr]) -> Check {
 pub fn session(config: &Config, report: Option<&Report>, clock: Clock) -> Vec<Check> {
     let topics = Topics::new(&config.broker.root, &config.site.id);
     let seen = probe::look(&config.broker.reached(), &config.broker.client_id, &topics, SESSION_WITHIN, clock);
-    let mut tls = tls(config.broker.tls.is_some(), &seen, clock.now().wall);
-    if tls.outcome == Outcome::Error && !clock.now().trusted {
+    let now = clock.now();
+    let mut tls = tls(config.broker.tls.is_some(), &seen, now.wall);
+    if tls.outcome == Outcome::Error && !now.trusted {
         tls = tls.fix(time::FIX);
     }
-    vec![tls, login(&config.broker.client_id, &seen, report), permissions(&topics, &seen, report)]
+    let permissions = permissions(&config.site.id, &topics, &seen, report);
+    vec![tls, login(&config.broker.client_id, &seen, report), permissions]
 }
 
 fn is_about_tls(trouble: &Trouble) -> bool {
@@ -77,10 +79,12 @@ fn is_about_tls(trouble: &Trouble) -> bool {
         | Trouble::OtherName { .. }
         | Trouble::Expired { .. }
         | Trouble::NotYetValid { .. }
+        | Trouble::Revoked { .. }
         | Trouble::Unusable(_)
         | Trouble::CertificateRefused(_)
         | Trouble::CertificateWanted
-        | Trouble::NoTls(_) => true,
+        | Trouble::NoTls(_)
+        | Trouble::HungUp(_) => true,
         Trouble::Unreachable(_)
         | Trouble::LoginRefused(_)
         | Trouble::Busy(_)
@@ -105,8 +109,13 @@ fn tls(is_configured: bool, seen: &Seen, now: Timestamp) -> Check {
     if let Some((outcome, found, fix)) = worst_dates(&seen.certificates, now) {
         return check(outcome, found).fix(fix);
     }
-    let Certificates { client, server, authority } = &seen.certificates;
-    let named = [("the broker's", server), ("this site's", client), ("the CA's", authority)];
+    let Certificates { client, server, authority, revocations } = &seen.certificates;
+    let named = [
+        ("the broker's", server),
+        ("this site's", client),
+        ("the CA's", authority),
+        ("the list of revoked ones", revocations),
+    ];
     let valid =
         named.iter().filter_map(|(whose, validity)| Some(format!("{whose} until {}", validity.as_ref()?.until)));
     let valid = valid.collect::<Vec<_>>().join(", ");
@@ -118,11 +127,17 @@ fn tls(is_configured: bool, seen: &Seen, now: Timestamp) -> Check {
 
 /// The worst of the certificates' dates, with what to do.
 fn worst_dates(certificates: &Certificates, now: Timestamp) -> Option<(Outcome, String, String)> {
-    let Certificates { client, server, authority } = certificates;
-    let all = [(Whose::Site, client), (Whose::Broker, server), (Whose::Authority, authority)];
+    let Certificates { client, server, authority, revocations } = certificates;
+    let all = [
+        (Whose::Site, client),
+        (Whose::Broker, server),
+        (Whose::Authority, authority),
+        (Whose::Revocations, revocations),
+    ];
     let judged = all.into_iter().filter_map(|(whose, validity): (Whose, &Option<Validity>)| {
-        let dates = report::dates((*validity)?, now)?;
+        let dates = report::dates_of(whose, (*validity)?, now)?;
         let outcome = match dates {
+            Dates::Expired { .. } if whose == Whose::Revocations => Outcome::Warning,
             Dates::Expired { .. } | Dates::NotYetValid { .. } => Outcome::Error,
             Dates::ExpiresSoon { .. } => Outcome::Warning,
         };
@@ -163,19 +178,22 @@ fn login(client_id: &str, seen: &Seen, report: Option<&Report>) -> Check {
 }
 
 /// Whether the site may use its topics: what the doctor tried, and what the agent met.
-fn permissions(topics: &Topics, seen: &Seen, report: Option<&Report>) -> Check {
+fn permissions(site: &str, topics: &Topics, seen: &Seen, report: Option<&Report>) -> Check {
     let check = |outcome, found: String| Check::new("topics", outcome, found);
+    let named = seen.own_name.as_ref().filter(|name| *name != site);
+    let named = named.map(|name| format!("; this site's certificate is for {name:?}, and site.id is {site:?}"));
+    let named = named.unwrap_or_default();
     let fix = "ask the platform's on-call to let this site's user read receipts and commands, and write events, state and replies (the broker's ACL)";
     if let Some((topic, _)) = seen.denied.first() {
         let all = seen.denied.iter().map(|(topic, why)| format!("{topic} ({why})")).collect::<Vec<_>>().join(", ");
         let verb = if *topic == topics.state_doctor() { "publish to" } else { "use" };
-        return check(Outcome::Error, format!("the broker does not let this site {verb} {all}")).fix(fix);
+        return check(Outcome::Error, format!("the broker does not let this site {verb} {all}{named}")).fix(fix);
     }
     let met = report.and_then(|report| {
         report.verdict.findings.iter().find(|finding| ["publish_refused", "topic_denied"].contains(&&*finding.fault))
     });
     if let Some(finding) = met {
-        return check(Outcome::Error, format!("{}: {}", finding.what, finding.reason)).fix(fix);
+        return check(Outcome::Error, format!("{}: {}{named}", finding.what, finding.reason)).fix(fix);
     }
     if !seen.is_whole {
         return check(Outcome::Skipped, "not before the login is right".into());
@@ -296,12 +314,15 @@ mod tests {
 
     #[test]
     fn judges_certificates() {
-        let all = |server, client| Certificates { client, server, authority: days(-30, 3_650) };
+        let all = |server, client| Certificates { client, server, authority: days(-30, 3_650), revocations: None };
+        let well = || all(days(-30, 335), days(-30, 335));
         for (certificates, trouble, outcome, found) in [
             (all(days(-30, 335), days(-30, 335)), None, Outcome::Ok, "are right"),
             (all(days(-30, 335), days(-300, 12)), None, Outcome::Warning, "This site's certificate expires soon"),
             (all(days(-300, 12), days(-300, -1)), None, Outcome::Error, "This site's certificate has expired"),
             (all(None, days(2, 300)), None, Outcome::Error, "is not valid yet"),
+            (Certificates { revocations: days(-30, 1), ..well() }, None, Outcome::Ok, "are right"),
+            (Certificates { revocations: days(-30, -1), ..well() }, None, Outcome::Warning, "revoked certificates has"),
             (Certificates::default(), Some(Trouble::NoTls("plain".into())), Outcome::Error, "no TLS: plain"),
             (
                 Certificates::default(),
@@ -344,11 +365,17 @@ mod tests {
             (seen(None), None, Outcome::Ok, "may read"),
             (denied(topics.commands()), None, Outcome::Error, "sthlm-03/commands (NotAuthorized)"),
             (denied(topics.state_doctor()), None, Outcome::Error, "publish to"),
+            (
+                Seen { own_name: Some("gbg-01".into()), ..denied(topics.commands()) },
+                None,
+                Outcome::Error,
+                "for \"gbg-01\"",
+            ),
             (seen(None), Some(report(wreck())), Outcome::Error, "events/pick"),
             (Seen { receipt: None, ..seen(None) }, Some(report(facts())), Outcome::Warning, "the last receipt"),
             (seen(Some(Trouble::CertificateWanted)), None, Outcome::Skipped, "the login"),
         ] {
-            let check = permissions(&topics, &seen, report.as_ref());
+            let check = permissions("sthlm-03", &topics, &seen, report.as_ref());
             assert_eq!(check.outcome, outcome, "{check:?}");
             assert!(check.found.contains(found), "{check:?}");
         }

@@ -6,6 +6,7 @@
 
 mod broker;
 mod scanner;
+mod secrets;
 mod storage;
 mod time;
 
@@ -162,6 +163,7 @@ fn probes(config: &Arc<Config>, report: Option<&Arc<Report>>, clock: Clock) -> V
     add(&["clock"], |config, report, clock| vec![time::check(&config.storage.path, report, clock)]);
     add(&broker::NETWORK, |config, _, _| broker::network(&config.broker.url));
     add(&broker::SESSION, broker::session);
+    add(&[secrets::NAME], |config, _, _| vec![secrets::check(config)]);
     add(&["receipts"], |config, report, clock| vec![broker::receipts(config, report, clock)]);
     for scanner in config.scanners.clone() {
         let report = report.cloned();

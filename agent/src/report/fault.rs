@@ -6,8 +6,8 @@ use crate::domain::name::StationId;
 use crate::floor::status::{Garbled, Line, Obstacle, PrinterState, ScannerStatus};
 use crate::journal::Storage;
 use crate::journal::room::ROOM_BYTES_MIN;
-use crate::sync::status::{Certificates, Denied, Link, Receipts};
-use crate::sync::{Trouble, Validity};
+use crate::sync::status::{Certificates, Denied, Link, Receipts, Unfit};
+use crate::sync::{Refusal, Trouble, Validity};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,6 +75,10 @@ pub enum Fault {
         whose: Whose,
         dates: Dates,
     },
+    /// The connection is up, and could not be made again.
+    NewFilesUnfit {
+        trouble: Trouble,
+    },
     NoSubscriber {
         count: u64,
         kept: bool,
@@ -102,6 +106,8 @@ pub enum Whose {
     Site,
     Broker,
     Authority,
+    /// Not a certificate, but the list of those that are revoked. Old is all that can be wrong with it.
+    Revocations,
 }
 
 /// What is wrong with a certificate's dates.
@@ -200,6 +206,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(garbled(facts));
     found.extend(printers(facts));
     found.extend(certificates(facts));
+    found.extend(unfit(facts));
     found.extend(broker(facts));
     found.extend(refused(facts));
     found.extend(no_subscriber(facts));
@@ -230,6 +237,7 @@ impl Fault {
             Self::Certificate { dates: Dates::Expired { .. }, .. } => "certificate_expired",
             Self::Certificate { dates: Dates::ExpiresSoon { .. }, .. } => "certificate_expires_soon",
             Self::Certificate { dates: Dates::NotYetValid { .. }, .. } => "certificate_not_yet_valid",
+            Self::NewFilesUnfit { .. } => "new_broker_files_unusable",
             Self::NoSubscriber { .. } => "no_subscriber",
             Self::ReceiptsNeverCame => "receipts_never_came",
             Self::ReceiptsMissing => "receipts_missing",
@@ -255,6 +263,7 @@ impl Fault {
             Self::BrokerDown { .. }
             | Self::PublishRefused { .. }
             | Self::Certificate { .. }
+            | Self::NewFilesUnfit { .. }
             | Self::NoSubscriber { .. } => Topic::Broker,
             Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
             Self::ClockUntrusted { .. } | Self::ClockBlocksBroker { .. } => Topic::Clock,
@@ -274,8 +283,10 @@ fn trouble_word(trouble: &Trouble) -> &'static str {
         Trouble::AuthorityUnknown { .. } | Trouble::OtherName { .. } | Trouble::Unusable(_) => "broker_untrusted",
         Trouble::Expired { .. } => "broker_certificate_expired",
         Trouble::NotYetValid { .. } => "broker_certificate_not_yet_valid",
+        Trouble::Revoked { .. } => "broker_certificate_revoked",
+        Trouble::CertificateRefused(Refusal::Revoked) => "certificate_revoked",
         Trouble::CertificateRefused(_) | Trouble::CertificateWanted => "certificate_refused",
-        Trouble::NoTls(_) => "no_tls",
+        Trouble::NoTls(_) | Trouble::HungUp(_) => "no_tls",
         Trouble::SubscribeDenied { .. } | Trouble::PublishDenied { .. } => "topic_denied",
         Trouble::TakenOver { .. } => "session_taken_over",
     }
@@ -415,13 +426,13 @@ fn refused(facts: &Facts) -> Option<Found> {
 }
 
 fn certificates(facts: &Facts) -> Vec<Found> {
-    let Certificates { client, server, authority } = &facts.sync.certificates;
+    let Certificates { client, server, authority, revocations } = &facts.sync.certificates;
     let is_told =
         matches!(facts.sync.link, Link::Down { trouble: Trouble::Expired { .. } | Trouble::NotYetValid { .. }, .. });
     let server = server.filter(|_| !is_told);
     let all = [(Whose::Site, *client), (Whose::Broker, server), (Whose::Authority, *authority)];
-    let found = all.into_iter().filter_map(|(whose, validity)| {
-        let dates = dates(validity?, facts.now)?;
+    let found = all.into_iter().chain([(Whose::Revocations, *revocations)]).filter_map(|(whose, validity)| {
+        let dates = dates_of(whose, validity?, facts.now)?;
         // That is told of the clock.
         if !facts.clock.believed.is_trusted() && matches!(dates, Dates::NotYetValid { .. }) {
             return None;
@@ -435,9 +446,21 @@ fn certificates(facts: &Facts) -> Vec<Found> {
     found.collect()
 }
 
-/// What is wrong with a certificate that is valid then, if anything is.
+/// What is new that the connection can't do with.
+fn unfit(facts: &Facts) -> Option<Found> {
+    let Unfit { trouble, since } = facts.sync.unfit.clone()?;
+    Some(Found { fault: Fault::NewFilesUnfit { trouble }, severity: Severity::Attention, since: Some(since) })
+}
+
+/// What is wrong with the dates of what is valid then, if anything is. A list is made anew shortly before it grows old:
+/// that it soon does is no news.
 #[must_use]
-pub fn dates(validity: Validity, now: Timestamp) -> Option<Dates> {
+pub fn dates_of(whose: Whose, validity: Validity, now: Timestamp) -> Option<Dates> {
+    dates(validity, now).filter(|dates| whose != Whose::Revocations || matches!(dates, Dates::Expired { .. }))
+}
+
+/// What is wrong with a certificate that is valid then, if anything is.
+fn dates(validity: Validity, now: Timestamp) -> Option<Dates> {
     let Validity { from, until } = validity;
     let soon = EXPIRES_SOON.min(until.duration_since(from) / LIFE_PARTS);
     if until < now {

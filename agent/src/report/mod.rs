@@ -19,7 +19,7 @@ mod words;
 pub use crate::words::Language;
 pub use board::Board;
 pub use disk::{Backup, Space};
-pub use fault::{Dates, Fault, Severity, Topic, Whose, dates};
+pub use fault::{Dates, Fault, Severity, Topic, Whose, dates_of};
 pub use gather::Gatherer;
 pub use jobs::{Jobs, NextCollection};
 pub use samples::{Backlog, Point, Scanning};
@@ -612,7 +612,7 @@ fn broker(facts: &Facts) -> Broker {
 }
 
 fn certificates(certificates: &Certificates) -> Vec<Certificate> {
-    let Certificates { client, server, authority } = certificates;
+    let Certificates { client, server, authority, revocations: _ } = certificates;
     let all = [("site", client), ("broker", server), ("authority", authority)];
     let known = all.into_iter().filter_map(|(what, validity): (_, &Option<Validity>)| {
         Some(Certificate { what: what.to_owned(), expires_at: validity.as_ref()?.until })

@@ -8,8 +8,8 @@ use crate::floor::status::{Garbled, Obstacle, ScannerSetup};
 use crate::journal::{Job, Journal, Writing};
 use crate::report::fault::Whose;
 use crate::schedule::status::ScheduleStatus;
-use crate::sync::Trouble;
-use crate::sync::status::Denied;
+use crate::sync::status::{Denied, Unfit};
+use crate::sync::{Refusal, Trouble};
 use gather::Watched;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
@@ -214,6 +214,7 @@ pub fn facts() -> Facts {
             connections: 1,
             round_trip: Some(Duration::from_millis(14)),
             denied: None,
+            unfit: None,
             certificates: Certificates::default(),
         },
         clock: Standing {
@@ -409,6 +410,14 @@ fn finds_each_fault_and_judges_it() {
         |facts| facts.sync.denied = Some(denied()),
         "attention, publish_refused Attention",
     );
+    check(
+        "connected, with files that would not do again",
+        |facts| {
+            let trouble = Trouble::FileUnusable { file: "/etc/parceld/site.key".into(), why: "another's".into() };
+            facts.sync.unfit = Some(Unfit { trouble, since: seconds_ago(11) });
+        },
+        "attention, new_broker_files_unusable Attention",
+    );
     check("refused once, and healed", |facts| facts.sync.refused = 1, "well");
     check(
         "no subscriber, and stuck",
@@ -486,7 +495,7 @@ fn judges_the_dates_of_certificates() {
         (-100, -1, Some("certificate_expired")),
         (1, 300, Some("certificate_not_yet_valid")),
     ] {
-        for whose in [Whose::Site, Whose::Broker, Whose::Authority] {
+        for whose in [Whose::Site, Whose::Broker, Whose::Authority, Whose::Revocations] {
             let mut facts = facts();
             let validity = Some(validity(from_days, until_days));
             let certificates = &mut facts.sync.certificates;
@@ -494,7 +503,9 @@ fn judges_the_dates_of_certificates() {
                 Whose::Site => certificates.client = validity,
                 Whose::Broker => certificates.server = validity,
                 Whose::Authority => certificates.authority = validity,
+                Whose::Revocations => certificates.revocations = validity,
             }
+            let word = word.filter(|word| whose != Whose::Revocations || *word == "certificate_expired");
             let findings = Report::new(&facts, Language::ENGLISH).verdict.findings;
             let found = findings.first().map(|finding| finding.fault.as_str());
             assert_eq!(found, word, "{whose:?} {from_days} {until_days}");
@@ -558,7 +569,7 @@ fn validity(from: i64, until: i64) -> Validity {
 }
 
 /// Every trouble, with its fault.
-pub fn troubles() -> [(Trouble, &'static str); 16] {
+pub fn troubles() -> [(Trouble, &'static str); 24] {
     let (file, at, topic) = (PathBuf::from("/etc/parceld/x"), now(), "parceld/v1/sthlm-03/receipts".to_owned());
     let why = || "why".to_owned();
     [
@@ -572,10 +583,18 @@ pub fn troubles() -> [(Trouble, &'static str); 16] {
         (Trouble::OtherName { host: "b".into(), names: vec!["a".into()] }, "broker_untrusted"),
         (Trouble::Expired { at }, "broker_certificate_expired"),
         (Trouble::NotYetValid { from: at, now: at }, "broker_certificate_not_yet_valid"),
-        (Trouble::CertificateRefused(why()), "certificate_refused"),
+        (Trouble::Revoked { crl_file: PathBuf::from("/etc/parceld/x") }, "broker_certificate_revoked"),
+        (Trouble::CertificateRefused(Refusal::Revoked), "certificate_revoked"),
+        (Trouble::CertificateRefused(Refusal::AuthorityUnknown), "certificate_refused"),
+        (Trouble::CertificateRefused(Refusal::Expired { at }), "certificate_refused"),
+        (Trouble::CertificateRefused(Refusal::NotYetValid { from: at, now: at }), "certificate_refused"),
+        (Trouble::CertificateRefused(Refusal::CalledExpired { until: at }), "certificate_refused"),
+        (Trouble::CertificateRefused(Refusal::Said(why())), "certificate_refused"),
+        (Trouble::CertificateRefused(Refusal::Unsaid(why())), "certificate_refused"),
         (Trouble::Unusable(why()), "broker_untrusted"),
         (Trouble::CertificateWanted, "certificate_refused"),
         (Trouble::NoTls(why()), "no_tls"),
+        (Trouble::HungUp(why()), "no_tls"),
         (Trouble::SubscribeDenied { topic }, "topic_denied"),
         (Trouble::TakenOver { client_id: "parceld".into() }, "session_taken_over"),
     ]

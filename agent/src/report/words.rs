@@ -3,7 +3,7 @@
 use super::fault::{Dates, Whose};
 use super::{Fault, Log};
 use crate::clock::Believed;
-use crate::sync::Trouble;
+use crate::sync::{Refusal, Trouble};
 use crate::words::{Language, Part, fill};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -140,6 +140,7 @@ fn special(
             let refusals = counted("refusals", *count);
             (fault.word(), vec![("refusals", refusals), ("topic", topic.clone()), ("reason", reason.clone())])
         }
+        Fault::NewFilesUnfit { trouble } => (fault.word(), vec![("trouble", reason(trouble, language))]),
         Fault::NoSubscriber { count, kept: true } => (fault.word(), vec![("times", counted("times", *count))]),
         Fault::NoSubscriber { count, kept: false } => {
             ("no_subscriber_lost", vec![("events", counted("events", *count))])
@@ -181,10 +182,12 @@ fn reason(trouble: &Trouble, language: Language) -> String {
         Trouble::NotYetValid { from, now } => {
             ("not_yet_valid", vec![("at", from.to_string()), ("now", now.to_string())])
         }
+        Trouble::Revoked { crl_file } => ("revoked", vec![file(crl_file)]),
         Trouble::Unusable(why) => ("unusable", vec![("why", why.clone())]),
-        Trouble::CertificateRefused(why) => ("certificate_refused", vec![("why", why.clone())]),
+        Trouble::CertificateRefused(why) => refusal(why),
         Trouble::CertificateWanted => ("certificate_wanted", Vec::new()),
         Trouble::NoTls(why) => ("no_tls", vec![("why", why.clone())]),
+        Trouble::HungUp(why) => ("hung_up", vec![("why", why.clone())]),
         Trouble::SubscribeDenied { topic } | Trouble::PublishDenied { topic, .. } => {
             ("topic_denied", vec![("topic", topic.clone())])
         }
@@ -194,11 +197,27 @@ fn reason(trouble: &Trouble, language: Language) -> String {
     fill(TROUBLES.of(language)[name], &values)
 }
 
+/// Why the broker refuses this site's certificate.
+fn refusal(refusal: &Refusal) -> (&'static str, Vec<(&'static str, String)>) {
+    match refusal {
+        Refusal::Revoked => ("certificate_revoked", Vec::new()),
+        Refusal::AuthorityUnknown => ("certificate_unknown", Vec::new()),
+        Refusal::Expired { at } => ("certificate_expired", vec![("at", at.to_string())]),
+        Refusal::NotYetValid { from, now } => {
+            ("certificate_not_yet_valid", vec![("at", from.to_string()), ("now", now.to_string())])
+        }
+        Refusal::CalledExpired { until } => ("certificate_called_expired", vec![("at", until.to_string())]),
+        Refusal::Said(why) => ("certificate_refused", vec![("why", why.clone())]),
+        Refusal::Unsaid(why) => ("certificate_perhaps", vec![("why", why.clone())]),
+    }
+}
+
 fn renewal(whose: Whose, language: Language) -> &'static Renewal {
     let name = match whose {
         Whose::Site => "site",
         Whose::Broker => "broker",
         Whose::Authority => "authority",
+        Whose::Revocations => "revocations",
     };
     &CERTIFICATES.of(language)[name]
 }
@@ -252,9 +271,10 @@ mod tests {
             Fault::WeakPromise,
         ];
         for (trouble, _) in crate::report::tests::troubles() {
+            faults.push(Fault::NewFilesUnfit { trouble: trouble.clone() });
             faults.push(Fault::BrokerDown { url: why(), trouble: Some(trouble), attempts: 1 });
         }
-        for whose in [Whose::Site, Whose::Broker, Whose::Authority] {
+        for whose in [Whose::Site, Whose::Broker, Whose::Authority, Whose::Revocations] {
             for dates in [Dates::Expired { at }, Dates::ExpiresSoon { at }, Dates::NotYetValid { from: at, now: at }] {
                 faults.push(Fault::Certificate { whose, dates });
             }

@@ -5,6 +5,8 @@
 //! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
 
 use super::Shared;
+use super::renewal::Renewal;
+use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
 use super::way::{self, CONNECT_TIMEOUT};
 use crate::contract::MESSAGE_BYTES_MAX;
@@ -72,22 +74,41 @@ enum Seen {
 pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     let config = shared.config.clone();
     shared.tls = None;
+    shared.renewal = Renewal::new(&config.broker, shared.clock.now());
     let options = match options(shared, session) {
         Ok(options) => options,
         Err(trouble) => return trouble.into(),
     };
+    shared.certificates_read();
     let own = shared.tls.as_ref().and_then(|tls| tls.own);
     let clock = shared.clock;
-    let trouble = |error, is_accepted| {
+    let attempt = |is_accepted| {
         let (config, client_id) = (&config.broker, config.client_id.as_str());
-        Attempt { config, client_id, is_accepted, own, now: clock.now().wall }.trouble(error)
+        Attempt { config, client_id, is_accepted, own, now: clock.now().wall }
     };
+    let trouble = |error, is_accepted| attempt(is_accepted).trouble(error);
     let (client, event_loop) = AsyncClient::new(options, usize::from(config.window) + REQUESTS_BEYOND_WINDOW);
     let inbox = Inbox::default();
-    let mut work = Work::new(shared, client, session);
-    tokio::select! {
-        ended = poll(event_loop, &inbox, config.keep_alive, trouble) => ended,
-        ended = work.run(&inbox) => ended,
+    let ended = {
+        let mut work = Work::new(shared, client, session);
+        tokio::select! {
+            ended = poll(event_loop, &inbox, config.keep_alive, trouble) => ended,
+            ended = work.run(&inbox) => ended,
+        }
+    };
+    match (ended, &shared.tls) {
+        (Ended::Trouble(guess), Some(tls)) if guess.is_guessed() => {
+            let mut stop = shared.stop.clone();
+            let heard = tokio::select! {
+                heard = tls::hear(tls, &config.broker) => heard,
+                _ = stop.changed() => return Ended::Stopped,
+            };
+            match heard {
+                Heard::Refusal(error) => attempt(false).untrusted(&error).into(),
+                Heard::Silence | Heard::Nothing(_) => guess.into(),
+            }
+        }
+        (ended, _) => ended,
     }
 }
 

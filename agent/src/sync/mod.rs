@@ -11,6 +11,7 @@ mod client;
 mod ledger;
 mod plan;
 pub mod probe;
+mod renewal;
 pub mod status;
 mod tls;
 mod trouble;
@@ -26,6 +27,7 @@ use client::Ended;
 use jiff::Timestamp;
 use ledger::Flight;
 use plan::{Limits, Plan};
+use renewal::Renewal;
 use status::{Certificates, Link, Receipts, SyncStatus};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tls::Tls;
 use tokio::sync::{mpsc, watch};
-pub use trouble::Trouble;
+pub use trouble::{Refusal, Trouble};
 
 /// What sync needs to know.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ pub struct Config {
     pub ack_timeout: Duration,
 }
 
-/// How the broker is reached. Files are read anew for each connection.
+/// How the broker is reached. Files are read anew for each connection, and [`renewal`] has one made when they change.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
     pub host: String,
@@ -74,6 +76,8 @@ pub struct LoginConfig {
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     pub ca_file: PathBuf,
+    /// Lists of the certificates that these CAs have revoked.
+    pub crl_file: Option<PathBuf>,
     pub identity: Option<IdentityConfig>,
 }
 
@@ -95,6 +99,9 @@ impl BrokerConfig {
 pub enum Ask {
     /// Leave the broker, and connect anew at once.
     Reconnect,
+    /// Look now whether files of the connection were replaced, and connect anew with them where they do. Without a
+    /// connection the same as [`Reconnect`](Ask::Reconnect).
+    LookAtFiles,
     /// Send again what comes after this place.
     Resend { after: Place },
 }
@@ -144,6 +151,7 @@ pub fn spawn(
         round_trip: None,
         denied: None,
         certificates: Certificates::default(),
+        unfit: None,
     });
     let reader = journal.reader()?;
     let head = *journal.head().borrow();
@@ -156,6 +164,7 @@ pub fn spawn(
     let epochs = reader.epochs()?;
     let pulse = Pulse::default();
     let shared = Shared {
+        renewal: Renewal::new(&config.broker, clock.now()),
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received),
         told: (head.sent, Duration::ZERO),
@@ -251,6 +260,8 @@ struct Shared {
     has_sent: bool,
     /// Of the last connection.
     tls: Option<Tls>,
+    /// Of the last connection, too.
+    renewal: Renewal,
     /// What the broker has refused, until it takes one of its kind.
     denied_flight: Option<Flight>,
 }
@@ -282,7 +293,7 @@ impl Shared {
                 return;
             }
             if returns {
-                tracing::info!("connecting anew on request");
+                tracing::info!("connecting anew");
                 (failures, self.up_since) = (0, None);
                 self.link(Link::Connecting);
                 continue;
@@ -309,7 +320,7 @@ impl Shared {
     async fn reconnect_asked(&mut self) {
         while let Some(ask) = self.asked.recv().await {
             match ask {
-                Ask::Reconnect => return,
+                Ask::Reconnect | Ask::LookAtFiles => return,
                 Ask::Resend { after } => self.plan.asked_back(after, self.clock.now().since_start),
             }
         }
@@ -328,10 +339,20 @@ impl Shared {
                 status.connections += 1;
             }
             status.link = link;
+            status.unfit = None;
             if let Some(tls) = &self.tls {
-                let server = tls.server.get().copied();
-                status.certificates = Certificates { client: tls.own, server, authority: tls.authority };
+                status.certificates = tls.certificates();
             }
+        });
+    }
+
+    /// Says until when the certificates are valid that a connection is about to be made with: a broker that can't be
+    /// reached must not keep it from being told. What a broker has shown before stays known.
+    fn certificates_read(&self) {
+        let Some(tls) = &self.tls else { return };
+        self.status.send_modify(|status| {
+            let server = status.certificates.server;
+            status.certificates = Certificates { server, ..tls.certificates() };
         });
     }
 

@@ -4,6 +4,7 @@
 //! It subscribes to what the agent subscribes to, and publishes to a topic beside the agent's state, which nobody reads.
 
 use super::status::Certificates;
+use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
 use super::{BrokerConfig, way};
 use crate::clock::Clock;
@@ -27,6 +28,8 @@ const RECEIPT_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub struct Seen {
     pub certificates: Certificates,
+    /// Whom this site's certificate is for.
+    pub own_name: Option<String>,
     /// The broker has taken the login.
     pub is_in: bool,
     /// It has answered all that the probe asked.
@@ -72,14 +75,20 @@ async fn connect(
     options.set_clean_start(true).set_outgoing_inflight_upper_limit(REQUESTS_MAX as u16);
     let (client, mut event_loop) = AsyncClient::new(options, REQUESTS_MAX);
     let ended = ask(&client, &mut event_loop, topics, seen).await;
-    let own = tls.as_ref().and_then(|tls| tls.own);
-    if let Some(tls) = tls {
-        let server = tls.server.get().copied();
-        seen.certificates = Certificates { client: tls.own, server, authority: tls.authority };
+    drop(event_loop);
+    if let Some(tls) = &tls {
+        (seen.certificates, seen.own_name) = (tls.certificates(), tls.own_name.clone());
     }
-    ended.map_err(|error| {
-        let (is_accepted, now) = (seen.is_in, clock.now().wall);
-        Attempt { config, client_id, is_accepted, own, now }.trouble(error)
+    let Err(error) = ended else { return Ok(()) };
+    let own = tls.as_ref().and_then(|tls| tls.own);
+    let attempt = Attempt { config, client_id, is_accepted: seen.is_in, own, now: clock.now().wall };
+    let trouble = attempt.trouble(error);
+    Err(match &tls {
+        Some(tls) if trouble.is_guessed() => match tls::hear(tls, config).await {
+            Heard::Refusal(error) => attempt.untrusted(&error),
+            Heard::Silence | Heard::Nothing(_) => trouble,
+        },
+        _ => trouble,
     })
 }
 

@@ -31,6 +31,8 @@ pub struct SyncStatus {
     /// What the broker doesn't take from us.
     pub denied: Option<Denied>,
     pub certificates: Certificates,
+    /// While there is a connection.
+    pub unfit: Option<Unfit>,
 }
 
 impl SyncStatus {
@@ -59,6 +61,15 @@ pub struct Certificates {
     pub server: Option<Validity>,
     /// Of the CAs in `ca_file` the last one to expire.
     pub authority: Option<Validity>,
+    /// Of the lists in `crl_file` the first one to grow old.
+    pub revocations: Option<Validity>,
+}
+
+/// New files that the connection can't be made with; it goes on with those that it was made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    pub trouble: Trouble,
+    pub since: Timestamp,
 }
 
 /// The connection to the broker.

@@ -1,18 +1,23 @@
 //! TLS for one connection: whom to believe, who we are, and what was seen of the broker's certificate.
 //!
-//! Only the configured CAs are believed, for the host of the url, from TLS 1.2 on. Nothing switches that off.
+//! Only the configured CAs are believed, for the host of the url, from TLS 1.2 on. Nothing switches that off. What a list
+//! says is revoked stays so however old the list is; a list that can't be read, or has nothing to say about the broker's
+//! certificate, is no list.
 
-use super::TlsConfig;
-use super::certificate::{Validity, certificates, key, unusable};
+use super::certificate::{Validity, certificates, common_name, key, revocations, unusable};
+use super::status::Certificates;
 use super::trouble::Trouble;
+use super::{BrokerConfig, TlsConfig};
 use crate::clock::Clock;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, Stream};
+use std::io::{ErrorKind, Read};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,9 +29,27 @@ pub struct Tls {
     pub authority: Option<Validity>,
     /// Our own certificate.
     pub own: Option<Validity>,
+    /// Whom our own certificate is for.
+    pub own_name: Option<String>,
+    /// Of the lists of revoked certificates the first to grow old.
+    pub revocations: Option<Validity>,
     /// The broker's, once it has shown it.
-    pub server: Arc<OnceLock<Validity>>,
+    server: Arc<OnceLock<Validity>>,
 }
+
+/// What a broker says to a handshake.
+#[derive(Debug)]
+pub enum Heard {
+    /// It waits for more, and so is content; it was believed too.
+    Silence,
+    /// Its refusal of us, or ours of it.
+    Refusal(Error),
+    /// It can't be reached.
+    Nothing(String),
+}
+
+/// Longer than a broker takes to look at a certificate, and short enough to wait for.
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 impl Tls {
     /// Reads the files anew. Dates are judged by `clock`: by what it reckons while the system's can't be believed.
@@ -37,19 +60,22 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         let believed = certificates(&config.ca_file)?;
         let authority = believed.iter().filter_map(Validity::of).max_by_key(|validity| validity.until);
+        let lists = config.crl_file.as_deref().map(revocations).transpose()?;
+        let (lists, revocations) = lists.map_or((Vec::new(), None), |(lists, dates)| (lists, Some(dates)));
         let server = Arc::new(OnceLock::new());
-        let verifier = Noting { webpki: verifier(believed, config, &provider)?, seen: Arc::clone(&server) };
+        let verifier = Noting { webpki: verifier(believed, lists, config, &provider)?, seen: Arc::clone(&server) };
         let builder = ClientConfig::builder_with_details(provider, Arc::new(Dates(clock)))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| Trouble::NoTls(error.to_string()))?
             // The verifier is webpki's own, which also notes what it was shown.
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let (client, own) = match &config.identity {
-            None => (builder.with_no_client_auth(), None),
+        let (client, own, own_name) = match &config.identity {
+            None => (builder.with_no_client_auth(), None, None),
             Some(identity) => {
                 let chain = certificates(&identity.certificate_file)?;
                 let own = chain.first().and_then(Validity::of);
+                let own_name = chain.first().and_then(common_name);
                 let client = builder.with_client_auth_cert(chain, key(&identity.key_file)?);
                 let client = client.map_err(|error| match error {
                     Error::InconsistentKeys(_) => unusable(
@@ -61,24 +87,78 @@ impl Tls {
                     ),
                     other => unusable(&identity.key_file, &format!("this key can't be used: {other}")),
                 })?;
-                (client, own)
+                (client, own, own_name)
             }
         };
-        Ok(Self { client: Arc::new(client), authority, own, server })
+        Ok(Self { client: Arc::new(client), authority, own, own_name, revocations, server })
     }
+
+    /// The dates of all that was read, and of what the broker has shown.
+    pub fn certificates(&self) -> Certificates {
+        let server = self.server.get().copied();
+        Certificates { client: self.own, server, authority: self.authority, revocations: self.revocations }
+    }
+
+    /// Makes a handshake, says nothing, and listens for a moment: a broker that dislikes a certificate hangs up on whatever
+    /// came with it, and its reason is lost on the way. Blocks.
+    fn hear(&self, config: &BrokerConfig) -> Heard {
+        let mut socket = match connect(config) {
+            Ok(socket) => socket,
+            Err(why) => return Heard::Nothing(why.to_string()),
+        };
+        let session = ServerName::try_from(config.host.clone()).map_err(|error| Error::General(error.to_string()));
+        let session = session.and_then(|name| ClientConnection::new(Arc::clone(&self.client), name));
+        let mut session = match session {
+            Ok(session) => session,
+            Err(error) => return Heard::Refusal(error),
+        };
+        let Err(error) = Stream::new(&mut session, &mut socket).read(&mut [0]) else {
+            return Heard::Nothing("the broker hung up".to_owned());
+        };
+        let is_late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        let why = error.to_string();
+        if let Some(inner) = error.into_inner()
+            && let Ok(refusal) = inner.downcast::<Error>()
+        {
+            return Heard::Refusal(*refusal);
+        }
+        if is_late && !session.is_handshaking() { Heard::Silence } else { Heard::Nothing(why) }
+    }
+}
+
+fn connect(config: &BrokerConfig) -> std::io::Result<TcpStream> {
+    let mut addresses = (config.host.as_str(), config.port).to_socket_addrs()?;
+    let address = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
+    let socket = TcpStream::connect_timeout(&address, HEARD_WITHIN)?;
+    socket.set_read_timeout(Some(HEARD_WITHIN))?;
+    socket.set_write_timeout(Some(HEARD_WITHIN))?;
+    Ok(socket)
+}
+
+/// What the broker says to a handshake, without holding anything else up.
+pub async fn hear(tls: &Tls, config: &BrokerConfig) -> Heard {
+    let (tls, config) = (tls.clone(), config.clone());
+    let heard = tokio::task::spawn_blocking(move || tls.hear(&config)).await;
+    heard.unwrap_or_else(|error| Heard::Nothing(error.to_string()))
 }
 
 fn verifier(
     believed: Vec<CertificateDer<'static>>,
+    lists: Vec<CertificateRevocationListDer<'static>>,
     config: &TlsConfig,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, Trouble> {
     let mut roots = RootCertStore::empty();
     // A public bundle may hold what webpki can't read: the others count.
     roots.add_parsable_certificates(believed);
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| unusable(&config.ca_file, &format!("no CA in it can be used: {error}")))
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).with_crls(lists).build().map_err(
+        |error| match (&error, &config.crl_file) {
+            (VerifierBuilderError::InvalidCrl(why), Some(file)) => {
+                unusable(file, &format!("a list in it can't be used: {why:?}"))
+            }
+            _ => unusable(&config.ca_file, &format!("no CA in it can be used: {error}")),
+        },
+    )
 }
 
 /// The time that certificates are judged by.

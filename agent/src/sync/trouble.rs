@@ -1,6 +1,6 @@
 //! Why there is no connection: what the library's errors mean, and each reason in a sentence.
 
-use super::certificate::Validity;
+use super::certificate::{Validity, unusable};
 use super::way::CONNECT_TIMEOUT;
 use super::{BrokerConfig, TlsConfig};
 use jiff::Timestamp;
@@ -35,15 +35,21 @@ pub enum Trouble {
     Expired { at: Timestamp },
     #[error("the broker's certificate is valid only from {from}, and here it is {now}: the clock may be wrong")]
     NotYetValid { from: Timestamp, now: Timestamp },
+    #[error("the broker's certificate has been revoked: {} says so", .crl_file.display())]
+    Revoked { crl_file: PathBuf },
     #[error("the broker's certificate can't be used: {0}")]
     Unusable(String),
-    /// The alert, or what is known to be wrong with ours.
     #[error("the broker refuses this site's certificate: {0}")]
-    CertificateRefused(String),
+    CertificateRefused(Refusal),
     #[error("the broker wants a certificate from this site, and none is configured")]
     CertificateWanted,
     #[error("no TLS: {0}")]
     NoTls(String),
+    /// A guess: the broker hung up before it took us, and said nothing.
+    #[error(
+        "{0} before the broker took us: does TLS belong to this port, and does it want a certificate from this site?"
+    )]
+    HungUp(String),
     #[error("the broker does not let us subscribe to {topic}: check its access rules")]
     SubscribeDenied { topic: String },
     #[error("the broker does not let us publish to {topic} ({why}): check its access rules and quotas")]
@@ -55,6 +61,30 @@ pub enum Trouble {
     Broken(String),
 }
 
+/// Why the broker refuses this site's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("it has been revoked")]
+    Revoked,
+    #[error("the broker does not know the CA that signed it")]
+    AuthorityUnknown,
+    #[error("it was valid until {at}")]
+    Expired { at: Timestamp },
+    #[error("it is valid only from {from}, and here it is {now}: the clock may be wrong")]
+    NotYetValid { from: Timestamp, now: Timestamp },
+    /// The broker says so, and it isn't.
+    #[error(
+        "the broker takes it for expired, and it is valid until {until}: the broker's clock may be wrong, or its list of revoked certificates too old"
+    )]
+    CalledExpired { until: Timestamp },
+    /// The alert.
+    #[error("{0}")]
+    Said(String),
+    /// A guess: the broker hung up before it took us, and said nothing.
+    #[error("{0} before the broker took us")]
+    Unsaid(String),
+}
+
 /// What is known about a connection when it ends.
 pub struct Attempt<'a> {
     pub config: &'a BrokerConfig,
@@ -64,6 +94,13 @@ pub struct Attempt<'a> {
     /// Of our own certificate.
     pub own: Option<Validity>,
     pub now: Timestamp,
+}
+
+impl Trouble {
+    /// Whether it is guessed: the other side has said nothing.
+    pub fn is_guessed(&self) -> bool {
+        matches!(self, Self::HungUp(_) | Self::CertificateRefused(Refusal::Unsaid(_)))
+    }
 }
 
 impl Attempt<'_> {
@@ -115,29 +152,48 @@ impl Attempt<'_> {
         }
         match self.fault_of_ours() {
             Some(fault) => Trouble::CertificateRefused(fault),
-            None if tls.identity.is_none() => Trouble::NoTls(format!(
-                "{why} before the broker took us: does TLS belong to this port, and does it want a certificate from this site?"
-            )),
-            None => Trouble::CertificateRefused(format!("{why} before the broker took us")),
+            None if tls.identity.is_none() => Trouble::HungUp(why.to_owned()),
+            None => Trouble::CertificateRefused(Refusal::Unsaid(why.to_owned())),
         }
     }
 
-    fn fault_of_ours(&self) -> Option<String> {
+    fn fault_of_ours(&self) -> Option<Refusal> {
         let own = self.own?;
         if own.until < self.now {
-            return Some(format!("it was valid until {}", own.until));
+            return Some(Refusal::Expired { at: own.until });
         }
-        (self.now < own.from)
-            .then(|| format!("it is valid only from {}, and here it is {}: the clock may be wrong", own.from, self.now))
+        (self.now < own.from).then_some(Refusal::NotYetValid { from: own.from, now: self.now })
     }
 
-    fn untrusted(&self, error: &Rustls) -> Trouble {
-        let Some(TlsConfig { ca_file, identity }) = &self.config.tls else { return Trouble::Broken(error.to_string()) };
+    fn refusal(&self, alert: AlertDescription) -> Refusal {
+        match alert {
+            AlertDescription::CertificateRevoked => return Refusal::Revoked,
+            AlertDescription::UnknownCA => return Refusal::AuthorityUnknown,
+            _ => {}
+        }
+        let called = self.own.filter(|_| alert == AlertDescription::CertificateExpired);
+        let called = called.map(|own| Refusal::CalledExpired { until: own.until });
+        self.fault_of_ours().or(called).unwrap_or_else(|| Refusal::Said(format!("{alert:?}")))
+    }
+
+    /// What an error of TLS alone means.
+    pub fn untrusted(&self, error: &Rustls) -> Trouble {
+        let Some(TlsConfig { ca_file, crl_file, identity }) = &self.config.tls else {
+            return Trouble::Broken(error.to_string());
+        };
+        let crl_file = crl_file.as_deref().unwrap_or(ca_file);
         match error {
+            Rustls::InvalidCertificate(CertificateError::Revoked) => Trouble::Revoked { crl_file: crl_file.to_owned() },
+            Rustls::InvalidCertificate(CertificateError::UnknownRevocationStatus) => {
+                unusable(crl_file, "it has no list by the CA that signed the broker's certificate")
+            }
+            Rustls::InvalidCertRevocationList(why) => {
+                unusable(crl_file, &format!("a list in it can't be used: {why:?}"))
+            }
             Rustls::InvalidCertificate(why) => self.certificate(why, ca_file.clone()),
             Rustls::AlertReceived(alert) if is_about_a_certificate(*alert) => match identity {
                 None => Trouble::CertificateWanted,
-                Some(_) => Trouble::CertificateRefused(self.fault_of_ours().unwrap_or_else(|| format!("{alert:?}"))),
+                Some(_) => Trouble::CertificateRefused(self.refusal(*alert)),
             },
             Rustls::InvalidMessage(_) => Trouble::NoTls("what answers at this port does not speak TLS".into()),
             Rustls::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
@@ -223,6 +279,7 @@ fn refusal(code: ConnectReturnCode) -> Trouble {
 mod tests {
     use super::*;
     use crate::sync::IdentityConfig;
+    use rustls::CertRevocationListError;
 
     /// The same alert, by each way that it comes.
     fn alert(alert: AlertDescription) -> [ConnectionError; 4] {
@@ -239,7 +296,7 @@ mod tests {
     fn knows_a_refused_certificate_by_whichever_way_it_is_told() {
         let identity = IdentityConfig { certificate_file: "site.pem".into(), key_file: "site.key".into() };
         for identity in [None, Some(identity)] {
-            let tls = TlsConfig { ca_file: "ca.pem".into(), identity: identity.clone() };
+            let tls = TlsConfig { ca_file: "ca.pem".into(), crl_file: None, identity: identity.clone() };
             let config = BrokerConfig { host: "broker".into(), port: 8883, login: None, tls: Some(tls) };
             let now = Timestamp::UNIX_EPOCH;
             let attempt = Attempt { config: &config, client_id: "parceld", is_accepted: false, own: None, now };
@@ -247,10 +304,58 @@ mod tests {
                 let trouble = attempt.trouble(error);
                 let is_known = match identity {
                     None => trouble == Trouble::CertificateWanted,
-                    Some(_) => trouble == Trouble::CertificateRefused("CertificateExpired".into()),
+                    Some(_) => trouble == Trouble::CertificateRefused(Refusal::Said("CertificateExpired".into())),
                 };
                 assert!(is_known, "{trouble:?}");
             }
+        }
+    }
+
+    #[test]
+    fn says_what_each_alert_means_for_this_sites_certificate() {
+        let day = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
+        let now = day(100);
+        let valid = |from, until| Some(Validity { from: day(from), until: day(until) });
+        let (good, old, new) = (valid(0, 200), valid(0, 99), valid(101, 200));
+        let identity = IdentityConfig { certificate_file: "site.pem".into(), key_file: "site.key".into() };
+        let tls = TlsConfig { ca_file: "ca.pem".into(), crl_file: None, identity: Some(identity) };
+        let config = BrokerConfig { host: "broker".into(), port: 8883, login: None, tls: Some(tls) };
+        for (own, alert, refusal) in [
+            (good, AlertDescription::CertificateRevoked, Refusal::Revoked),
+            (old, AlertDescription::CertificateRevoked, Refusal::Revoked),
+            (good, AlertDescription::UnknownCA, Refusal::AuthorityUnknown),
+            (old, AlertDescription::CertificateExpired, Refusal::Expired { at: day(99) }),
+            (good, AlertDescription::CertificateExpired, Refusal::CalledExpired { until: day(200) }),
+            (new, AlertDescription::BadCertificate, Refusal::NotYetValid { from: day(101), now }),
+            (good, AlertDescription::BadCertificate, Refusal::Said("BadCertificate".into())),
+        ] {
+            let attempt = Attempt { config: &config, client_id: "parceld", is_accepted: false, own, now };
+            let trouble = attempt.untrusted(&Rustls::AlertReceived(alert));
+            assert_eq!(trouble, Trouble::CertificateRefused(refusal), "{alert:?}, valid {own:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_a_list_has_to_say_of_the_brokers_certificate() {
+        let tls = TlsConfig { ca_file: "ca.pem".into(), crl_file: Some("ca.crl".into()), identity: None };
+        let config = BrokerConfig { host: "broker".into(), port: 8883, login: None, tls: Some(tls) };
+        let attempt = Attempt {
+            config: &config,
+            client_id: "parceld",
+            is_accepted: false,
+            own: None,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        for (error, said) in [
+            (Rustls::InvalidCertificate(CertificateError::Revoked), "has been revoked: ca.crl says so"),
+            (Rustls::InvalidCertificate(CertificateError::UnknownRevocationStatus), "ca.crl: it has no list by the CA"),
+            (
+                Rustls::InvalidCertRevocationList(CertRevocationListError::BadSignature),
+                "ca.crl: a list in it can't be used",
+            ),
+        ] {
+            let trouble = attempt.untrusted(&error).to_string();
+            assert!(trouble.contains(said), "{trouble}");
         }
     }
 }

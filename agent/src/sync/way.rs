@@ -1,11 +1,13 @@
 //! The way to the broker: what every client of ours needs, the agent's and the doctor's.
 
 use super::BrokerConfig;
+use super::certificate::{FILE_BYTES_MAX, read_within};
 use super::tls::Tls;
 use super::trouble::Trouble;
 use crate::clock::Clock;
 use rumqttc::v5::MqttOptions;
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use std::hash::{Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,7 +39,7 @@ pub fn options(config: &BrokerConfig, client_id: &str, clock: Clock) -> Result<(
 }
 
 /// A file's age, length and number; `None` where it can't be looked at.
-type Stamp = Option<(i64, i64, u64, u64)>;
+pub type Stamp = Option<(i64, i64, u64, u64)>;
 
 /// What tells that one of the files was replaced.
 pub fn stamps(config: &BrokerConfig) -> Vec<Stamp> {
@@ -45,9 +47,23 @@ pub fn stamps(config: &BrokerConfig) -> Vec<Stamp> {
         let seen = std::fs::metadata(file).ok()?;
         Some((seen.mtime(), seen.mtime_nsec(), seen.len(), seen.ino()))
     };
+    files(config).map(stamp).collect()
+}
+
+/// What tells that replaced files say something else: whoever writes the same once more changes nothing.
+pub fn contents(config: &BrokerConfig) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    for file in files(config) {
+        read_within(file, FILE_BYTES_MAX).ok().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// All that a connection reads.
+fn files(config: &BrokerConfig) -> impl Iterator<Item = &PathBuf> {
     let password = config.login.iter().map(|login| &login.password_file);
-    let authorities = config.tls.iter().map(|tls| &tls.ca_file);
+    let authorities = config.tls.iter().flat_map(|tls| std::iter::once(&tls.ca_file).chain(&tls.crl_file));
     let identity = config.tls.iter().filter_map(|tls| tls.identity.as_ref());
     let identity = identity.flat_map(|identity| [&identity.certificate_file, &identity.key_file]);
-    password.chain(authorities).chain(identity).map(stamp).collect()
+    password.chain(authorities).chain(identity)
 }

@@ -9,8 +9,9 @@ use crate::contract::state::Presence;
 use crate::domain::promise::offer::Offer;
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
 use crate::sync::ledger::{Flight, Ledger};
+use crate::sync::renewal::Look;
 use crate::sync::status::{Denied, Link, Receipts};
-use crate::sync::{Ask, Shared, Trouble};
+use crate::sync::{Ask, Shared, Trouble, tls};
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
@@ -26,12 +27,14 @@ const REPLIES_IN_FLIGHT_MAX: usize = 16;
 /// How long a stopping agent waits for the broker to take its `offline`.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the journal has answered.
+/// What has been answered.
 enum Answered {
     Command(Box<Publish>, Result<CommandOutcome, NotSaved>),
     Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
     /// Everything that earlier connections asked is done.
     Settled,
+    /// Not the journal: the broker, to a handshake with new files.
+    Heard(tls::Heard),
 }
 
 /// A receipt; a retained one only says where the platform was, it is no repetition.
@@ -62,6 +65,8 @@ pub struct Work<'a> {
     /// Receipts that the journal has not answered yet, and the question whether it has done those of earlier
     /// connections: events wait for them, since one may begin a new epoch.
     receipts_asked: usize,
+    /// Whether the connection ends for new files.
+    takes_new_files: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +95,7 @@ impl<'a> Work<'a> {
             unsaved: Vec::new(),
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
+            takes_new_files: false,
         }
     }
 
@@ -104,8 +110,17 @@ impl<'a> Work<'a> {
                 return ended;
             }
             pulse.turned();
-            let next = self.next_deadline();
             let now = self.now();
+            if self.stage == Stage::Sending && self.shared.renewal.look_at().is_some_and(|at| at <= now) {
+                self.look_at_files(false);
+                self.report();
+            }
+            if self.takes_new_files {
+                tracing::info!("files for the broker were replaced: connecting anew with them");
+                self.shared.leaves_to_return = true;
+                return self.leave(inbox).await;
+            }
+            let next = self.next_deadline();
             tokio::select! {
                 biased;
                 () = inbox.wake.notified() => {}
@@ -124,6 +139,7 @@ impl<'a> Work<'a> {
                         self.shared.leaves_to_return = true;
                         return self.leave(inbox).await;
                     }
+                    Ask::LookAtFiles => self.look_at_files(true),
                     Ask::Resend { after } => {
                         let now = self.now();
                         self.shared.plan.asked_back(after, now);
@@ -409,6 +425,11 @@ impl<'a> Work<'a> {
                 self.receipts_asked -= 1;
                 Ok(())
             }
+            Answered::Heard(heard) => {
+                let Shared { renewal, config, clock, .. } = &mut *self.shared;
+                self.takes_new_files |= renewal.heard(heard, config, clock.now());
+                Ok(())
+            }
         }
     }
 
@@ -553,13 +574,28 @@ impl<'a> Work<'a> {
         Ended::Stopped
     }
 
+    /// Looks whether files of the connection were replaced by others that it can be made with.
+    fn look_at_files(&mut self, is_asked: bool) {
+        let Shared { renewal, config, clock, .. } = &mut *self.shared;
+        match renewal.look(config, is_asked, *clock) {
+            Look::Nothing => {}
+            Look::Take => self.takes_new_files = true,
+            Look::Try(tls) => {
+                let (broker, answers) = (config.broker.clone(), self.answers.0.clone());
+                tokio::spawn(async move { drop(answers.send(Answered::Heard(tls::hear(&tls, &broker).await))) });
+            }
+        }
+    }
+
     fn now(&self) -> Duration {
         self.shared.clock.now().since_start
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        let receipts = self.shared.plan.overdue_at().filter(|_| self.stage == Stage::Sending);
-        [self.acknowledgement_due_at(), receipts, self.tell_at()].into_iter().flatten().min()
+        let is_sending = self.stage == Stage::Sending;
+        let receipts = self.shared.plan.overdue_at().filter(|_| is_sending);
+        let files = self.shared.renewal.look_at().filter(|_| is_sending);
+        [self.acknowledgement_due_at(), receipts, self.tell_at(), files].into_iter().flatten().min()
     }
 
     /// Until when the broker has to acknowledge something, if it owes anything.
@@ -575,14 +611,16 @@ impl<'a> Work<'a> {
     fn report(&self) {
         let (in_flight, rewinds) = (self.ledger.len(), self.shared.plan.rewinds());
         let missing = self.shared.plan.are_receipts_missing();
-        let wall = self.shared.clock.now().wall;
+        let moment = self.shared.clock.now();
+        let (wall, unfit) = (moment.wall, self.shared.renewal.unfit(moment));
         self.shared.status.send_if_modified(|status| {
             let receipts = match &status.receipts {
                 Receipts::Last { .. } if missing => Receipts::Missing { since: wall },
                 other => other.clone(),
             };
-            let changed = (status.in_flight, status.rewinds, &status.receipts) != (in_flight, rewinds, &receipts);
-            (status.in_flight, status.rewinds, status.receipts) = (in_flight, rewinds, receipts);
+            let changed = (status.in_flight, status.rewinds, &status.receipts, &status.unfit)
+                != (in_flight, rewinds, &receipts, &unfit);
+            (status.in_flight, status.rewinds, status.receipts, status.unfit) = (in_flight, rewinds, receipts, unfit);
             changed
         });
     }

@@ -1,0 +1,163 @@
+//! Files of a connection that are replaced while it is up: when it is made anew with them.
+//!
+//! A certificate and its key are two files, and nobody replaces both at once: a pair that doesn't fit is not taken, and
+//! what was read goes on. New files are taken once they have rested for a moment and do: they can be read, belong to each
+//! other and are in time, and a handshake beside the connection that is up finds both sides content. Only a broker that
+//! they say is revoked is left all the same.
+
+use super::certificate::{Validity, unusable};
+use super::status::Unfit;
+use super::tls::{Heard, Tls};
+use super::trouble::{Attempt, Trouble};
+use super::way::{self, Stamp};
+use super::{BrokerConfig, Config};
+use crate::clock::{Clock, Moment};
+use std::time::Duration;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Files that don't do may come to do by themselves, as a certificate that is valid from later on.
+const TRY_AGAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// Between the first and the last of several files that belong together; longer is a fault.
+const REPLACED_WITHIN: Duration = Duration::from_secs(10);
+
+/// The files that a connection was made with, and what has become of them.
+#[derive(Debug)]
+pub struct Renewal {
+    /// Of those that were read.
+    used: Vec<Stamp>,
+    contents: u64,
+    /// Seen last.
+    seen: Vec<Stamp>,
+    look_at: Duration,
+    /// New files, which ones, whose handshake is under way.
+    tried: Option<Vec<Stamp>>,
+    refused: Option<Refused>,
+}
+
+/// New files that don't do.
+#[derive(Debug)]
+struct Refused {
+    stamps: Vec<Stamp>,
+    trouble: Trouble,
+    first: Moment,
+    last: Duration,
+}
+
+/// What a look at the files has shown.
+#[derive(Debug)]
+pub enum Look {
+    /// Nothing is to be done now.
+    Nothing,
+    /// A handshake is to be made with these, and [`Renewal::heard`] wants to know what came of it.
+    Try(Box<Tls>),
+    /// The connection is to be made anew.
+    Take,
+}
+
+impl Renewal {
+    /// To be made before the files are read: whatever is replaced after that is new.
+    pub fn new(config: &BrokerConfig, now: Moment) -> Self {
+        let (used, contents) = (way::stamps(config), way::contents(config));
+        let look_at = now.since_start + LOOK_EVERY;
+        Self { seen: used.clone(), used, contents, look_at, tried: None, refused: None }
+    }
+
+    /// When to look again, since the agent's start; never where a connection needs no files.
+    pub fn look_at(&self) -> Option<Duration> {
+        (!self.used.is_empty()).then_some(self.look_at)
+    }
+
+    /// Looks at the files. For whoever asks, those count too that have not rested yet.
+    pub fn look(&mut self, config: &Config, is_asked: bool, clock: Clock) -> Look {
+        let now = clock.now();
+        self.look_at = now.since_start + LOOK_EVERY;
+        let stamps = way::stamps(&config.broker);
+        let has_rested = std::mem::replace(&mut self.seen, stamps.clone()) == stamps;
+        if stamps == self.used {
+            self.refused = None;
+            return Look::Nothing;
+        }
+        let is_known = self.refused.as_ref().is_some_and(|refused| {
+            refused.stamps == stamps && now.since_start < refused.last.saturating_add(TRY_AGAIN_EVERY)
+        });
+        if self.tried.is_some() || (!is_asked && (!has_rested || is_known)) {
+            return Look::Nothing;
+        }
+        if way::contents(&config.broker) == self.contents {
+            (self.used, self.refused) = (stamps, None);
+            return Look::Nothing;
+        }
+        match read(config, clock) {
+            Ok(Some(tls)) => {
+                self.tried = Some(stamps);
+                Look::Try(Box::new(tls))
+            }
+            Ok(None) => Look::Take,
+            Err(trouble) => {
+                self.refuse(stamps, trouble, now);
+                Look::Nothing
+            }
+        }
+    }
+
+    /// Whether the connection is to be made anew after this handshake.
+    pub fn heard(&mut self, heard: Heard, config: &Config, now: Moment) -> bool {
+        let Some(stamps) = self.tried.take().filter(|tried| *tried == way::stamps(&config.broker)) else {
+            // Others have come meanwhile.
+            return false;
+        };
+        let trouble = match heard {
+            Heard::Silence => return true,
+            Heard::Nothing(why) => Trouble::Unreachable(why),
+            Heard::Refusal(error) => {
+                let (config, client_id) = (&config.broker, config.client_id.as_str());
+                let attempt = Attempt { config, client_id, is_accepted: false, own: None, now: now.wall };
+                attempt.untrusted(&error)
+            }
+        };
+        if matches!(trouble, Trouble::Revoked { .. }) {
+            return true;
+        }
+        self.refuse(stamps, trouble, now);
+        false
+    }
+
+    fn refuse(&mut self, stamps: Vec<Stamp>, trouble: Trouble, now: Moment) {
+        let first = self.refused.take().filter(|refused| refused.trouble == trouble).map(|refused| refused.first);
+        if first.is_none() {
+            tracing::warn!(%trouble, "new files for the broker can't be used: the connection goes on with the old ones");
+        }
+        self.refused = Some(Refused { stamps, trouble, first: first.unwrap_or(now), last: now.since_start });
+    }
+
+    /// New files that have not been put right for a while.
+    pub fn unfit(&self, now: Moment) -> Option<Unfit> {
+        let refused = self.refused.as_ref()?;
+        let is_due = refused.first.since_start.saturating_add(REPLACED_WITHIN) <= now.since_start;
+        is_due.then(|| Unfit { trouble: refused.trouble.clone(), since: refused.first.wall })
+    }
+}
+
+/// What a connection would be made with; `None` where it is not TLS.
+fn read(config: &Config, clock: Clock) -> Result<Option<Tls>, Trouble> {
+    let (_, tls) = way::options(&config.broker, &config.client_id, clock)?;
+    let now = clock.now();
+    let identity = config.broker.tls.as_ref().and_then(|tls| tls.identity.as_ref());
+    // Without a clock nobody knows, and the broker decides.
+    if let (Some(own), Some(identity), true) = (tls.as_ref().and_then(|tls| tls.own), identity, now.trusted) {
+        in_time(own, now).map_err(|why| unusable(&identity.certificate_file, &why))?;
+    }
+    Ok(tls)
+}
+
+fn in_time(own: Validity, now: Moment) -> Result<(), String> {
+    if own.until < now.wall {
+        return Err(format!("this certificate was valid until {}", own.until));
+    }
+    if now.wall < own.from {
+        return Err(format!("this certificate is valid only from {}", own.from));
+    }
+    Ok(())
+}
