@@ -11,11 +11,14 @@ pub struct Times {
     /// Times may wait to be corrected: also those of an earlier start in this boot.
     owed: Arc<AtomicBool>,
     told: Option<Believed>,
+    /// As [`Standing::changes`](crate::clock::Standing::changes): a clock may be doubted and believed again between two
+    /// looks.
+    changes: u64,
 }
 
 impl Times {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, owed: Arc::new(AtomicBool::new(true)), told: None }
+        Self { clock, owed: Arc::new(AtomicBool::new(true)), told: None, changes: 0 }
     }
 
     /// Asks the system what speaks for the clock, and has times corrected where that is due.
@@ -26,9 +29,10 @@ impl Times {
             let clock = self.clock.shown().wall;
             tracing::info!(believed = standing.believed.word(), since = %standing.since, %clock, "the clock");
         }
-        if !standing.believed.is_trusted() {
+        if std::mem::replace(&mut self.changes, standing.changes) != standing.changes {
             self.owed.store(true, Ordering::Relaxed);
-        } else if self.owed.swap(false, Ordering::Relaxed) {
+        }
+        if standing.believed.is_trusted() && self.owed.swap(false, Ordering::Relaxed) {
             correct(journal, self.clock, &self.owed);
         }
     }

@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rtime_clock::adjtime::{Timex, adjtimex};
+use std::ffi::c_long;
 use std::fs;
 use std::path::Path;
 
 /// The kernel's bound on the clock's error, where nobody has set it for hours: 16 s. It is smaller while somebody keeps
 /// it. The flag STA_UNSYNC says less: chrony leaves it set where it doesn't keep the hardware clock too.
-const ERROR_US_MAX: i64 = 16_000_000;
+const ERROR_US_MAX: c_long = 16_000_000;
 
 /// systemd-timesyncd makes this file when it sets the clock; it goes with the boot.
 const SET_BY_TIMESYNCD: &str = "run/systemd/timesync/synchronized";
@@ -59,7 +60,7 @@ fn weigh(root: &Path, kernel: Option<bool>, wall: Timestamp, rtc_at: impl FnOnce
 fn kernel() -> Option<bool> {
     let mut asked = Timex::new();
     adjtimex(&mut asked).ok()?;
-    Some(i64::from(asked.0.maxerror) < ERROR_US_MAX)
+    Some(asked.0.maxerror < ERROR_US_MAX)
 }
 
 fn rtc(root: &Path) -> Option<Timestamp> {

@@ -33,6 +33,7 @@ use crate::domain::name::{ScannerId, StationId};
 use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
 use crate::pulse::Pulse;
+use rusqlite::config::DbConfig;
 use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -196,7 +197,10 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
 /// read.
 #[must_use]
 pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
-    Reader::open(path).ok()?.known(&boot.id).ok().flatten()
+    let reader = Reader::open(path).ok()?;
+    // The file is left as the last start has left it: its writer hasn't looked at it yet.
+    reader.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
+    reader.known(&boot.id).ok().flatten()
 }
 
 /// Holds the lock beside the database, so that there is never a second writer.

@@ -105,6 +105,7 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
         invitations: VecDeque::new(),
         completed: BTreeSet::new(),
         dirty: BTreeSet::new(),
+        doubted: false,
         open_units: 0,
         minute_at: None,
         rules,
@@ -169,6 +170,8 @@ struct Planner {
     unkept: bool,
     /// Slots that are not in the file as they are here.
     dirty: BTreeSet<i64>,
+    /// The clock was not believed at the last turn.
+    doubted: bool,
     /// Units that waited at the last review.
     open_units: u32,
     /// When the last minute's work was counted, since the agent's start.
@@ -231,13 +234,14 @@ impl Planner {
         if !moment.trusted {
             self.say(Offer::unknown(moment.wall));
             self.minute_at = None;
+            self.doubted = true;
             return Ok(());
         }
         if woken == Woken::Tick {
             self.count_work(moment);
             self.close_day(moment)?;
         }
-        if woken == Woken::Tick || turned {
+        if std::mem::take(&mut self.doubted) || woken == Woken::Tick || turned {
             self.review(moment, woken)?;
         }
         self.invite(moment);

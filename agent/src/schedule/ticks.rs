@@ -18,10 +18,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// So many ticks may stay away before the library is built anew.
 const SILENT_MAX: Duration = Duration::from_secs(3 * PERIOD.as_secs());
 
-/// How often the wall clock is compared with the one that never steps.
+/// How often it is looked whether the clock was set.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
-/// Beyond this it has stepped.
-const STEP_MAX: Duration = Duration::from_secs(2);
 
 /// Sends a tick every minute, and whenever the clock has stepped, as long as somebody listens.
 pub async fn run(clock: Clock, ticks: mpsc::Sender<()>) {
@@ -32,6 +30,7 @@ pub async fn run(clock: Clock, ticks: mpsc::Sender<()>) {
             tokio::time::sleep(COMPARE_EVERY).await;
             continue;
         }
+        let changes = clock.standing().changes;
         let scheduler = match start(ticks.clone()).await {
             Ok(scheduler) => scheduler,
             Err(error) => {
@@ -44,7 +43,7 @@ pub async fn run(clock: Clock, ticks: mpsc::Sender<()>) {
             // What is due by the time that is known now need not wait for the minute to end.
             let _ = ticks.try_send(());
         }
-        let why = watch(clock, &ticks, &scheduler).await;
+        let why = watch(clock, changes, &ticks, &scheduler).await;
         let mut scheduler = scheduler.inner;
         if let Err(error) = scheduler.shutdown().await {
             tracing::debug!(%error, "the scheduler did not shut down");
@@ -76,26 +75,23 @@ async fn start(ticks: mpsc::Sender<()>) -> Result<Started, JobSchedulerError> {
     Ok(Started { inner: scheduler, beats })
 }
 
-/// Until the library can't be relied on; none where nobody listens any more.
-async fn watch(clock: Clock, ticks: &mpsc::Sender<()>, scheduler: &Started) -> Option<&'static str> {
+/// Until the library can't be relied on, or the clock has changed since it was started; none where nobody listens any
+/// more.
+async fn watch(clock: Clock, changes: u64, ticks: &mpsc::Sender<()>, scheduler: &Started) -> Option<&'static str> {
     let mut compare = tokio::time::interval(COMPARE_EVERY);
     compare.set_missed_tick_behavior(MissedTickBehavior::Delay);
     compare.tick().await;
-    let mut before = clock.shown();
-    let (mut beats, mut heard_at) = (0, before.since_start);
+    let (mut beats, mut heard_at) = (0, clock.now().since_start);
     loop {
         tokio::select! {
             _ = compare.tick() => {}
             () = ticks.closed() => return None,
         }
-        let now = clock.shown();
-        let passed = now.since_start.saturating_sub(before.since_start);
-        let shown = now.wall.duration_since(before.wall);
-        let step = (shown - jiff::SignedDuration::try_from(passed).unwrap_or_default()).unsigned_abs();
-        if !clock.now().trusted || STEP_MAX < step {
+        // Also one that was set and set back in between, and one that is believed no longer.
+        if clock.standing().changes != changes {
             return Some("the clock has stepped");
         }
-        before = now;
+        let now = clock.now();
         let beaten = scheduler.beats.load(Ordering::Relaxed);
         if beaten != beats {
             (beats, heard_at) = (beaten, now.since_start);
