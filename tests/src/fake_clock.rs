@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::tempdir::TempDir;
 use crate::wait;
@@ -42,6 +42,18 @@ impl FakeClock {
     pub fn step_back(&mut self, time: Duration) {
         self.ahead -= SignedDuration::try_from(time).expect("a time that a test can mean");
         self.show();
+    }
+
+    /// Somebody sets it right.
+    pub fn set_right(&mut self) {
+        self.ahead = SignedDuration::ZERO;
+        self.show();
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        wait::wall_clock() + self.ahead
     }
 
     /// What a program is started through to live by this clock.

@@ -8,6 +8,7 @@
 
 pub mod fake_clock;
 pub mod random;
+pub mod timekeeper;
 pub mod wait;
 
 pub mod disk;

