@@ -6,15 +6,16 @@
 //! a full one of its own would hold back acknowledgements too.
 
 use crate::central::Outgoing;
+use crate::tls::{self, Tls};
 use crate::topic::Topics;
 use crate::writer::Job;
-use rumqttc::NetworkOptions;
 use rumqttc::Outgoing as Sent;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, ConnectReturnCode, Filter, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -27,6 +28,8 @@ pub struct Broker {
     pub port: u16,
     pub client_id: String,
     pub login: Option<(String, String)>,
+    /// `None`: in the clear.
+    pub tls: Option<Tls>,
     /// Instances with the same group share what sites send.
     pub group: Option<String>,
 }
@@ -131,6 +134,8 @@ enum LinkError {
     Unacknowledged,
     #[error("the client's table of publishes is out of step with the broker")]
     OutOfStep,
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     #[error("the storage failed: the broker shall deliver again")]
     Dropped,
 }
@@ -146,11 +151,16 @@ pub async fn run(broker: Broker, topics: Topics, jobs: mpsc::Sender<Job>, mut st
     let filters = topics.filters(broker.group.as_deref());
     let mut attempts: u32 = 0;
     for connection in 1.. {
-        let (client, mut events) = AsyncClient::new(options(&broker), AHEAD);
         let mut established = false;
-        let ended = tokio::select! {
-            ended = connect(connection, &client, &mut events, &filters, &jobs, &mut established) => ended,
-            () = stopped(&mut stop) => return goodbye(&client, &mut events).await,
+        let ended = match options(&broker) {
+            Ok(options) => {
+                let (client, mut events) = AsyncClient::new(options, AHEAD);
+                tokio::select! {
+                    ended = connect(connection, &client, &mut events, &filters, &jobs, &mut established) => ended,
+                    () = stopped(&mut stop) => return goodbye(&client, &mut events).await,
+                }
+            }
+            Err(error) => Err(error.into()),
         };
         let Err(error) = ended else { return };
         attempts = if established { 0 } else { attempts.saturating_add(1) };
@@ -277,7 +287,7 @@ async fn next(events: &mut EventLoop) -> Result<Event, LinkError> {
     Ok(timeout(SILENCE_MAX, events.poll()).await.map_err(|_| LinkError::Silent)??)
 }
 
-fn options(broker: &Broker) -> MqttOptions {
+fn options(broker: &Broker) -> Result<MqttOptions, tls::Error> {
     let mut options = MqttOptions::new(&broker.client_id, &broker.host, broker.port);
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
@@ -294,7 +304,10 @@ fn options(broker: &Broker) -> MqttOptions {
     if let Some((user, password)) = &broker.login {
         options.set_credentials(user, password);
     }
-    options
+    if let Some(tls) = &broker.tls {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.client()?)));
+    }
+    Ok(options)
 }
 
 /// One of several instances leaves nothing at the broker: a session that nobody comes back to would keep its part of what

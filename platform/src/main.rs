@@ -23,6 +23,7 @@ mod senders;
 mod shop;
 mod store;
 mod terms;
+mod tls;
 mod topic;
 mod web;
 mod wire;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use store::Place;
+use tls::Tls;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -63,7 +65,7 @@ use writer::Job;
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = AFTER_HELP)]
 struct Options {
-    /// Broker, as mqtt://HOST[:PORT].
+    /// Broker, as mqtt://HOST[:PORT], or as mqtts://HOST[:PORT] with TLS, where its certificate must be for HOST.
     #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
     broker: String,
     /// Everything is in this file (SQLite), which is made when it is missing, or in the PostgreSQL database at
@@ -96,6 +98,16 @@ struct Options {
     /// File with the password of --username.
     #[arg(long, value_name = "FILE", requires = "username")]
     password_file: Option<PathBuf>,
+    /// CAs that may sign the broker's certificate, as PEM: for mqtts://, where nobody else is believed. Read for each
+    /// connection, as are --certificate-file and --key-file.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Own certificate for a broker that wants one, as PEM.
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    certificate_file: Option<PathBuf>,
+    /// Key of --certificate-file.
+    #[arg(long, value_name = "FILE", requires = "certificate_file")]
+    key_file: Option<PathBuf>,
     /// Catalog, stock and orders for --site, as JSON. What was put before is not put again.
     #[arg(long, value_name = "FILE", requires = "site")]
     orders: Option<PathBuf>,
@@ -289,20 +301,31 @@ fn seed(path: &Path) -> anyhow::Result<Seed> {
 
 fn broker(options: &Options) -> anyhow::Result<Broker> {
     let url = &options.broker;
-    let Some(place) = url.strip_prefix("mqtt://") else {
-        bail!(
-            "--broker {url}: must be mqtt://HOST[:PORT]; TLS is not built in, so keep it on one machine or in a tunnel"
-        );
+    let (place, default_port, is_tls) = match (url.strip_prefix("mqtt://"), url.strip_prefix("mqtts://")) {
+        (Some(place), _) => (place, 1883, false),
+        (_, Some(place)) => (place, 8883, true),
+        _ => bail!("--broker {url}: must be mqtt://HOST[:PORT] or mqtts://HOST[:PORT]"),
     };
+    let identity = options.certificate_file.clone().zip(options.key_file.clone());
+    let tls = match (is_tls, &options.ca_file) {
+        (true, Some(ca_file)) => Some(Tls { ca_file: ca_file.clone(), identity }),
+        (true, None) => bail!("--broker {url}: --ca-file must name the CA that signs the broker's certificate"),
+        (false, None) if identity.is_none() => None,
+        (false, _) => bail!("--broker {url}: --ca-file and --certificate-file are for mqtts://"),
+    };
+    if let Some(tls) = &tls {
+        // A file that can't be used is told now; later it may be mended while we try again.
+        tls.client()?;
+    }
     let place = place.trim_end_matches('/');
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {
             (host, port.parse().with_context(|| format!("--broker {url}: port {port:?}"))?)
         }
-        _ => (place, 1883),
+        _ => (place, default_port),
     };
     if host.is_empty() || host.contains(['/', '@']) {
-        bail!("--broker {url}: must be mqtt://HOST[:PORT]");
+        bail!("--broker {url}: must be mqtt://HOST[:PORT] or mqtts://HOST[:PORT]");
     }
     let login = match (&options.username, &options.password_file) {
         (Some(user), Some(file)) => {
@@ -316,7 +339,7 @@ fn broker(options: &Options) -> anyhow::Result<Broker> {
         Some(_) => format!("parceld-platform-{}", Uuid::new_v4().simple()),
         None => "parceld-platform".to_owned(),
     });
-    Ok(Broker { host: host.to_owned(), port, client_id, login, group })
+    Ok(Broker { host: host.to_owned(), port, client_id, login, tls, group })
 }
 
 fn place(options: &Options) -> anyhow::Result<Place> {
