@@ -32,6 +32,7 @@ pub mod embedded;
 pub mod mosquitto;
 pub mod mqtt_client;
 pub mod scripted;
+pub mod secured;
 
 pub mod contract;
 pub mod npm;

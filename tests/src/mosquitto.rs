@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::process::Process;
 use crate::tempdir::TempDir;
-use crate::{binaries, net};
+use crate::{binaries, net, wait};
 
 /// How a [`Mosquitto`] deviates from its own defaults.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +47,33 @@ impl Mosquitto {
         let mut mosquitto = Mosquitto { process: None, port, guarded_port, options, dir };
         mosquitto.guard("");
         mosquitto
+    }
+
+    /// Starts one with exactly `config`, in which `{port}` and `{directory}` stand for its port and its directory; what is
+    /// in there already is `prepare`'s. One listener, which [`port`](Mosquitto::port) tells.
+    #[must_use]
+    pub fn configured(config: &str, prepare: impl FnOnce(&Path)) -> Mosquitto {
+        let (dir, port) = (TempDir::new("mosquitto"), net::free_port());
+        let config = config.replace("{port}", &port.to_string());
+        let config = config.replace("{directory}", &dir.path().display().to_string());
+        fs::write(dir.join("mosquitto.conf"), config).expect("a directory of our own takes a file");
+        prepare(dir.path());
+        let options = Options::default();
+        let mut mosquitto = Mosquitto { process: None, port, guarded_port: port, options, dir };
+        mosquitto.restart();
+        mosquitto
+    }
+
+    /// Has it read its files again, as far as it does while it runs.
+    ///
+    /// # Panics
+    /// Where it doesn't say that it has.
+    #[track_caller]
+    pub fn reload(&self) {
+        let reloads = || self.process().log().matches("Reloading config").count();
+        let before = reloads();
+        self.process().hang_up();
+        wait::until("the broker to read its files again", wait::GENEROUS, || (before < reloads()).then_some(()));
     }
 
     /// Starts it again with a second listener, which has these `settings` of mosquitto.conf(5), as for its certificates,
@@ -142,7 +169,6 @@ fn config(port: u16, dir: &TempDir, options: Options) -> String {
 mod tests {
     use super::*;
     use crate::mqtt_client::MqttClient;
-    use crate::wait;
 
     #[test]
     fn carries_messages_and_comes_back_on_its_port_after_a_kill() {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, PubAckReason};
 use rumqttc::v5::{Client, Event, MqttOptions};
+use rumqttc::{Outgoing, Transport};
 use serde_json::Value;
 
 use crate::wait;
@@ -87,7 +87,22 @@ impl MqttClient {
     #[must_use]
     #[track_caller]
     pub fn connect(port: u16, client_id: &str) -> MqttClient {
-        let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
+        MqttClient::with(MqttOptions::new(client_id, "127.0.0.1", port))
+    }
+
+    /// The same over TLS, where `ca`, as PEM, signs the broker's certificate for `localhost`; with a certificate and its
+    /// key, as PEM, of its own.
+    #[must_use]
+    #[track_caller]
+    pub fn over_tls(port: u16, client_id: &str, ca: &str, identity: (&str, &str)) -> MqttClient {
+        let mut options = MqttOptions::new(client_id, "localhost", port);
+        let (certificate, key) = (identity.0.as_bytes().to_vec(), identity.1.as_bytes().to_vec());
+        options.set_transport(Transport::tls(ca.as_bytes().to_vec(), Some((certificate, key)), None));
+        MqttClient::with(options)
+    }
+
+    #[track_caller]
+    fn with(mut options: MqttOptions) -> MqttClient {
         options.set_clean_start(false).set_session_expiry_interval(Some(SESSION_EXPIRY_S));
         options.set_max_packet_size(Some(MESSAGE_BYTES_MAX));
         options.set_keep_alive(Duration::from_secs(30));

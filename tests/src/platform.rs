@@ -15,7 +15,7 @@ use crate::{binaries, http, net, wait};
 pub struct Platform {
     process: Option<Process>,
     port: u16,
-    broker_port: u16,
+    broker_url: String,
     arguments: Vec<String>,
     /// A program and its arguments, to which the platform's own are added.
     runner: Vec<String>,
@@ -40,13 +40,19 @@ impl Platform {
     /// The same through another program, which must become it.
     #[must_use]
     pub fn through(runner: Vec<String>, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(runner, broker_port, arguments, None, |_| {})
+        Platform::at(runner, in_the_clear(broker_port), arguments, None, |_| {})
+    }
+
+    /// The same at the broker with this URL, for one that wants TLS.
+    #[must_use]
+    pub fn reaching(broker_url: &str, arguments: &[&str]) -> Platform {
+        Platform::at(Vec::new(), broker_url.to_owned(), arguments, None, |_| {})
     }
 
     /// The same with its data in a server's database, whose URL is given.
     #[must_use]
     pub fn on(url: &str, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(Vec::new(), broker_port, arguments, Some(url), |_| {})
+        Platform::at(Vec::new(), in_the_clear(broker_port), arguments, Some(url), |_| {})
     }
 
     /// One of several instances that share a server's database and what sites send.
@@ -58,14 +64,14 @@ impl Platform {
     /// The same with all that another one knew, from a copy of its [`database`](Platform::database).
     #[must_use]
     pub fn knowing(database: &Path, broker_port: u16, arguments: &[&str]) -> Platform {
-        Platform::at(Vec::new(), broker_port, arguments, None, |own| {
+        Platform::at(Vec::new(), in_the_clear(broker_port), arguments, None, |own| {
             fs::copy(database, own).expect("a database can be copied");
         })
     }
 
     fn at(
         runner: Vec<String>,
-        broker_port: u16,
+        broker_url: String,
         arguments: &[&str],
         url: Option<&str>,
         prepare: impl FnOnce(&Path),
@@ -73,7 +79,7 @@ impl Platform {
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let (port, dir) = (net::free_port(), TempDir::new("platform"));
         let storage = url.map_or_else(|| dir.join("platform.db").display().to_string(), str::to_owned);
-        let mut platform = Platform { process: None, port, broker_port, arguments, runner, storage, dir };
+        let mut platform = Platform { process: None, port, broker_url, arguments, runner, storage, dir };
         prepare(&platform.database());
         platform.restart();
         platform
@@ -115,7 +121,7 @@ impl Platform {
                 command
             }
         };
-        command.arg("--broker").arg(format!("mqtt://{}", net::loopback(self.broker_port)));
+        command.arg("--broker").arg(&self.broker_url);
         command.arg("--database").arg(&self.storage);
         command.arg("--listen").arg(net::loopback(self.port).to_string());
         command.args(&self.arguments);
@@ -294,4 +300,8 @@ impl Platform {
         let reply = reply.unwrap_or_else(|error| panic!("POST {path}: {error}")).success();
         if reply.body.is_empty() { Value::Null } else { reply.json() }
     }
+}
+
+fn in_the_clear(broker_port: u16) -> String {
+    format!("mqtt://{}", net::loopback(broker_port))
 }

@@ -5,6 +5,7 @@ use crate::embedded::DemoBroker;
 use crate::mosquitto::{Mosquitto, Options};
 use crate::platform::Platform;
 use crate::scanner::{Answer, VirtualScanner};
+use crate::secured::Secured;
 use crate::{http, net, wait};
 use serde_json::Value;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub const LABELS: &[&str] = &["--labels"];
 pub enum Broker {
     Embedded(DemoBroker),
     Mosquitto(Mosquitto),
+    /// With the rules and settings that are shipped.
+    Secured(Box<Secured>),
 }
 
 impl Broker {
@@ -53,12 +56,16 @@ impl Broker {
         match self {
             Broker::Embedded(broker) => broker.port(),
             Broker::Mosquitto(broker) => broker.port(),
+            Broker::Secured(secured) => secured.broker.port(),
         }
     }
 
     #[must_use]
     pub fn url(&self) -> String {
-        format!("mqtt://127.0.0.1:{}", self.port())
+        match self {
+            Broker::Embedded(_) | Broker::Mosquitto(_) => format!("mqtt://127.0.0.1:{}", self.port()),
+            Broker::Secured(secured) => secured.url(),
+        }
     }
 
     /// SIGSTOP: connections stay open, and nothing moves on them.
@@ -80,6 +87,7 @@ impl Broker {
     fn as_mosquitto(&self) -> &Mosquitto {
         match self {
             Broker::Mosquitto(broker) => broker,
+            Broker::Secured(secured) => &secured.broker,
             Broker::Embedded(_) => panic!("only mosquitto is a process of its own that can stand still"),
         }
     }
@@ -89,6 +97,7 @@ impl Broker {
         match self {
             Broker::Embedded(broker) => broker.kill9(),
             Broker::Mosquitto(broker) => broker.kill9(),
+            Broker::Secured(secured) => secured.broker.kill9(),
         }
     }
 
@@ -97,6 +106,7 @@ impl Broker {
         match self {
             Broker::Embedded(broker) => broker.restart(),
             Broker::Mosquitto(broker) => broker.restart(),
+            Broker::Secured(secured) => secured.broker.restart(),
         }
     }
 }
@@ -123,6 +133,14 @@ impl Site {
     pub fn with(broker: Broker, change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
         let platform = Platform::start(broker.port());
         Site::with_platform(broker, platform, change)
+    }
+
+    /// The same at a broker that knows everybody by certificate, with the rules and settings that are shipped.
+    #[must_use]
+    pub fn secured(change: impl FnOnce(AgentSetup) -> AgentSetup) -> Site {
+        let secured = Secured::start();
+        let (platform, identify) = (secured.platform(), secured.identified(SITE));
+        Site::with_platform(Broker::Secured(Box::new(secured)), platform, |setup| change(identify(setup)))
     }
 
     /// The same with a platform that is there already.

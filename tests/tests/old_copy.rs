@@ -238,7 +238,7 @@ fn scanned_before_it_knew(broker: Mosquitto, connect: impl FnOnce(&mut Copied)) 
     copied.put_back();
     match &mut copied.site.broker {
         Broker::Mosquitto(mosquitto) => mosquitto.stop(),
-        Broker::Embedded(_) => unreachable!("it is a mosquitto"),
+        Broker::Embedded(_) | Broker::Secured(_) => unreachable!("it is a mosquitto"),
     }
     copied.restart();
     // More events than the platform has that the copy lacks: a receipt that it sends is not beyond the log's head.
