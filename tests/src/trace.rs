@@ -58,6 +58,24 @@ pub fn slow_disk(delay: Duration, file: &Path) -> Option<Vec<String>> {
     strace(&["-e", "trace=fsync,fdatasync", "-e", &delay], file)
 }
 
+/// The words before a program that is killed as it enters its `nth` call that changes one of `files`, or forces it to disk.
+/// What it did to them by then is listed in `file`. `None` as for [`tracer`].
+///
+/// # Panics
+/// Where strace isn't installed.
+#[must_use]
+pub fn killer(nth: u32, files: &[&Path], file: &Path) -> Option<Vec<String>> {
+    let kill = format!("inject={CHANGES}:signal=KILL:when={nth}");
+    let (trace, files): (_, Vec<_>) =
+        (format!("trace={CHANGES}"), files.iter().map(|file| file.to_string_lossy()).collect());
+    let mut options = vec!["-e", &trace, "-e", &kill];
+    options.extend(files.iter().flat_map(|file| ["-P", file]));
+    strace(&options, file)
+}
+
+/// Calls that change a file or force it to disk.
+const CHANGES: &str = "write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat";
+
 fn strace(options: &[&str], file: &Path) -> Option<Vec<String>> {
     let strace = binaries::system("strace", "strace").to_string_lossy().into_owned();
     let tried = Command::new(&strace).args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::piped()).output();

@@ -131,10 +131,12 @@ pub enum Error {
     OldSqlite { have: String },
     #[error("{}: not there yet: the first `parceld run` makes it", .path.display())]
     Absent { path: PathBuf },
-    #[error("{}: can't be opened: {why}: may the user that runs this read and write it and its directory?", .path.display())]
+    #[error("{}: can't be opened: {why}: may the user that runs this read and write it and its directory, and is there room on its disk?", .path.display())]
     Open { path: PathBuf, why: rusqlite::Error },
     #[error("{}: written by a newer parceld (schema {found}, this one knows {known}): install that version again, or restore a backup made before the upgrade", .path.display())]
     NewerFile { path: PathBuf, found: i64, known: i64 },
+    #[error("{}: can't be brought from schema {from} to {to}: {why}; it is as it was: make room on its disk, or whatever else is wrong, and start again", .path.display())]
+    Migration { path: PathBuf, from: i64, to: i64, why: rusqlite::Error },
     #[error("{}: another parceld is using this database: stop it first", .path.display())]
     Locked { path: PathBuf },
     #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]

@@ -1,6 +1,7 @@
 //! The file's shape: pragmas, migrations, and the refusal of what this version must not touch.
 
 use super::Error;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -39,7 +40,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, Error> {
          PRAGMA foreign_keys = OFF;",
     )?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
-    migrate(&conn)?;
+    migrate(&conn, path)?;
     Ok(conn)
 }
 
@@ -57,26 +58,31 @@ pub fn open_reader(path: &Path) -> Result<Connection, Error> {
 
 const STATEMENTS_CACHED_MAX: usize = 64;
 
+/// A file that is refused stays as it is, the log beside it too: closing it must not fold that in.
 fn refuse_newer(conn: &Connection, path: &Path) -> Result<(), Error> {
-    let found: i64 = conn
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|why| Error::Open { path: path.into(), why })?;
+    let opened = |why| Error::Open { path: path.into(), why };
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opened)?;
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opened)?;
     if VERSION < found {
         return Err(Error::NewerFile { path: path.into(), found, known: VERSION });
     }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(opened)?;
     Ok(())
 }
 
-fn migrate(conn: &Connection) -> Result<(), Error> {
+/// All steps are one transaction: a file is of the version that it was, or of this one, wherever it ends.
+fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let from: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let steps = MIGRATIONS.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
-    for step in steps {
-        conn.execute_batch(step)?;
+    if steps.is_empty() {
+        return Ok(conn.execute_batch("COMMIT")?);
     }
-    if !steps.is_empty() {
-        conn.execute_batch(&format!("PRAGMA user_version = {VERSION}"))?;
-    }
-    conn.execute_batch("COMMIT")?;
+    let migrated = || {
+        steps.iter().try_for_each(|step| conn.execute_batch(step))?;
+        conn.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT"))
+    };
+    migrated().map_err(|why| Error::Migration { path: path.into(), from, to: VERSION, why })?;
+    tracing::info!(database = %path.display(), from, to = VERSION, "the database was brought to this version");
     Ok(())
 }
