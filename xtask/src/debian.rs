@@ -52,6 +52,13 @@ pub const TESTS: &[Tool] = &[
         package: "strace",
         why: "a test watches the agent's fsyncs and answers with it",
     },
+    Tool { what: What::Program("systemd-analyze"), package: "systemd", why: "a test asks it about the units" },
+    Tool {
+        what: What::Program("systemd-nspawn"),
+        package: "systemd-container",
+        why: "tests start a Debian with the agent's unit in it",
+    },
+    Tool { what: What::Program("debootstrap"), package: "debootstrap", why: "that Debian is made with it" },
     Tool {
         what: What::PythonModule("jsonschema"),
         package: "python3-jsonschema",
