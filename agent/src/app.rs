@@ -1,17 +1,19 @@
 //! The composition root: the only part that builds and connects everything, and takes it down in order.
 
 mod how;
+mod logging;
 pub mod notify;
+mod reload;
 mod settings;
 mod stop;
 mod times;
 mod watchdog;
 
-use crate::access::Access;
-use crate::action::{self, Actions};
+use crate::access::{Access, By};
+use crate::action::{self, Action, Actions};
 use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
-use crate::config::{self, Config, Stack, Start};
+use crate::config::{Shown, Start};
 use crate::control;
 use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
@@ -19,23 +21,21 @@ use crate::floor::{Floor, Ports};
 use crate::journal::{self, Job, Journal, Storage, room};
 use crate::pulse::Pulse;
 use crate::report::gather::Watched;
-use crate::report::log::{Keeper, Lines, Wanted};
+use crate::report::log::{Lines, Wanted};
 use crate::report::{Gatherer, Language, Report};
 use crate::schedule::{self, Scheduling};
 use crate::sync::{self, Syncing};
-use crate::web::{self, Stations};
+use crate::web::{self, Pages, Stations};
 use anyhow::Context;
+use reload::{Reloading, Running};
 use rustix::fs::Mode;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use stop::Stopping;
 use times::Times;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use watchdog::{Part, Watchdog};
 
 /// The owner writes, the group reads.
@@ -69,33 +69,48 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// What kept it from starting.
 pub fn run(start: Start) -> anyhow::Result<ExitCode> {
-    let Start { stack, loaded, .. } = start;
-    let config = &loaded.config;
     // The database holds the key of the command barcodes: what is made from here on is not for everybody.
     rustix::process::umask(Mode::from_raw_mode(UMASK));
     let clock = Clock::start();
     let lines = Lines::default();
-    start_log(&config.log, lines.keeper(clock));
-    let (printing, prints) = printing::queue();
-    let printing = Some(printing).filter(|_| !config.printers.is_empty());
-    let settings = settings::journal(config, printing, clock);
+    let logging = logging::start(&start.loaded.config.log, lines.keeper(clock), clock);
+    if let Some((error, copy)) = &start.refused {
+        let (why, more) = error.in_short();
+        tracing::error!(%why, more, copy = %copy.display(), "the configuration is wrong: started on the last one that was right");
+    }
+    let (labels_wanted, prints) = printing::queue();
+    let printing = Some(labels_wanted.clone()).filter(|_| !start.loaded.config.printers.is_empty());
+    let settings = settings::journal(&start.loaded.config, printing, clock);
     if let Some(known) = journal::known(&settings.path, &settings.boot) {
         clock.resume(known);
     }
+    let started_at = clock.now().wall;
+    let is_as_written = start.refused.is_none();
+    let running = Running::new(start, started_at);
+    let loaded = running.loaded();
+    let config = &loaded.config;
     let (journal, writing) = journal::open(settings, clock.now()).context("the journal can't be opened")?;
     tracing::info!(database = %journal.path().display(), start = journal.starts(), "journal open");
     let floor = Floor::new(journal.clone(), clock, config.stations.iter().map(|station| station.id.as_str().into()));
     let labels = floor
         .open_printers(&settings::printers(config), settings::wording(config), prints)
         .context("a printer's thread can't be started")?;
-    let ports = floor.open(&settings::scanners(config)).context("a scanner's thread can't be started")?;
+    let ports = Arc::new(floor.open(&settings::scanners(config)).context("a scanner's thread can't be started")?);
     let scheduling =
         schedule::spawn(settings::rules(config), journal.clone(), clock).context("the schedule can't be started")?;
     let syncing = sync::spawn(settings::sync(config), journal.clone(), scheduling.offer(), clock)
         .context("sync can't be started")?;
-    let about = settings::about(config, clock.now().wall);
+    let about = settings::about(config, started_at);
     let access = Arc::new(Access::new(settings::access(config), journal.clone(), clock));
-    let watched = Watched { floor: floor.status(), sync: syncing.status(), schedule: scheduling.status(), lines };
+    let watched = Watched {
+        floor: floor.status(),
+        sync: syncing.status(),
+        schedule: scheduling.status(),
+        lines,
+        configured: running.configured(),
+        files: running.files(),
+        loudness: logging.volume.loudness(),
+    };
     let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
     let actions = action::Parts {
         journal: journal.clone(),
@@ -104,8 +119,40 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         link: syncing.status(),
         access: Arc::clone(&access),
         gatherer: Arc::clone(&gatherer),
+        volume: Arc::clone(&logging.volume),
     };
     let actions = Arc::new(Actions::new(settings::actions(config), clock, actions));
+    let (rules, seats) = (settings::rules(config), settings::seats(config));
+    let reached = web::Parts {
+        gatherer: Arc::clone(&gatherer),
+        access: Arc::clone(&access),
+        actions: Arc::clone(&actions),
+        bundle: bundles(&running, &gatherer, clock),
+        stations: Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats)),
+    };
+    let pages = Arc::new(Pages::new(&settings::web(config), reached));
+    let volume = Arc::clone(&logging.volume);
+    let taking = reload::Parts {
+        journal: journal.clone(),
+        floor: floor.clone(),
+        ports: Arc::clone(&ports),
+        printing: labels.changer(),
+        prints: labels_wanted,
+        scheduling: scheduling.changer(),
+        syncing: syncing.changer(),
+        gatherer: Arc::clone(&gatherer),
+        access: Arc::clone(&access),
+        actions: Arc::clone(&actions),
+        pages: Arc::clone(&pages),
+        logging,
+    };
+    let reloading = Arc::new(Reloading::new(running.clone(), taking, clock, started_at));
+    let reload: Weak<Reloading> = Arc::downgrade(&reloading);
+    actions.reload_by(reload);
+    // Files that are wrong are not kept for a start with wrong ones.
+    if is_as_written {
+        running.keep();
+    }
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pulse = Pulse::default();
@@ -113,30 +160,25 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
-        tokio::spawn(show_first_token(Arc::clone(&access)));
-        let (rules, seats) = (settings::rules(config), settings::seats(config));
-        let reached = web::Parts {
-            gatherer: Arc::clone(&gatherer),
-            access,
-            actions: Arc::clone(&actions),
-            bundle: bundles(&stack, config, &gatherer, clock),
-            stations: Arc::new(Stations::new(floor.clone(), journal.clone(), clock, rules, seats)),
-        };
-        let page = show_page(settings::web(config), reached, stopped.clone());
-        let page = tokio::spawn(page);
+        tokio::spawn(show_first_token(access));
+        tokio::spawn(volume.keep_time());
+        match signal(SignalKind::hangup()) {
+            Ok(hangup) => _ = tokio::spawn(read_again_on_hangup(hangup, Arc::clone(&actions))),
+            Err(error) => tracing::error!(%error, "no signal has the configuration read again: parceld reload does"),
+        }
+        let page = tokio::spawn(show_page(settings::web(config), pages, stopped.clone()));
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), actions, stopped);
         let door = tokio::spawn(door);
-        // Without a printer nobody makes labels.
-        let printing = Some(&labels).filter(|_| !config.printers.is_empty());
         let parts = Parts {
             journal: &journal,
             ports: &ports,
             scheduling: &scheduling,
             syncing: &syncing,
-            printing,
+            printing: &labels,
             gatherer: &gatherer,
             pulse: &pulse,
+            reloading: &reloading,
         };
         let seen = how::Seen {
             storage: journal.storage(),
@@ -159,6 +201,8 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     });
     // A backup that is under way holds no stop up: the next one clears away what is left of it.
     runtime.shutdown_background();
+    // Nobody asks for labels any more but the journal.
+    drop(reloading);
 
     stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
     stopping.part("a scanner's line", || ports.stop());
@@ -259,12 +303,12 @@ async fn show_first_token(access: Arc<Access>) {
 }
 
 /// The status page. Scanning does not depend on it: an address that is taken is tried again.
-async fn show_page(config: web::Config, parts: web::Parts, mut stop: watch::Receiver<bool>) {
+async fn show_page(config: web::Config, pages: Arc<Pages>, mut stop: watch::Receiver<bool>) {
     loop {
         match web::bind(&config).await {
             Ok(listener) => {
                 tracing::info!(url = format!("http://{}/", config.listen), "status page");
-                return web::serve(listener, config, parts, stop).await;
+                return web::serve(listener, pages, stop).await;
             }
             Err(error) => {
                 tracing::error!(listen = %config.listen, %error, "no status page there: is another program using it?");
@@ -277,10 +321,21 @@ async fn show_page(config: web::Config, parts: web::Parts, mut stop: watch::Rece
     }
 }
 
+/// Has the configuration read again whenever the system says so, one time after the other: what came meanwhile is one.
+async fn read_again_on_hangup(mut hangup: Signal, actions: Arc<Actions>) {
+    while hangup.recv().await.is_some() {
+        notify::reloading();
+        actions.perform(Action::Reload, &By::CommandLine).await;
+        notify::ready();
+    }
+}
+
 /// Makes diagnostics bundles of this agent, from within it.
-fn bundles(stack: &Stack, config: &Config, gatherer: &Arc<Gatherer>, clock: Clock) -> bundle::Maker {
-    let (stack, config, gatherer) = (stack.clone(), Arc::new(config.clone()), Arc::clone(gatherer));
+fn bundles(running: &Running, gatherer: &Arc<Gatherer>, clock: Clock) -> bundle::Maker {
+    let (running, gatherer) = (running.clone(), Arc::clone(gatherer));
     bundle::Maker::new(move || {
+        let loaded = running.loaded();
+        let config = Arc::new(loaded.config.clone());
         let (for_report, for_log) = (Arc::clone(&gatherer), Arc::clone(&gatherer));
         let from_agent = FromAgent {
             report: Box::new(move || {
@@ -291,8 +346,9 @@ fn bundles(stack: &Stack, config: &Config, gatherer: &Arc<Gatherer>, clock: Cloc
                 let lines = for_log.lines().read(&Wanted::default());
                 Ok(lines.iter().rev().map(|line| format!("{line}\n")).collect())
             }),
+            configuration: Box::new(move || Ok(Shown::of(&loaded))),
         };
-        let pieces = bundle::pieces(&stack, &config, from_agent, clock);
+        let pieces = bundle::pieces(running.stack(), &config, from_agent, clock);
         bundle::make(pieces, &Secrets::known(&config), &bundle::folder(&config, clock), clock)
     })
 }
@@ -349,13 +405,14 @@ fn is_done(journal: &Journal) -> bool {
 /// What the agent can't do without.
 struct Parts<'a> {
     journal: &'a Journal,
-    ports: &'a Ports,
+    ports: &'a Arc<Ports>,
     scheduling: &'a Scheduling,
     syncing: &'a Syncing,
-    printing: Option<&'a Printing>,
+    printing: &'a Printing,
     gatherer: &'a Gatherer,
     /// The runtime's.
     pulse: &'a Pulse,
+    reloading: &'a Reloading,
 }
 
 impl Parts<'_> {
@@ -366,19 +423,24 @@ impl Parts<'_> {
             let (turns, ask) = (Box::new(move || pulse.turns()), Box::new(move || asked.ask()));
             Part { name: name.to_owned(), turns, ask }
         };
-        let (counted, asked) = (self.journal.clone(), self.journal.clone());
-        let (turns, ask) = (Box::new(move || counted.turns()), Box::new(move || asked.ask_for_a_turn()));
-        // The journal first: whoever waits for it hangs too.
-        let mut parts = vec![Part { name: "the journal".to_owned(), turns, ask }];
-        parts.extend(self.ports.pulses().map(|(scanner, pulse)| {
-            let asked = pulse.clone();
-            let (turns, ask) = (Box::new(move || pulse.turns()), Box::new(move || asked.ask()));
-            Part { name: format!("scanner {scanner}"), turns, ask }
-        }));
-        parts.push(of("sync", self.syncing.pulse()));
-        parts.push(of("the schedule", self.scheduling.pulse()));
-        parts.push(of("the runtime", self.pulse.clone()));
-        let started = watchdog::spawn(parts, move || seen.line(), clock);
+        let (journal, ports) = (self.journal.clone(), Arc::clone(self.ports));
+        let others = [("sync", self.syncing.pulse()), ("the schedule", self.scheduling.pulse())];
+        let others = others.into_iter().chain([("the runtime", self.pulse.clone())]).collect::<Vec<_>>();
+        let list = Box::new(move |known| {
+            let (number, pulses) = ports.pulses(known)?;
+            let (counted, asked) = (journal.clone(), journal.clone());
+            let (turns, ask) = (Box::new(move || counted.turns()), Box::new(move || asked.ask_for_a_turn()));
+            // The journal first: whoever waits for it hangs too.
+            let mut parts = vec![Part { name: "the journal".to_owned(), turns, ask }];
+            parts.extend(pulses.into_iter().map(|(scanner, pulse)| {
+                let asked = pulse.clone();
+                let (turns, ask) = (Box::new(move || pulse.turns()), Box::new(move || asked.ask()));
+                Part { name: format!("scanner {scanner}"), turns, ask }
+            }));
+            parts.extend(others.iter().map(|(name, pulse)| of(name, pulse.clone())));
+            Some((number, parts))
+        });
+        let started = watchdog::spawn(list, move || seen.line(), clock);
         started.unwrap_or_else(|error| {
             tracing::error!(%error, "no thread for the watchdog: the service manager hears nothing");
             None
@@ -396,8 +458,11 @@ impl Parts<'_> {
         if !self.syncing.is_alive() {
             return Some("sync");
         }
-        if self.printing.is_some_and(|printing| !printing.is_alive()) {
+        if !self.printing.is_alive() {
             return Some("the printers");
+        }
+        if self.reloading.is_torn() {
+            return Some("a part that could not take the new configuration");
         }
         (!self.ports.dead().is_empty()).then_some("a scanner's thread")
     }
@@ -413,26 +478,5 @@ fn forget_old(journal: &Journal, clock: Clock) {
     });
     if journal.try_submit(Job::Retain { moment: clock.now(), reply }).is_err() {
         tracing::debug!("the journal is busy: retention waits");
-    }
-}
-
-fn start_log(log: &config::Log, keeper: Keeper) {
-    let level = match log.level {
-        config::Level::Error => LevelFilter::ERROR,
-        config::Level::Warn => LevelFilter::WARN,
-        config::Level::Info => LevelFilter::INFO,
-        config::Level::Debug => LevelFilter::DEBUG,
-        config::Level::Trace => LevelFilter::TRACE,
-    };
-    // The cron library tells of itself what nobody looks for.
-    let levels = Targets::new().with_default(level).with_target("tokio_cron_scheduler", level.min(LevelFilter::WARN));
-    let log_to = tracing_subscriber::registry().with(levels).with(keeper);
-    let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    let started = match log.format {
-        config::Format::Json => log_to.with(written.json()).try_init(),
-        config::Format::Text => log_to.with(written.with_target(false)).try_init(),
-    };
-    if started.is_err() {
-        tracing::debug!("a log is already being kept");
     }
 }

@@ -39,7 +39,7 @@ pub struct Config {
 /// The token, the sessions and the patience of one agent.
 #[derive(Debug)]
 pub struct Access {
-    config: Config,
+    config: Mutex<Config>,
     journal: Journal,
     clock: Clock,
     /// Of the token that was made here.
@@ -110,7 +110,21 @@ impl Access {
     #[must_use]
     pub fn new(config: Config, journal: Journal, clock: Clock) -> Self {
         let digest = Mutex::new(journal.token_digest());
+        let config = Mutex::new(config);
         Self { config, journal, clock, digest, sessions: Mutex::default(), patience: Mutex::default() }
+    }
+
+    /// The token comes from elsewhere from here on. Where it does, every session ends.
+    pub fn change_to(&self, config: Config) {
+        let mut known = lock(&self.config);
+        if known.token_file != config.token_file {
+            lock(&self.sessions).end_all();
+        }
+        *known = config;
+    }
+
+    fn token_file(&self) -> Option<PathBuf> {
+        lock(&self.config).token_file.clone()
     }
 
     /// The token that the very first start makes; none where there is one already.
@@ -118,7 +132,7 @@ impl Access {
     /// # Errors
     /// It could not be made or saved.
     pub async fn first_token(&self) -> Result<Option<Token>, NoToken> {
-        if self.config.token_file.is_some() || lock(&self.digest).is_some() {
+        if self.token_file().is_some() || lock(&self.digest).is_some() {
             return Ok(None);
         }
         self.new_token().await.map(Some)
@@ -129,8 +143,8 @@ impl Access {
     /// # Errors
     /// The token is given by a file, or the new one could not be made or saved.
     pub async fn new_token(&self) -> Result<Token, NoToken> {
-        if let Some(path) = &self.config.token_file {
-            return Err(NoToken::Given(path.clone()));
+        if let Some(path) = self.token_file() {
+            return Err(NoToken::Given(path));
         }
         let token = Token::random()?;
         let digest = token.digest();
@@ -206,11 +220,11 @@ impl Access {
     }
 
     fn given(&self) -> Result<Option<String>, BadFile> {
-        let Some(path) = &self.config.token_file else {
+        let Some(path) = self.token_file() else {
             return Ok(None);
         };
         let mut text = String::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+        let read = std::fs::File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
         read.map_err(|why| BadFile::Unreadable { path: path.clone(), why })?;
         let token = text.lines().next().unwrap_or_default().trim();
         if token.chars().count() < GIVEN_CHARS_MIN {

@@ -35,7 +35,7 @@ impl Actions {
         let result = if !sent.is_ok_and(|sent| sent.is_ok()) {
             let before = waiting(&head.borrow(), place).to_string();
             told(Outcome::NotAcknowledged, [("seconds", seconds(ACKNOWLEDGED_WITHIN)), ("waiting", before)])
-        } else if !self.config.receipts_expected {
+        } else if !super::lock(&self.config).receipts_expected {
             told(Outcome::AcknowledgedOnly, [("ms", took_ms())])
         } else {
             let received = tokio::time::timeout(RECEIPT_WITHIN, head.wait_for(|head| place <= head.received)).await;

@@ -17,14 +17,16 @@ use crate::domain::event::Event;
 use crate::domain::signal::Signal;
 use crate::floor::Floor;
 use crate::journal::{Job, Journal, Place};
-use crate::report::Gatherer;
+use crate::report::log::Level;
+use crate::report::{Gatherer, RAISED_MAX, Volume};
 use crate::sync::Asks;
 use crate::sync::status::SyncStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// What can be done.
@@ -64,6 +66,13 @@ pub enum Action {
         station: String,
     },
     NewToken,
+    /// Reads the configuration again.
+    Reload,
+    /// Logs from this level on for so many seconds.
+    SetLogLevel {
+        level: String,
+        seconds: u64,
+    },
     /// A diagnostics bundle was made: only recorded.
     BundleMade {
         bytes: u64,
@@ -87,6 +96,10 @@ pub enum Outcome {
     Dropped,
     Resending,
     GuestIn,
+    Reloaded,
+    ReloadedInPart,
+    NothingNew,
+    LogLevelSet,
     TokenMade,
     UnknownStation,
     UnknownScanner,
@@ -109,6 +122,8 @@ pub enum Outcome {
     NotKept,
     GuestRefused,
     NoToken,
+    ConfigRefused,
+    UnknownLevel,
     NotSaved,
 }
 
@@ -125,6 +140,7 @@ pub struct Told {
 /// What actions need to know.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The site's id.
     pub site: String,
     /// Where copies of the database are kept.
     pub backups: PathBuf,
@@ -135,7 +151,7 @@ pub struct Config {
 /// Does what is asked. One per agent.
 #[derive(Debug)]
 pub struct Actions {
-    config: Config,
+    config: Mutex<Config>,
     clock: Clock,
     journal: Journal,
     floor: Floor,
@@ -143,6 +159,8 @@ pub struct Actions {
     link: watch::Receiver<SyncStatus>,
     access: Arc<Access>,
     gatherer: Arc<Gatherer>,
+    volume: Arc<Volume>,
+    reload: OnceLock<Weak<dyn Reload>>,
     /// The stations whose signals sound in turn.
     testing: Mutex<BTreeSet<String>>,
     /// Let in since the start.
@@ -160,11 +178,30 @@ pub struct Parts {
     pub link: watch::Receiver<SyncStatus>,
     pub access: Arc<Access>,
     pub gatherer: Arc<Gatherer>,
+    pub volume: Arc<Volume>,
 }
+
+/// Reads the configuration again and has the agent go on by it.
+pub trait Reload: std::fmt::Debug + Send + Sync {
+    /// All of what can be taken is taken, or nothing of it. Blocks for as long as closed lines and the storage take.
+    fn reload(&self) -> Reloaded;
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// Keys that count now, and those that count only after a restart.
+    Taken { changed: Vec<String>, restart: Vec<String> },
+    /// The first reason, with its place, and how many more there are.
+    Refused { why: String, more: usize },
+}
+
+/// Keys that are named in one sentence.
+const KEYS_TOLD_MAX: usize = 12;
 
 impl Action {
     /// Every action that can be asked for by a form, by its word.
-    pub const WORDS: [&'static str; 9] = [
+    pub const WORDS: [&'static str; 11] = [
         "test_signal",
         "test_publish",
         "reopen_scanner",
@@ -174,6 +211,8 @@ impl Action {
         "drop_quarantined",
         "resend",
         "admit_guest",
+        "reload",
+        "log_level",
     ];
 
     /// The word for it in interfaces, and in what is recorded.
@@ -190,6 +229,8 @@ impl Action {
             Self::Resend { .. } => "resend",
             Self::AdmitGuest { .. } => "admit_guest",
             Self::NewToken => "new_token",
+            Self::Reload => "reload",
+            Self::SetLogLevel { .. } => "log_level",
             Self::BundleMade { .. } => "bundle",
         }
     }
@@ -205,7 +246,8 @@ impl Action {
             Self::RetryQuarantined { key } | Self::DropQuarantined { key } => Some(key.to_string()),
             Self::Resend { from } => Some(from.to_string()),
             Self::BundleMade { bytes } => Some(format!("{bytes} bytes")),
-            Self::TestPublish | Self::Reconnect | Self::Backup | Self::NewToken => None,
+            Self::SetLogLevel { level, seconds } => Some(format!("{level} for {seconds} s")),
+            Self::TestPublish | Self::Reconnect | Self::Backup | Self::NewToken | Self::Reload => None,
         }
     }
 }
@@ -224,7 +266,7 @@ impl Outcome {
     }
 
     /// Every outcome and its word.
-    pub const WORDS: [(Self, &'static str); 36] = [
+    pub const WORDS: [(Self, &'static str); 42] = [
         (Self::Done, "done"),
         (Self::SignalGiven, "signal_given"),
         (Self::SignalsBegun, "signals_begun"),
@@ -238,6 +280,10 @@ impl Outcome {
         (Self::Dropped, "dropped"),
         (Self::Resending, "resending"),
         (Self::GuestIn, "guest_in"),
+        (Self::Reloaded, "reloaded"),
+        (Self::ReloadedInPart, "reloaded_in_part"),
+        (Self::NothingNew, "nothing_new"),
+        (Self::LogLevelSet, "log_level_set"),
         (Self::TokenMade, "token_made"),
         (Self::UnknownStation, "unknown_station"),
         (Self::UnknownScanner, "unknown_scanner"),
@@ -260,6 +306,8 @@ impl Outcome {
         (Self::NotKept, "not_kept"),
         (Self::GuestRefused, "guest_refused"),
         (Self::NoToken, "no_token"),
+        (Self::ConfigRefused, "config_refused"),
+        (Self::UnknownLevel, "unknown_level"),
         (Self::NotSaved, "not_saved"),
     ];
 }
@@ -273,9 +321,20 @@ fn told<const N: usize>(outcome: Outcome, values: [(&str, String); N]) -> Told {
 impl Actions {
     #[must_use]
     pub fn new(config: Config, clock: Clock, parts: Parts) -> Self {
-        let Parts { journal, floor, asks, link, access, gatherer } = parts;
-        let (testing, guests, copying) = Default::default();
-        Self { config, clock, journal, floor, asks, link, access, gatherer, testing, guests, copying }
+        let Parts { journal, floor, asks, link, access, gatherer, volume } = parts;
+        let (testing, guests, copying, reload) = Default::default();
+        let config = Mutex::new(config);
+        Self { config, clock, journal, floor, asks, link, access, gatherer, volume, reload, testing, guests, copying }
+    }
+
+    /// What reads the configuration again. Without it that is refused.
+    pub fn reload_by(&self, reload: Weak<dyn Reload>) {
+        let _ = self.reload.set(reload);
+    }
+
+    /// The configuration says something else from here on; of the same site.
+    pub fn change_to(&self, config: Config) {
+        *lock(&self.config) = config;
     }
 
     /// Does it, has it recorded, and says how it went. Takes as long as it takes: seconds, for what waits for others.
@@ -296,6 +355,8 @@ impl Actions {
             Action::Resend { from } => self.resend(*from).await,
             Action::AdmitGuest { station } => self.admit_guest(station).await,
             Action::NewToken => self.new_token().await,
+            Action::Reload => self.reload().await,
+            Action::SetLogLevel { level, seconds } => self.set_log_level(level, *seconds),
             Action::BundleMade { .. } => told(Outcome::Done, []),
         };
         told.recorded = self.note(&action, told.outcome.word(), by).await.is_some();
@@ -305,7 +366,7 @@ impl Actions {
     /// The stations that there are, by their ids.
     #[must_use]
     pub fn stations(&self) -> Vec<String> {
-        self.floor.stations().map(ToString::to_string).collect()
+        self.floor.stations().iter().map(ToString::to_string).collect()
     }
 
     /// The scanners that there are, by their ids.
@@ -336,6 +397,45 @@ impl Actions {
         });
         self.journal.try_submit(job(reply)).ok()?;
         answer.await.ok()
+    }
+
+    async fn reload(&self) -> Told {
+        let Some(reload) = self.reload.get().and_then(Weak::upgrade) else {
+            return told(Outcome::Busy, []);
+        };
+        let named = |keys: &[String]| {
+            let told = keys.iter().take(KEYS_TOLD_MAX).cloned().collect::<Vec<_>>().join(", ");
+            match keys.len() {
+                0 => "–".to_owned(),
+                count if KEYS_TOLD_MAX < count => format!("{told}, … ({count})"),
+                _ => told,
+            }
+        };
+        match tokio::task::spawn_blocking(move || reload.reload()).await {
+            Ok(Reloaded::Taken { changed, restart }) => match (changed.as_slice(), restart.as_slice()) {
+                ([], []) => told(Outcome::NothingNew, []),
+                (changed, []) => told(Outcome::Reloaded, [("changed", named(changed))]),
+                (changed, restart) => {
+                    told(Outcome::ReloadedInPart, [("changed", named(changed)), ("restart", named(restart))])
+                }
+            },
+            Ok(Reloaded::Refused { why, more }) => {
+                let more = if 0 < more { format!(" (+ {more})") } else { String::new() };
+                told(Outcome::ConfigRefused, [("why", why), ("more", more)])
+            }
+            Err(error) => told(Outcome::ConfigRefused, [("why", error.to_string()), ("more", String::new())]),
+        }
+    }
+
+    fn set_log_level(&self, level: &str, seconds: u64) -> Told {
+        let Some(named) = Level::named(level) else {
+            let known = Level::WORDS.map(|(word, _)| word).join(", ");
+            return told(Outcome::UnknownLevel, [("level", level.to_owned()), ("known", known)]);
+        };
+        let time = Duration::from_secs(seconds).min(RAISED_MAX);
+        self.volume.set_for(named, time);
+        let minutes = time.as_secs().div_ceil(60).to_string();
+        told(Outcome::LogLevelSet, [("level", level.to_owned()), ("minutes", minutes)])
     }
 
     async fn new_token(&self) -> Told {

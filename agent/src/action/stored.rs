@@ -13,8 +13,9 @@ impl Actions {
             return told(Outcome::Busy, []);
         };
         let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
-        let name = format!("{}-{}.db", self.config.site, at.strftime("%Y%m%dT%H%M%SZ"));
-        let (database, directory) = (self.journal.path().to_owned(), self.config.backups.clone());
+        let config = super::lock(&self.config).clone();
+        let name = format!("{}-{}.db", config.site, at.strftime("%Y%m%dT%H%M%SZ"));
+        let (database, directory) = (self.journal.path().to_owned(), config.backups);
         let made = tokio::task::spawn_blocking(move || backup::copy_into(&database, &directory, &name)).await;
         match made {
             Ok(Ok(copy)) => self.copied(copy.path.display().to_string(), copy.bytes),

@@ -15,6 +15,7 @@ pub fn actions(running: &Running, access: &Arc<Access>) -> Arc<Actions> {
         link: running.sync.subscribe(),
         access: Arc::clone(access),
         gatherer: Arc::clone(&running.gatherer),
+        volume: Volume::new(Level::Info, running.clock, |_| {}),
     };
     let backups = running.directory.join("backups");
     let config = Config { site: "sthlm-03".into(), backups, receipts_expected: true };
@@ -45,6 +46,62 @@ impl Bench {
     fn resting(&self) -> Vec<i64> {
         let rows = self.running.journal.reader().unwrap().quarantine().unwrap();
         rows.iter().map(|row| row.key).collect()
+    }
+}
+
+fn log_level(level: &str) -> Action {
+    Action::SetLogLevel { level: level.into(), seconds: 900 }
+}
+
+/// A configuration that is read again with this result.
+#[derive(Debug)]
+struct Reads(Reloaded);
+
+impl Reload for Reads {
+    fn reload(&self) -> Reloaded {
+        self.0.clone()
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_the_configuration_is_told_by_its_keys() {
+    let keys = |keys: &[&str]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let many: Vec<String> = (1..=20).map(|n| format!("scanner.s{n}")).collect();
+    let refused = Reloaded::Refused { why: "parceld.toml:1:6: the name of the table is not closed".into(), more: 2 };
+    for (reloaded, outcome, sentence) in [
+        (
+            Reloaded::Taken { changed: keys(&["log.level"]), restart: Vec::new() },
+            Outcome::Reloaded,
+            "The new configuration counts. Changed: log.level.",
+        ),
+        (
+            Reloaded::Taken { changed: Vec::new(), restart: keys(&["site.id", "web.listen"]) },
+            Outcome::ReloadedInPart,
+            "Changed: –. These count only after a restart: site.id, web.listen.",
+        ),
+        (
+            Reloaded::Taken { changed: Vec::new(), restart: Vec::new() },
+            Outcome::NothingNew,
+            "Nothing has changed: the files say what runs.",
+        ),
+        (
+            refused,
+            Outcome::ConfigRefused,
+            "Nothing was taken, and everything goes on as before: parceld.toml:1:6: the name of the table is not closed (+ 2)",
+        ),
+        (
+            Reloaded::Taken { changed: many, restart: Vec::new() },
+            Outcome::Reloaded,
+            "The new configuration counts. Changed: scanner.s1, scanner.s2, scanner.s3, scanner.s4, scanner.s5, \
+             scanner.s6, scanner.s7, scanner.s8, scanner.s9, scanner.s10, scanner.s11, scanner.s12, … (20).",
+        ),
+    ] {
+        let bench = Bench::new();
+        let reads: Arc<dyn Reload> = Arc::new(Reads(reloaded));
+        bench.actions.reload_by(Arc::downgrade(&reads));
+        let told = bench.told(Action::Reload).await;
+        assert_eq!((told.outcome, told.outcome.is_well()), (outcome, outcome != Outcome::ConfigRefused));
+        assert_eq!(in_words(&told, Language::ENGLISH), sentence);
     }
 }
 
@@ -80,6 +137,9 @@ async fn what_is_done_is_recorded_with_who_had_it_done() {
         (signal_at("bench-1", Some("loud")), Outcome::UnknownSignal, Some("bench-1: loud")),
         (Action::BundleMade { bytes: 12 }, Outcome::Done, Some("12 bytes")),
         (Action::Reconnect, Outcome::Busy, None),
+        (Action::Reload, Outcome::Busy, None),
+        (log_level("debug"), Outcome::LogLevelSet, Some("debug for 900 s")),
+        (log_level("loud"), Outcome::UnknownLevel, Some("loud for 900 s")),
     ] {
         let told = bench.told(action.clone()).await;
         assert_eq!((told.outcome, told.recorded), (outcome, true), "{action:?}");

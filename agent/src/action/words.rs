@@ -24,6 +24,8 @@ pub struct Words {
     pub signal: &'static str,
     pub each_in_turn: &'static str,
     pub from: &'static str,
+    pub level: &'static str,
+    pub minutes: &'static str,
     pub bundle_holds: &'static str,
     /// By the action's word.
     #[serde(borrow)]

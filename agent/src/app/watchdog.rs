@@ -21,6 +21,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How soon it is looked again while a part hangs: once it turns again that is said at once.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// What is watched over: asked with the number of what is known, it gives another number and other parts, or nothing
+/// where they are the same.
+pub type List = dyn Fn(Option<u64>) -> Option<(u64, Vec<Part>)> + Send;
+
 /// A loop that must turn.
 pub struct Part {
     pub name: String,
@@ -36,13 +40,13 @@ pub struct Watchdog {
     thread: JoinHandle<()>,
 }
 
-/// Watches over `parts` and tells the service manager; `how` says in a line how the agent is. `None` where there is no
-/// service manager.
+/// Watches over the parts of `list` and tells the service manager; `how` says in a line how the agent is. `None` where
+/// there is no service manager.
 ///
 /// # Errors
 /// The thread can't be started.
 pub fn spawn(
-    parts: Vec<Part>,
+    list: Box<List>,
     how: impl Fn() -> String + Send + 'static,
     clock: Clock,
 ) -> std::io::Result<Option<Watchdog>> {
@@ -52,7 +56,8 @@ pub fn spawn(
     let patience = notify::watchdog().map_or(LOOK_EVERY, |limit| limit / 2);
     let (stop, stopped) = sync_channel(1);
     let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
-        let mut watch = Watch { patience, clock, judge: Judge::new(patience, parts.len()), parts, hangs: Vec::new() };
+        let (judge, parts, hangs) = (Judge::new(patience, 0), Vec::new(), Vec::new());
+        let mut watch = Watch { patience, clock, list, known: None, judge, parts, hangs };
         loop {
             let look_after = watch.look(&how);
             match stopped.recv_timeout(look_after) {
@@ -77,6 +82,9 @@ impl Watchdog {
 struct Watch {
     patience: Duration,
     clock: Clock,
+    list: Box<List>,
+    /// The number of the parts.
+    known: Option<u64>,
     parts: Vec<Part>,
     judge: Judge,
     /// The parts that hung at the last look.
@@ -86,6 +94,11 @@ struct Watch {
 impl Watch {
     /// One look; how long until the next one.
     fn look(&mut self, how: impl Fn() -> String) -> Duration {
+        // Other parts are asked for their first turn now: what hung before is found again.
+        if let Some((number, parts)) = (self.list)(self.known) {
+            (self.known, self.judge, self.parts) = (Some(number), Judge::new(self.patience, parts.len()), parts);
+            self.hangs.clear();
+        }
         let turns: Vec<u64> = self.parts.iter().map(|part| (part.turns)()).collect();
         let Look { turned, hanging } = self.judge.look(&turns, self.clock.now().since_start);
         for &part in &turned {

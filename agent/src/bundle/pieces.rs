@@ -23,12 +23,14 @@ pub struct FromAgent {
     pub report: Box<dyn FnOnce() -> Result<String, String> + Send>,
     /// The newest lines of the log.
     pub log: Box<dyn FnOnce() -> Result<String, String> + Send>,
+    /// The configuration that runs.
+    pub configuration: Box<dyn FnOnce() -> Result<Shown, String> + Send>,
 }
 
 /// Every file of a bundle about the site that `config`, read from `stack`, describes.
 #[must_use]
 pub fn pieces(stack: &Stack, config: &Arc<Config>, from_agent: FromAgent, clock: Clock) -> Vec<Piece> {
-    let FromAgent { report, log } = from_agent;
+    let FromAgent { report, log, configuration } = from_agent;
     let text = |text: Result<String, String>| text.map(String::into_bytes);
     let database = || config.storage.path.clone();
     let (events_of, facts_of, disk_of) = (database(), database(), database());
@@ -45,8 +47,19 @@ pub fn pieces(stack: &Stack, config: &Arc<Config>, from_agent: FromAgent, clock:
             "configuration.txt",
             "the configuration with where each key comes from, without secrets",
             move || {
-                let loaded = shown_of.load().map_err(|error| error.to_string())?;
-                Ok(Shown::of(&loaded).to_string().into_bytes())
+                let text = match configuration() {
+                    Ok(runs) => format!("# What the agent runs on\n\n{runs}"),
+                    Err(why) => {
+                        let loaded = shown_of.load().map_err(|error| error.to_string())?;
+                        format!(
+                            "# What the files say; of what runs nothing is known: {why}
+
+{}",
+                            Shown::of(&loaded)
+                        )
+                    }
+                };
+                Ok(text.into_bytes())
             },
         ),
         Piece::new("events.jsonl", "the newest events, oldest first, as they are published", move || {

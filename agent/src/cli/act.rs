@@ -22,6 +22,17 @@ pub fn print(config: &Config, action: Action, json: bool) -> io::Result<Exit> {
     }
 }
 
+/// Has the configuration read again.
+pub fn reload(config: &Config, json: bool) -> io::Result<Exit> {
+    match ask(config, Action::Reload) {
+        Ok(told) => match (show(&told, json)?, told.outcome) {
+            (_, Outcome::ReloadedInPart) => Ok(Exit::Attention),
+            (exit, _) => Ok(exit),
+        },
+        Err(error) => Ok(complain(&error)),
+    }
+}
+
 /// The new token alone goes to stdout.
 pub fn new_token(config: &Config) -> io::Result<Exit> {
     let told = match ask(config, Action::NewToken) {
@@ -74,7 +85,7 @@ fn show(told: &Told, json: bool) -> io::Result<Exit> {
     Ok(if is_well { Exit::Well } else { Exit::Failed })
 }
 
-fn complain(error: &Unreached) -> Exit {
+pub fn complain(error: &Unreached) -> Exit {
     terminal::complain(&error.to_string());
     match error {
         Unreached::NotRunning { .. } | Unreached::Refused(Refusal::Busy) => Exit::Attention,

@@ -21,7 +21,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 pub fn write(config: &Config, stack: &Stack, file: &Path) -> io::Result<Exit> {
     let clock = Clock::start();
     let config = Arc::new(config.clone());
-    let (for_report, for_log) = (Arc::clone(&config), Arc::clone(&config));
+    let (for_report, for_log, for_configuration) = (Arc::clone(&config), Arc::clone(&config), Arc::clone(&config));
     let from_agent = FromAgent {
         report: Box::new(move || {
             let report = agent::reach(&for_report, ANSWERED_WITHIN)
@@ -34,6 +34,12 @@ pub fn write(config: &Config, stack: &Stack, file: &Path) -> io::Result<Exit> {
                 .and_then(|mut agent| agent.log())
                 .map_err(|error| error.to_string())?;
             Ok(lines.join("\n") + "\n")
+        }),
+        configuration: Box::new(move || {
+            let told = agent::reach(&for_configuration, ANSWERED_WITHIN)
+                .and_then(|mut agent| agent.configuration())
+                .map_err(|error| error.to_string())?;
+            serde_json::from_str(&told).map_err(|error| error.to_string())
         }),
     };
     let pieces = bundle::pieces(stack, &config, from_agent, clock);

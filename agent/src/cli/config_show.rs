@@ -1,9 +1,13 @@
 //! `parceld config show`
 
 use super::terminal::{self, plain};
-use super::{Exit, complain};
-use crate::config::{Shown, Stack};
+use super::{Exit, act, agent, complain};
+use crate::config::{Config, Shown, Stack};
 use std::io;
+use std::time::Duration;
+
+/// The agent answers at once, or something is wrong with it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Prints the configuration as the agent would understand it now.
 pub fn print(stack: &Stack, changed: bool, json: bool) -> io::Result<Exit> {
@@ -11,6 +15,17 @@ pub fn print(stack: &Stack, changed: bool, json: bool) -> io::Result<Exit> {
         Ok(loaded) => Shown::of(&loaded),
         Err(error) => return Ok(complain(&error)),
     };
+    show(&if changed { shown.changed() } else { shown }, json)?;
+    Ok(Exit::Well)
+}
+
+/// Prints the configuration that the running agent goes by.
+pub fn print_running(config: &Config, changed: bool, json: bool) -> io::Result<Exit> {
+    let told = match agent::reach(config, ANSWERED_WITHIN).and_then(|mut agent| agent.configuration()) {
+        Ok(told) => told,
+        Err(error) => return Ok(act::complain(&error)),
+    };
+    let shown: Shown = serde_json::from_str(&told)?;
     show(&if changed { shown.changed() } else { shown }, json)?;
     Ok(Exit::Well)
 }

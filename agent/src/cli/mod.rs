@@ -22,6 +22,7 @@ use clap_complete::Shell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Where the configuration lies by default.
 const CONFIG: &str = "/etc/parceld/parceld.toml";
@@ -311,6 +312,47 @@ Exit codes:
         json: Json,
     },
 
+    /// Have the running agent read its configuration again
+    ///
+    /// All of it is checked first. Where anything is wrong nothing of it is taken, and what was right last goes on. What
+    /// can change while people work counts at once; the rest is named and waits for a restart.
+    #[command(after_help = "\
+Examples:
+  parceld check-config && parceld reload
+  systemctl reload parceld                the same, as a signal; the page tells how it went
+
+Exit codes:
+  0  the files say what runs
+  1  something of it waits for a restart, or the agent isn't running
+  2  it is wrong, and nothing was taken; stderr says why")]
+    Reload {
+        #[command(flatten)]
+        json: Json,
+    },
+
+    /// Log more, or less, for a while
+    ///
+    /// The running agent's log begins at this level, and goes back to log.level by itself.
+    #[command(after_help = "\
+Examples:
+  parceld log-level debug             for 15 minutes
+  parceld log-level trace --for 2m
+  parceld log-level info --for 1s     back at once
+
+Exit codes:
+  0  it is so
+  1  the agent isn't running
+  2  there is no such level")]
+    LogLevel {
+        /// error, warn, info, debug or trace
+        level: String,
+        /// For how long, up to 24h
+        #[arg(long = "for", value_name = "TIME", default_value = "15m", value_parser = a_while)]
+        time: Duration,
+        #[command(flatten)]
+        json: Json,
+    },
+
     /// Send events again from a sequence on
     ///
     /// A sequence is that of the newest epoch, as the platform sees it. The platform takes each event once, however often
@@ -484,14 +526,19 @@ Examples:
   parceld config show
   parceld config show --changed                       without the defaults
   parceld config show --json | jq '.sections[]'
+  diff <(parceld config show --running) <(parceld config show)   what a reload would change
 
 Exit codes:
   0  printed
+  1  with --running: the agent isn't running
   2  the configuration is not right, or can't be read")]
     Show {
         /// Leave out what is as it would be anyway
         #[arg(long)]
         changed: bool,
+        /// What the running agent goes by, instead of what the files say now
+        #[arg(long)]
+        running: bool,
         #[command(flatten)]
         json: Json,
     },
@@ -555,7 +602,12 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
     let done = match cli.verb {
         Verb::Run { strict } => return start(stack, strict, run),
         Verb::CheckConfig { file } => check_config(&Stack { path: file.unwrap_or(cli.config), ..stack }),
-        Verb::Config { verb: ConfigVerb::Show { changed, json } } => config_show::print(&stack, changed, json.wanted),
+        Verb::Config { verb: ConfigVerb::Show { changed, running: false, json } } => {
+            config_show::print(&stack, changed, json.wanted)
+        }
+        Verb::Config { verb: ConfigVerb::Show { changed, running: true, json } } => {
+            with_config(&stack, |config| config_show::print_running(config, changed, json.wanted))
+        }
         Verb::Status { json } => with_config(&stack, |config| status::print(config, json.wanted)),
         Verb::Events { follow, order, since, limit, json } => {
             let wanted = events::Wanted { follow, order, since, limit, json: json.wanted };
@@ -575,6 +627,10 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
         Verb::TestSignal { station, signal, json } => act(&stack, Action::TestSignal { station, signal }, json),
         Verb::TestPublish { json } => act(&stack, Action::TestPublish, json),
         Verb::Reconnect { json } => act(&stack, Action::Reconnect, json),
+        Verb::Reload { json } => with_config(&stack, |config| act::reload(config, json.wanted)),
+        Verb::LogLevel { level, time, json } => {
+            act(&stack, Action::SetLogLevel { level, seconds: time.as_secs().max(1) }, json)
+        }
         Verb::Resend { from, json } => act(&stack, Action::Resend { from }, json),
         Verb::Quarantine { verb, json } => match verb {
             QuarantineVerb::List => with_config(&stack, |config| quarantine::list(config, json.wanted)),
@@ -604,6 +660,11 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
             Exit::Failed.into()
         }
     }
+}
+
+/// A time as the configuration writes it.
+fn a_while(text: &str) -> Result<Duration, String> {
+    config::duration(text).ok_or_else(|| "write a whole number, and then s, m or h".to_owned())
 }
 
 fn act(stack: &Stack, action: Action, json: Json) -> io::Result<Exit> {

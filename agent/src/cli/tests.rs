@@ -32,6 +32,10 @@ fn takes_the_arguments_as_documented() {
         "parceld run --strict --log-level debug",
         "parceld --broker-url mqtt://b config show --json",
         "parceld config show --changed --config parceld.toml",
+        "parceld config show --running",
+        "parceld reload --json",
+        "parceld log-level debug",
+        "parceld log-level debug --for 2m",
         "parceld status --json",
         "parceld events --follow --since 40 --limit 3 --json",
         "parceld scan --station bench-1 10042",
@@ -84,6 +88,9 @@ fn takes_the_arguments_as_documented() {
         "parceld quarantine retry",
         "parceld token",
         "parceld completions",
+        "parceld log-level",
+        "parceld log-level debug --for 2",
+        "parceld config",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
     }

@@ -198,7 +198,7 @@ fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut 
     }
     Some(Broker {
         url: url?.0,
-        client_id: client_id?.or_else(|| site.map(|site| format!("parceld-{}", site.id)))?,
+        client_id: client_id?.or_else(|| site.map(super::client_id_of))?,
         root: root?,
         keep_alive: keep_alive?,
         session_expiry: session_expiry?,

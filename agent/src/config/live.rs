@@ -1,7 +1,6 @@
 //! What differs between two configurations, and what of it the running agent can take.
 
-use super::Config;
-use super::show;
+use super::{Config, client_id_of, show};
 use std::collections::BTreeMap;
 use toml::Value;
 
@@ -120,6 +119,13 @@ impl Config {
     #[must_use]
     pub fn as_far_as_live(&self, running: &Self) -> Self {
         let mut live = self.clone();
+        // What stands for it where nothing else is given stays as well.
+        if self.site.name == self.site.id {
+            live.site.name.clone_from(&running.site.name);
+        }
+        if self.broker.client_id == client_id_of(&self.site) {
+            live.broker.client_id = client_id_of(&running.site);
+        }
         live.site.id.clone_from(&running.site.id);
         live.site.timezone = running.site.timezone.clone();
         live.site.timezone_name.clone_from(&running.site.timezone_name);

@@ -146,6 +146,18 @@ impl Origins {
         Self(origins)
     }
 
+    /// The same, but for those of `keys`, which are as in `old`.
+    #[must_use]
+    pub fn with_old(mut self, old: &Self, keys: &[String]) -> Self {
+        for key in keys {
+            match old.0.get(key) {
+                Some(origin) => _ = self.0.insert(key.clone(), origin.clone()),
+                None => _ = self.0.remove(key),
+            }
+        }
+        self
+    }
+
     #[must_use]
     pub fn of_key(&self, path: &str) -> Origin {
         self.0.get(path).cloned().unwrap_or_default()

@@ -44,7 +44,7 @@ pub use merge::{Origin, Origins};
 pub use show::{Key, Section, Shown};
 use sources::Sources;
 pub use sources::{By, GIVEN, Given, Name, Stack};
-pub use values::{Endpoint, duration_text, size_text};
+pub use values::{Endpoint, any_duration as duration, duration_text, size_text};
 
 /// A file larger than this is not a configuration.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -200,6 +200,11 @@ impl Broker {
             tls: self.tls.as_ref().map(tls),
         }
     }
+}
+
+/// What the broker knows a site by where nothing else is configured.
+fn client_id_of(site: &Site) -> String {
+    format!("parceld-{}", site.id)
 }
 
 impl Config {

@@ -74,6 +74,13 @@ impl Stack {
         self.path.with_file_name(FOLDER)
     }
 
+    /// The files that belong to it now, as far as they can be listed.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let more = if self.with_folder { drop_ins(&self.folder()).unwrap_or_default() } else { Vec::new() };
+        std::iter::once(self.path.clone()).chain(more).collect()
+    }
+
     /// All texts, the ones that count less first.
     pub(super) fn read(&self) -> Result<Sources, Error> {
         let mut sources = Sources::default();

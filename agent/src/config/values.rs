@@ -81,6 +81,12 @@ pub(super) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<D
     })
 }
 
+/// A duration as a configuration says it, of any length.
+#[must_use]
+pub fn any_duration(text: &str) -> Option<Duration> {
+    duration(text, &(Duration::ZERO..=Duration::MAX)).ok()
+}
+
 pub(super) fn number<T: TryFrom<i64>>(number: i64, range: &RangeInclusive<i64>) -> Result<T, Complaint> {
     T::try_from(number)
         .ok()

@@ -105,6 +105,17 @@ impl Client {
         }
     }
 
+    /// The configuration that runs, as JSON.
+    ///
+    /// # Errors
+    /// The agent didn't answer.
+    pub fn configuration(&mut self) -> Result<String, Unreached> {
+        match self.ask(Ask::Configuration)? {
+            Reply::Configuration { shown } => Ok(shown),
+            other => Err(strange(&other)),
+        }
+    }
+
     /// Has something done, and waits for how it went.
     ///
     /// # Errors
@@ -141,6 +152,7 @@ fn strange(reply: &Reply) -> Unreached {
         Reply::Answer(_) => "an answer to a scan",
         Reply::Reserved { .. } => "numbers for labels",
         Reply::Log { .. } => "lines of the log",
+        Reply::Configuration { .. } => "a configuration",
         Reply::Acted(_) => "the result of an action",
         Reply::Refused(_) => "a refusal",
     };

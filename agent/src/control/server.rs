@@ -198,14 +198,15 @@ async fn reply(request: &[u8], shared: &Shared) -> Reply {
         Ok(request) => request,
         Err(error) => return Reply::Refused(Refusal::Unreadable { detail: error.to_string() }),
     };
-    let own = &shared.gatherer.about().site.id;
-    if site != *own {
-        return Reply::Refused(Refusal::OtherSite { site: own.clone() });
+    let own = shared.gatherer.about();
+    if site != own.site.id {
+        return Reply::Refused(Refusal::OtherSite { site: own.site.id.clone() });
     }
     match ask {
         Ask::Status => status(&shared.gatherer).await,
         Ask::Scan { station, code } => scan(Arc::clone(&shared.bench), station, code).await,
         Ask::ReserveLabels { count } => reserve_labels(Arc::clone(&shared.bench), count).await,
+        Ask::Configuration => Reply::Configuration { shown: shared.gatherer.configured().shown.to_string() },
         Ask::Log => Reply::Log { lines: log_lines(&shared.gatherer) },
         Ask::Act { action } => Reply::Acted(shared.actions.perform(action, &By::CommandLine).await),
     }

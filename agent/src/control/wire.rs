@@ -27,6 +27,8 @@ pub enum Ask {
     },
     /// The newest lines of the log.
     Log,
+    /// The configuration that runs.
+    Configuration,
     /// Something for a technician.
     Act {
         #[serde(flatten)]
@@ -46,6 +48,10 @@ pub enum Reply {
     },
     Log {
         lines: Vec<String>,
+    },
+    /// As JSON, with what may be a secret hidden.
+    Configuration {
+        shown: String,
     },
     Acted(action::Told),
     Refused(Refusal),

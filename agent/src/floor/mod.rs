@@ -7,6 +7,7 @@
 pub mod barcode;
 pub mod ear;
 mod meaning;
+mod ports;
 pub mod printing;
 pub mod status;
 mod voices;
@@ -21,15 +22,15 @@ use crate::journal::{Job, Journal};
 use ear::{Ear, What};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use parceld_drivers::port::{self, Port, Repeat, Unreadable};
+use parceld_drivers::port::{self, Repeat, Unreadable};
 use parceld_drivers::scanner::{Family, Feedback};
 use parceld_drivers::symbology::{self, Symbology};
+pub use ports::Ports;
 use status::{Answered, FloorStatus, Garbled, Line, Obstacle, ScannerSetup, ScannerStatus, Tested};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{broadcast, oneshot, watch};
-use voices::{Voice, Voices};
+use voices::Voices;
 
 /// Dates on goods are of no century before this one, whatever a clock says that has not been set.
 const YEAR_MIN: i16 = 2026;
@@ -40,7 +41,7 @@ const LOGGED_BYTES_MAX: usize = 200;
 const ANSWERS_WAITING_MAX: usize = 64;
 
 /// A scanner of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scanner {
     pub id: ScannerId,
     pub station: StationId,
@@ -54,16 +55,10 @@ pub struct Scanner {
 pub struct Floor {
     journal: Journal,
     clock: Clock,
-    stations: Arc<BTreeSet<StationId>>,
+    stations: Arc<RwLock<BTreeSet<StationId>>>,
     voices: Arc<Voices>,
     status: Arc<watch::Sender<FloorStatus>>,
     answers: broadcast::Sender<Arc<Answered>>,
-}
-
-/// The open ports; dropping them ends their threads.
-#[derive(Debug)]
-pub struct Ports {
-    ports: Vec<(ScannerId, Port)>,
 }
 
 /// A station that the configuration does not have.
@@ -81,7 +76,7 @@ impl Floor {
         Self {
             journal,
             clock,
-            stations: Arc::new(stations.into_iter().collect()),
+            stations: Arc::new(RwLock::new(stations.into_iter().collect())),
             voices: Arc::default(),
             status: Arc::new(status),
             answers: broadcast::Sender::new(ANSWERS_WAITING_MAX),
@@ -95,41 +90,20 @@ impl Floor {
     }
 
     /// The stations that there are.
-    pub fn stations(&self) -> impl Iterator<Item = &StationId> {
-        self.stations.iter()
+    #[must_use]
+    pub fn stations(&self) -> Vec<StationId> {
+        self.stations.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// These are the stations from here on.
+    pub fn set_stations(&self, stations: impl IntoIterator<Item = StationId>) {
+        *self.stations.write().unwrap_or_else(PoisonError::into_inner) = stations.into_iter().collect();
     }
 
     /// The floor as it looks, now and whenever that changes.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<FloorStatus> {
         self.status.subscribe()
-    }
-
-    /// Opens a port for each scanner.
-    ///
-    /// # Errors
-    /// A thread could not be started. A port that can't be opened is no error: it is tried again all the time.
-    pub fn open(&self, scanners: &[Scanner]) -> std::io::Result<Ports> {
-        let voice = |scanner: &Scanner| Voice {
-            scanner: scanner.id.clone(),
-            station: scanner.station.clone(),
-            driver: scanner.port.driver,
-            speaks: scanner.speaks,
-            answerer: Arc::default(),
-        };
-        let voices: Vec<Voice> = scanners.iter().map(voice).collect();
-        self.voices.set(voices.clone());
-        let mut ports = Vec::with_capacity(scanners.len());
-        for (scanner, voice) in scanners.iter().zip(voices) {
-            let ear = Ear::default();
-            self.expect(scanner, ear.clone());
-            let mut line = ScannerLine { floor: self.clone(), scanner: scanner.clone(), ear: ear.clone(), lost: false };
-            let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
-            let _ = voice.answerer.set(port.answerer());
-            ear.belongs_to(port.tap());
-            ports.push((scanner.id.clone(), port));
-        }
-        Ok(Ports { ports })
     }
 
     /// Gives `signal` at a station as a test: its scanners sound it, its screen shows it, and nothing is counted. The
@@ -170,8 +144,9 @@ impl Floor {
     /// # Errors
     /// There is none.
     pub fn known_station(&self, id: &str) -> Result<StationId, UnknownStation> {
-        self.stations.get(id).cloned().ok_or_else(|| {
-            let known = self.stations.iter().map(ToString::to_string).collect();
+        let stations = self.stations.read().unwrap_or_else(PoisonError::into_inner);
+        stations.get(id).cloned().ok_or_else(|| {
+            let known = stations.iter().map(ToString::to_string).collect();
             UnknownStation { asked: id.to_owned(), known }
         })
     }
@@ -226,10 +201,7 @@ impl Floor {
         meaning: Meaning,
         text: &str,
     ) -> Result<oneshot::Receiver<Answer>, UnknownStation> {
-        let Some(station) = self.stations.get(station).cloned() else {
-            let known = self.stations.iter().map(ToString::to_string).collect();
-            return Err(UnknownStation { asked: station.to_owned(), known });
-        };
+        let station = self.known_station(station)?;
         let (sender, receiver) = oneshot::channel();
         let moment = self.clock.now();
         let scanner = ScannerId::from(format!("touch/{station}").as_str());
@@ -307,6 +279,10 @@ impl Floor {
         });
     }
 
+    fn forget(&self, scanner: &ScannerId) {
+        self.status.send_modify(|floor| _ = floor.scanners.remove(scanner));
+    }
+
     fn update(&self, scanner: &ScannerId, change: impl FnOnce(&mut ScannerStatus)) {
         self.status.send_modify(|floor| {
             if let Some(status) = floor.scanners.get_mut(scanner) {
@@ -335,39 +311,6 @@ fn setup(scanner: &Scanner) -> ScannerSetup {
 /// Every byte of a code as visible ASCII, as far as anybody wants to read: a log is looked at in a terminal.
 fn logged(code: &[u8]) -> String {
     format!("\"{}\"", code[..code.len().min(LOGGED_BYTES_MAX)].escape_ascii())
-}
-
-impl Ports {
-    /// Each scanner's thread, for whoever watches over it.
-    pub fn pulses(&self) -> impl Iterator<Item = (&ScannerId, port::Pulse)> {
-        self.ports.iter().map(|(id, port)| (id, port.pulse()))
-    }
-
-    /// Takes in nothing more; the lines stay open for answers. The first scanner whose thread goes on beyond `patience`.
-    ///
-    /// # Errors
-    /// One still reads: what it hands in later is decided, and may find its line closed.
-    pub fn rest(&self, patience: Duration) -> Result<(), &ScannerId> {
-        self.ports.iter().for_each(|(_, port)| port.rest());
-        match self.ports.iter().find(|(_, port)| !port.rests_within(patience)) {
-            Some((id, _)) => Err(id),
-            None => Ok(()),
-        }
-    }
-
-    /// Lets the last answers end, closes every line and waits for its thread.
-    pub fn stop(self) {
-        self.ports.iter().for_each(|(_, port)| port.end());
-        for (_, port) in self.ports {
-            port.stop();
-        }
-    }
-
-    /// The scanners whose thread has ended by itself: a bug, and no scan of theirs would be heard.
-    #[must_use]
-    pub fn dead(&self) -> Vec<&ScannerId> {
-        self.ports.iter().filter(|(_, port)| !port.is_alive()).map(|(id, _)| id).collect()
-    }
 }
 
 /// One scanner's line, on its port's thread.

@@ -13,10 +13,11 @@ use parceld_drivers::gs1::Sscc;
 use parceld_drivers::printer::zpl::{self, Captions, Media};
 use parceld_drivers::printer::{self, Job, JobId};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// A printer of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Printer {
     pub id: String,
     pub station: StationId,
@@ -46,10 +47,26 @@ pub fn queue() -> (SyncSender<PrintJob>, Receiver<PrintJob>) {
     sync_channel(WAITING_MAX)
 }
 
-/// The thread that makes labels; it ends when the journal has.
+/// The thread that makes labels; it ends when nobody can ask for any more.
 #[derive(Debug)]
 pub struct Printing {
+    floor: Floor,
+    desk: Arc<Mutex<Desk>>,
     thread: JoinHandle<()>,
+}
+
+/// Changes what labels are made with and where they come out.
+#[derive(Clone, Debug)]
+pub struct Changer {
+    floor: Floor,
+    desk: Arc<Mutex<Desk>>,
+}
+
+/// What labels are made with.
+#[derive(Debug)]
+struct Desk {
+    open: Vec<(Printer, printer::Printer)>,
+    wording: Wording,
 }
 
 impl Printing {
@@ -65,6 +82,40 @@ impl Printing {
     pub fn is_alive(&self) -> bool {
         !self.thread.is_finished()
     }
+
+    #[must_use]
+    pub fn changer(&self) -> Changer {
+        Changer { floor: self.floor.clone(), desk: Arc::clone(&self.desk) }
+    }
+}
+
+impl Changer {
+    /// Prints on these from here on. A printer that is the same keeps what waits for it; what waits for another is
+    /// dropped.
+    ///
+    /// # Errors
+    /// A thread could not be started: nothing has changed.
+    pub fn change_to(&self, printers: &[Printer], wording: Wording) -> std::io::Result<()> {
+        let mut desk = lock(&self.desk);
+        let is_open = |printer: &Printer| desk.open.iter().any(|(known, _)| known == printer);
+        let new = printers.iter().filter(|printer| !is_open(printer));
+        let mut new = new.map(|printer| self.floor.open_printer(printer)).collect::<Result<Vec<_>, _>>()?;
+        let (stays, goes): (Vec<_>, Vec<_>) = desk.open.drain(..).partition(|(known, _)| printers.contains(known));
+        desk.open = stays;
+        desk.open.append(&mut new);
+        desk.open.sort_by_key(|(known, _)| printers.iter().position(|printer| printer.id == known.id));
+        desk.wording = wording;
+        drop(desk);
+        let gone = goes.iter().map(|(known, _)| known.id.clone());
+        let gone: Vec<String> = gone.filter(|id| !printers.iter().any(|printer| printer.id == *id)).collect();
+        goes.into_iter().for_each(|(_, printer)| printer.stop());
+        self.floor.status.send_modify(|floor| floor.printers.retain(|id, _| !gone.contains(id)));
+        Ok(())
+    }
+}
+
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Floor {
@@ -78,24 +129,28 @@ impl Floor {
         wording: Wording,
         jobs: Receiver<PrintJob>,
     ) -> std::io::Result<Printing> {
-        let mut open = Vec::with_capacity(printers.len());
-        for printer in printers {
-            self.expect_printer(printer);
-            let (floor, id) = (self.clone(), printer.id.clone());
-            let config = printer::Config { name: printer.id.clone(), host: printer.host.clone(), port: printer.port };
-            let sink = move |event| floor.printer_says(&id, &event);
-            open.push((printer.clone(), printer::spawn(config, sink)?));
-        }
-        let floor = self.clone();
+        let open = printers.iter().map(|printer| self.open_printer(printer)).collect::<Result<Vec<_>, _>>()?;
+        let desk = Arc::new(Mutex::new(Desk { open, wording }));
+        let (floor, at) = (self.clone(), Arc::clone(&desk));
         let thread = std::thread::Builder::new().name("labels".into()).spawn(move || {
             let mut next_job = 0;
             for job in jobs {
                 next_job += 1;
-                print(&floor, &open, &wording, job, JobId(next_job));
+                let desk = lock(&at);
+                print(&floor, &desk.open, &desk.wording, job, JobId(next_job));
             }
+            let open = std::mem::take(&mut lock(&at).open);
             open.into_iter().for_each(|(_, printer)| printer.stop());
         })?;
-        Ok(Printing { thread })
+        Ok(Printing { floor: self.clone(), desk, thread })
+    }
+
+    fn open_printer(&self, printer: &Printer) -> std::io::Result<(Printer, printer::Printer)> {
+        self.expect_printer(printer);
+        let (floor, id) = (self.clone(), printer.id.clone());
+        let config = printer::Config { name: printer.id.clone(), host: printer.host.clone(), port: printer.port };
+        let sink = move |event| floor.printer_says(&id, &event);
+        Ok((printer.clone(), printer::spawn(config, sink)?))
     }
 
     fn expect_printer(&self, printer: &Printer) {

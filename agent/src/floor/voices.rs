@@ -4,7 +4,7 @@ use crate::domain::name::{ScannerId, StationId};
 use parceld_drivers::port::{Answerer, NotSent};
 use parceld_drivers::scanner::{Driver, Feedback};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// A scanner's line, as far as something can be said over it.
 #[derive(Clone, Debug)]
@@ -21,18 +21,18 @@ pub struct Voice {
 /// All scanners' lines, and the stations where an alarm sounds.
 #[derive(Debug, Default)]
 pub struct Voices {
-    all: OnceLock<Vec<Voice>>,
+    all: RwLock<Arc<[Voice]>>,
     alarmed: Mutex<BTreeSet<StationId>>,
 }
 
 impl Voices {
-    /// Called once, before the first port is opened.
+    /// These are all; called before a port of a new one is opened.
     pub fn set(&self, all: Vec<Voice>) {
-        let _ = self.all.set(all);
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
     }
 
-    fn all(&self) -> &[Voice] {
-        self.all.get().map(Vec::as_slice).unwrap_or_default()
+    fn all(&self) -> Arc<[Voice]> {
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers the scanner, and lets others speak for it where it can't be heard.
@@ -40,7 +40,8 @@ impl Voices {
     /// # Errors
     /// The scanner's own line did not take its answer.
     pub fn answer(&self, scanner: &ScannerId, feedback: Feedback) -> Result<(), NotSent> {
-        let Some(own) = self.all().iter().find(|voice| voice.scanner == *scanner) else {
+        let all = self.all();
+        let Some(own) = all.iter().find(|voice| voice.scanner == *scanner) else {
             return Ok(());
         };
         if feedback == Feedback::NotSaved {
@@ -49,10 +50,10 @@ impl Voices {
         if own.speaks && own.driver.can_answer() {
             return own.answerer.wait().answer(feedback);
         }
-        let others = self.all().iter().filter(|other| other.station == own.station && other.scanner != own.scanner);
+        let others = all.iter().filter(|other| other.station == own.station && other.scanner != own.scanner);
         for other in others.filter(|other| other.speaks) {
-            // One that is unplugged says nothing; the screen tells as well.
-            let _ = other.answerer.wait().voice(feedback);
+            // One that is unplugged, or not there yet, says nothing; the screen tells as well.
+            let _ = other.answerer.get().map(|answerer| answerer.voice(feedback));
         }
         match feedback {
             Feedback::NotSaved => own.answerer.wait().answer(feedback),
@@ -62,7 +63,8 @@ impl Voices {
 
     /// Lets every scanner of a station sound `feedback`; which of them there are, and why one did not take it.
     pub fn sound(&self, station: &str, feedback: Feedback) -> Vec<(ScannerId, Option<NotSent>)> {
-        let speaking = self.all().iter().filter(|voice| voice.speaks && *voice.station == *station);
+        let all = self.all();
+        let speaking = all.iter().filter(|voice| voice.speaks && *voice.station == *station);
         let sound = |voice: &Voice| {
             let told = voice.answerer.get().map_or(Err(NotSent::Lost), |answerer| answerer.voice(feedback));
             (voice.scanner.clone(), told.err())
@@ -72,7 +74,8 @@ impl Voices {
 
     /// Has a scanner's line opened anew. Whether there is such a scanner.
     pub fn reopen(&self, scanner: &str) -> bool {
-        let found = self.all().iter().find(|voice| *voice.scanner == *scanner);
+        let all = self.all();
+        let found = all.iter().find(|voice| *voice.scanner == *scanner);
         if let Some(answerer) = found.and_then(|voice| voice.answerer.get()) {
             answerer.reopen();
         }

@@ -1,5 +1,6 @@
 //! What the writer can be asked to do.
 
+use super::Config;
 use super::log::Place;
 use crate::clock::Moment;
 use crate::contract::receipt::Receipt;
@@ -11,6 +12,7 @@ use crate::domain::promise::Finding;
 use crate::domain::promise::pace::Slot;
 use crate::domain::signal::Answer;
 use std::fmt;
+use std::sync::Arc;
 
 /// Called on the writer's thread after the commit: it must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
@@ -57,6 +59,8 @@ pub enum Job {
     KeepToken { digest: [u8; 32], reply: Reply<Result<(), NotSaved>> },
     /// Tell by how much the times of this boot are to be shifted, now that the clock is believed; `true`: there is more.
     CorrectTimes { moment: Moment, reply: Reply<Result<bool, NotSaved>> },
+    /// Decide by another configuration from here on; of the same site and file.
+    Configure { config: Arc<Config>, reply: Reply<Result<(), NotSaved>> },
     /// Forget what is received and old; `true`: there is more.
     Retain { moment: Moment, reply: Reply<bool> },
     /// Answered when everything before it is done.
@@ -153,6 +157,7 @@ impl Job {
             | Self::ReserveSerials { .. }
             | Self::KeepToken { .. }
             | Self::CorrectTimes { .. }
+            | Self::Configure { .. }
             | Self::Retain { .. } => false,
         }
     }
@@ -178,6 +183,7 @@ impl fmt::Debug for Job {
             Self::ReserveSerials { .. } => "ReserveSerials",
             Self::KeepToken { .. } => "KeepToken",
             Self::CorrectTimes { .. } => "CorrectTimes",
+            Self::Configure { .. } => "Configure",
             Self::Retain { .. } => "Retain",
             Self::Barrier { .. } => "Barrier",
             Self::Try => "Try",

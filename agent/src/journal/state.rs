@@ -13,6 +13,7 @@ use crate::domain::station::Station;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ mod times;
 
 pub struct State {
     conn: Connection,
-    config: Config,
+    config: Arc<Config>,
     shelf: Shelf,
     /// The couriers that came early.
     gone: Gone,
@@ -73,6 +74,7 @@ struct Memory {
     sent: Place,
     received: Place,
     scanners: HashMap<ScannerId, LastScan>,
+    config: Option<Arc<Config>>,
 }
 
 /// What of the file the rest of the agent wants to know at once.
@@ -134,7 +136,7 @@ impl State {
             stale: false,
             prints: Vec::new(),
             labels_wanted: VecDeque::new(),
-            config,
+            config: Arc::new(config),
         };
         state.take_configured_modes()?;
         let started = Event::SiteStarted {
@@ -147,6 +149,14 @@ impl State {
         state.conn.execute_batch("COMMIT")?;
         let opened = Opened { path: state.config.path.clone(), site_key, token_digest, starts, head_at_start };
         Ok((state, opened))
+    }
+
+    /// Decides by `config` from here on. Whatever is not another one's stays as it is: what is open, what was begun.
+    pub fn configure(&mut self, config: &Arc<Config>) -> Result<(), Error> {
+        self.config = Arc::clone(config);
+        self.take_configured_modes()?;
+        self.wrote = true;
+        Ok(())
     }
 
     /// A station whose mode was changed in the configuration begins anew in it; one that is no longer there gives back
@@ -205,6 +215,7 @@ impl State {
             sent: self.sent,
             received: self.received,
             scanners: self.shelf.scanners().clone(),
+            config: Some(Arc::clone(&self.config)),
         }
     }
 
@@ -303,6 +314,9 @@ impl State {
         self.sent = memory.sent;
         self.received = memory.received;
         self.shelf.remember_scanners(memory.scanners);
+        if let Some(config) = memory.config {
+            self.config = config;
+        }
     }
 
     /// Folds the write-ahead log into the file, as far as readers let it. Whether it could be tried.

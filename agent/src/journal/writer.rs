@@ -302,6 +302,10 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             Outcome::Kept
         }
         Job::CorrectTimes { moment, .. } => Outcome::More(state.correct_times(moment)?),
+        Job::Configure { config, .. } => {
+            state.configure(config)?;
+            Outcome::Kept
+        }
         Job::Retain { moment, .. } => Outcome::More(state.retain(moment)?),
         Job::Barrier { .. } | Job::Try | Job::Stop => Outcome::Nothing,
     })
@@ -330,7 +334,7 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::Discard { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::ReserveSerials { reply, .. }, Outcome::Serial(first)) => reply(Ok(first)),
         (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
-        (Job::KeepToken { reply, .. }, outcome) => reply(match outcome {
+        (Job::KeepToken { reply, .. } | Job::Configure { reply, .. }, outcome) => reply(match outcome {
             Outcome::Kept => Ok(()),
             _ => Err(NotSaved),
         }),

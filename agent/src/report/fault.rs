@@ -1,6 +1,6 @@
 //! Which faults the facts show: one rule for each, none of them with words for people.
 
-use super::Facts;
+use super::{Configured, Facts, Refused};
 use crate::clock::{Believed, Standing};
 use crate::domain::name::StationId;
 use crate::floor::status::{Garbled, Line, Obstacle, PrinterState, ScannerStatus};
@@ -98,6 +98,20 @@ pub enum Fault {
         count: usize,
     },
     WeakPromise,
+    /// The configuration's files are wrong: what was right last goes on.
+    ConfigRefused {
+        why: String,
+        more: usize,
+        at_start: bool,
+    },
+    /// Something of the files counts only after a restart.
+    ConfigNeedsRestart {
+        keys: Vec<String>,
+    },
+    /// The files were written to, and nobody had them read.
+    ConfigNotRead {
+        file: String,
+    },
 }
 
 /// Whose certificate.
@@ -147,12 +161,21 @@ pub enum Topic {
     Receipts,
     Clock,
     Commands,
+    Configuration,
 }
 
 impl Topic {
     /// Every part.
-    pub const ALL: [Self; 7] =
-        [Self::Storage, Self::Scanners, Self::Printers, Self::Broker, Self::Receipts, Self::Clock, Self::Commands];
+    pub const ALL: [Self; 8] = [
+        Self::Storage,
+        Self::Scanners,
+        Self::Printers,
+        Self::Broker,
+        Self::Receipts,
+        Self::Clock,
+        Self::Commands,
+        Self::Configuration,
+    ];
 
     /// The word for it in interfaces.
     #[must_use]
@@ -165,6 +188,7 @@ impl Topic {
             Self::Receipts => "receipts",
             Self::Clock => "clock",
             Self::Commands => "commands",
+            Self::Configuration => "configuration",
         }
     }
 }
@@ -213,6 +237,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(receipts(facts));
     found.extend(clock(facts));
     found.extend(quarantine(facts));
+    found.extend(configuration(facts));
     found.extend(weak_promise(facts));
     found
 }
@@ -245,6 +270,9 @@ impl Fault {
             Self::ClockBlocksBroker { .. } => "clock_blocks_broker",
             Self::Quarantined { .. } => "quarantined",
             Self::WeakPromise => "weak_promise",
+            Self::ConfigRefused { .. } => "config_refused",
+            Self::ConfigNeedsRestart { .. } => "config_needs_restart",
+            Self::ConfigNotRead { .. } => "config_not_read",
         }
     }
 
@@ -268,6 +296,9 @@ impl Fault {
             Self::ReceiptsNeverCame | Self::ReceiptsMissing | Self::WeakPromise => Topic::Receipts,
             Self::ClockUntrusted { .. } | Self::ClockBlocksBroker { .. } => Topic::Clock,
             Self::Quarantined { .. } => Topic::Commands,
+            Self::ConfigRefused { .. } | Self::ConfigNeedsRestart { .. } | Self::ConfigNotRead { .. } => {
+                Topic::Configuration
+            }
         }
     }
 }
@@ -516,6 +547,27 @@ fn quarantine(facts: &Facts) -> Option<Found> {
     let severity = if is_news { Severity::Attention } else { Severity::Note };
     let fault = Fault::Quarantined { count: facts.quarantine.count };
     (0 < facts.quarantine.count).then_some(Found { fault, severity, since: Some(newest_at) })
+}
+
+fn configuration(facts: &Facts) -> Vec<Found> {
+    let Configured { file, refused, waiting, .. } = &facts.configured;
+    let refused = refused.as_ref().map(|Refused { since, why, more, at_start }| Found {
+        fault: Fault::ConfigRefused { why: why.clone(), more: *more, at_start: *at_start },
+        severity: Severity::Attention,
+        since: Some(*since),
+    });
+    let waiting = waiting.as_ref().map(|(keys, since)| Found {
+        fault: Fault::ConfigNeedsRestart { keys: keys.clone() },
+        severity: Severity::Attention,
+        since: Some(*since),
+    });
+    // Whoever edits knows; it is for whoever comes later.
+    let not_read = facts.configuration_changed.then(|| Found {
+        fault: Fault::ConfigNotRead { file: file.display().to_string() },
+        severity: Severity::Note,
+        since: None,
+    });
+    refused.into_iter().chain(waiting).chain(not_read).collect()
 }
 
 fn weak_promise(facts: &Facts) -> Option<Found> {

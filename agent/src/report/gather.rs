@@ -6,6 +6,7 @@
 //! while nobody looks, once a minute and together with other work.
 
 use super::board::{self, Board, Voltage};
+use super::configured::{Configured, Files, Loudness};
 use super::disk::{self, Backup, Space};
 use super::jobs::{self, Jobs};
 use super::listen::Listener;
@@ -51,12 +52,18 @@ pub struct Watched {
     pub schedule: watch::Receiver<ScheduleStatus>,
     /// The newest lines of the agent's log.
     pub lines: Lines,
+    /// Which configuration runs.
+    pub configured: watch::Receiver<Configured>,
+    /// The files that it comes from.
+    pub files: Files,
+    /// How much is logged.
+    pub loudness: watch::Receiver<Loudness>,
 }
 
 /// Reads the facts. One per agent; its readers share one connection.
 #[derive(Debug)]
 pub struct Gatherer {
-    about: About,
+    about: Mutex<Arc<About>>,
     clock: Clock,
     journal: Journal,
     head: watch::Receiver<Head>,
@@ -79,6 +86,7 @@ pub struct Changes {
     storage: watch::Receiver<Storage>,
     floor: watch::Receiver<FloorStatus>,
     sync: watch::Receiver<SyncStatus>,
+    configured: watch::Receiver<Configured>,
 }
 
 /// Events for whoever looks, and what is needed to say them in the contract's words.
@@ -102,7 +110,7 @@ impl Gatherer {
             growth: Mutex::new(None),
             last_backup: Mutex::new(None),
             voltage_was_low: AtomicBool::new(false),
-            about,
+            about: Mutex::new(Arc::new(about)),
             clock,
             head: journal.head(),
             storage: journal.storage(),
@@ -131,9 +139,27 @@ impl Gatherer {
         self.clock.now().wall
     }
 
+    /// What the configuration says of the agent now.
     #[must_use]
-    pub fn about(&self) -> &About {
-        &self.about
+    pub fn about(&self) -> Arc<About> {
+        Arc::clone(&lock(&self.about))
+    }
+
+    /// The configuration says something else from here on; of the same site and zone.
+    pub fn change_to(&self, about: About) {
+        *lock(&self.about) = Arc::new(about);
+    }
+
+    /// How much is logged.
+    #[must_use]
+    pub fn loudness(&self) -> Loudness {
+        *self.watched.loudness.borrow()
+    }
+
+    /// Which configuration runs.
+    #[must_use]
+    pub fn configured(&self) -> Configured {
+        self.watched.configured.borrow().clone()
     }
 
     /// Everything a report is made of. Blocks while the database is read.
@@ -159,9 +185,14 @@ impl Gatherer {
             last_backup: *lock(&self.last_backup),
             ..disk::look(self.journal.path(), self.growth(&moment))
         };
+        let about = self.about();
+        let configured = self.configured();
         Facts {
             now: moment.wall,
-            about: self.about.clone(),
+            configuration_changed: configured.stamps != self.watched.files.stamps(),
+            configured,
+            loudness: *self.watched.loudness.borrow(),
+            about: About::clone(&about),
             storage: self.storage.borrow().clone(),
             storage_since: *lock(&self.storage_since),
             unreadable,
@@ -170,7 +201,7 @@ impl Gatherer {
             sync: self.watched.sync.borrow().clone(),
             clock: self.clock.standing(),
             clock_shows: self.clock.shown().wall,
-            clock_synchronized_at: board::synchronized_at(&self.about.system_root),
+            clock_synchronized_at: board::synchronized_at(&about.system_root),
             schedule: self.watched.schedule.borrow().clone(),
             quarantine: quarantine.unwrap_or_default(),
             today_since,
@@ -188,7 +219,7 @@ impl Gatherer {
     /// and writes nothing.
     pub fn note(&self) -> Sample {
         let moment = self.clock.now();
-        if Voltage::look(&self.about.system_root).low == Some(true) {
+        if Voltage::look(&self.about().system_root).low == Some(true) {
             self.voltage_was_low.store(true, Ordering::Relaxed);
         }
         let sample = Sample { at: moment.wall, since_start: moment.since_start, counters: self.counters() };
@@ -344,6 +375,7 @@ impl Gatherer {
             storage: self.storage.clone(),
             floor: self.watched.floor.clone(),
             sync: self.watched.sync.clone(),
+            configured: self.watched.configured.clone(),
         };
         changes.mark_seen();
         changes
@@ -360,12 +392,13 @@ impl Gatherer {
     }
 
     fn sender(&self) -> Result<Sender, Error> {
+        let about = self.about();
         Ok(Sender {
-            site: self.about.site.id.as_str().into(),
+            site: about.site.id.as_str().into(),
             epochs: self.read(Reader::epochs)?,
             head: self.head.borrow().place,
             now: self.clock.now().wall,
-            historical_after: self.about.historical_after,
+            historical_after: about.historical_after,
         })
     }
 
@@ -377,7 +410,7 @@ impl Gatherer {
     fn counters(&self) -> Counters {
         let head = *self.head.borrow();
         let reconnects = self.watched.sync.borrow().reconnects();
-        let written_bytes = disk::written_bytes(&board::own_io(&self.about.system_root)).unwrap_or_default();
+        let written_bytes = disk::written_bytes(&board::own_io(&self.about().system_root)).unwrap_or_default();
         // Scanners wait while this is held.
         let floor = self.watched.floor.borrow();
         let sum = |of: fn(&ScannerStatus) -> u64| floor.scanners.values().map(of).sum();
@@ -398,7 +431,7 @@ impl Gatherer {
             let Some((_, place)) = reader.marks()?.day_closed else { return Ok(None) };
             reader.day_closed_after(place)
         });
-        Jobs { day_closed_at: closed.ok().flatten(), ..jobs::ahead(&self.about.rules, moment.wall) }
+        Jobs { day_closed_at: closed.ok().flatten(), ..jobs::ahead(&self.about().rules, moment.wall) }
     }
 
     fn work(&self) -> Work {
@@ -410,7 +443,7 @@ impl Gatherer {
     }
 
     fn board(&self) -> Board {
-        let board = board::look(&self.about.system_root);
+        let board = board::look(&self.about().system_root);
         let seen = self.voltage_was_low.load(Ordering::Relaxed);
         Board { under_voltage_seen: board.under_voltage_seen.map(|by_firmware| by_firmware || seen), ..board }
     }
@@ -450,6 +483,7 @@ impl Changes {
             changed = self.storage.changed() => changed,
             changed = self.floor.changed() => changed,
             changed = self.sync.changed() => changed,
+            changed = self.configured.changed() => changed,
         };
         match changed {
             Ok(()) => self.mark_seen(),
@@ -462,6 +496,7 @@ impl Changes {
         self.storage.mark_unchanged();
         self.floor.mark_unchanged();
         self.sync.mark_unchanged();
+        self.configured.mark_unchanged();
     }
 }
 

@@ -32,6 +32,29 @@ pub enum Level {
     Trace,
 }
 
+impl Level {
+    /// Each with its word.
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    /// The word for it in interfaces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, level)| *level == self).map_or("", |(word, _)| word)
+    }
+
+    /// The level of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, level)| *level)
+    }
+}
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -43,12 +66,26 @@ pub struct Line {
     pub part: String,
     /// What happened, and then `name=value` of its fields; without control characters.
     pub message: String,
+    /// How often the same was said right before; the line has the number and time of the last one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub repeated: u64,
+}
+
+/// JSON leaves the usual case out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// As a terminal shows it.
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?} {}: {}", self.at, self.level, self.part, self.message)
+        write!(f, "{} {:?} {}: {}", self.at, self.level, self.part, self.message)?;
+        match self.repeated {
+            0 => Ok(()),
+            1 => f.write_str(" (repeated once)"),
+            times => write!(f, " (repeated {times} times)"),
+        }
     }
 }
 
@@ -133,11 +170,14 @@ impl Lines {
     fn add(&self, at: Timestamp, level: Level, part: &str, message: String) {
         let mut ring = self.ring();
         ring.written += 1;
+        let number = ring.written;
+        let is_same = |last: &Line| last.level == level && last.part == part && last.message == message;
+        let before = ring.lines.pop_back_if(|last| is_same(last));
+        let repeated = before.map_or(0, |before| before.repeated + 1);
         if LINES_MAX <= ring.lines.len() {
             ring.lines.pop_front();
         }
-        let number = ring.written;
-        ring.lines.push_back(Arc::new(Line { number, at, level, part: part.to_owned(), message }));
+        ring.lines.push_back(Arc::new(Line { number, at, level, part: part.to_owned(), message, repeated }));
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -318,11 +358,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_again_and_again_is_one_line() {
+        let lines = kept(|| {
+            for n in [1, 1, 1, 2, 1] {
+                tracing::warn!(n, "no connection");
+            }
+            tracing::error!(n = 1, "no connection");
+        });
+        let said: Vec<_> = lines.read(&Wanted::default()).iter().map(|line| (line.number, line.repeated)).collect();
+        assert_eq!(said, [(6, 0), (5, 0), (4, 0), (3, 2)]);
+        let shown = lines.read(&Wanted::default())[3].to_string();
+        assert!(shown.ends_with("no connection n=1 (repeated 2 times)"), "{shown}");
+        assert_eq!(lines.written(), 6);
+        assert!(lines.read(&Wanted { after: 3, ..Wanted::default() }).iter().all(|line| line.repeated == 0));
+    }
+
+    #[test]
     fn keeps_so_many_lines_of_so_many_bytes() {
         let long = "å\u{1b}".repeat(10_000);
         let lines = kept(|| {
-            for _ in 0..LINES_MAX + 20 {
-                tracing::info!(code = %long, other = %long, "{long}");
+            for number in 0..LINES_MAX + 20 {
+                tracing::info!(code = %long, other = %long, "{number} {long}");
             }
         });
         let all = lines.read(&Wanted { limit: Some(usize::MAX), ..Wanted::default() });

@@ -5,6 +5,7 @@
 //! asked for. Field names and words of the report are an interface: they are added to, never changed.
 
 mod board;
+mod configured;
 mod disk;
 mod fault;
 pub mod gather;
@@ -13,16 +14,19 @@ pub mod listen;
 pub mod log;
 pub mod orders;
 mod samples;
+mod volume;
 pub mod wire;
 mod words;
 
 pub use crate::words::Language;
 pub use board::Board;
+pub use configured::{ConfigurationSeen, Configured, Files, Loudness, Refused, Stamps};
 pub use disk::{Backup, Space};
 pub use fault::{Dates, Fault, Severity, Topic, Whose, dates_of};
 pub use gather::Gatherer;
 pub use jobs::{Jobs, NextCollection};
 pub use samples::{Backlog, Point, Scanning};
+pub use volume::{RAISED_MAX, Volume};
 
 use crate::clock::Standing;
 use crate::contract;
@@ -41,7 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What stays the same while the agent runs.
+/// What the agent is, and what the configuration says of it.
 #[derive(Clone, Debug)]
 pub struct About {
     pub site: Site,
@@ -74,6 +78,10 @@ pub struct Site {
 pub struct Facts {
     pub now: Timestamp,
     pub about: About,
+    pub configured: Configured,
+    /// Its files were written to since they were read.
+    pub configuration_changed: bool,
+    pub loudness: Loudness,
     pub storage: journal::Storage,
     pub storage_since: Timestamp,
     /// Why the database could not be looked into, where it could not.
@@ -173,6 +181,8 @@ pub struct Report {
     pub certificates: Vec<Certificate>,
     #[serde(default)]
     pub versions: Versions,
+    #[serde(default)]
+    pub configuration: ConfigurationSeen,
 }
 
 /// The worst of the findings, or that there are none.
@@ -464,6 +474,7 @@ impl Report {
                 contract: contract::VERSION.to_owned(),
                 schema: journal::SCHEMA_VERSION,
             },
+            configuration: ConfigurationSeen::of(&facts.configured, facts.configuration_changed, facts.loudness),
         }
     }
 

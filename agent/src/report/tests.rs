@@ -22,6 +22,7 @@ pub struct Running {
     pub gatherer: Arc<Gatherer>,
     pub floor: watch::Sender<FloorStatus>,
     pub sync: watch::Sender<SyncStatus>,
+    pub configured: watch::Sender<Configured>,
     pub directory: PathBuf,
     pub journal: Journal,
     writing: Option<Writing>,
@@ -51,9 +52,20 @@ impl Running {
         let (sync, sync_seen) = watch::channel(facts.sync);
         let about = About { site: Site { id: "sthlm-03".into(), name: "Söder & malm".into() }, ..facts.about };
         let (_, schedule) = watch::channel(ScheduleStatus::default());
-        let watched = Watched { floor: floor_seen, sync: sync_seen, schedule, lines: log::Lines::default() };
+        let (configured, configured_seen) = watch::channel(facts.configured);
+        let (_, loudness) = watch::channel(facts.loudness);
+        let lines = log::Lines::default();
+        let watched = Watched {
+            floor: floor_seen,
+            sync: sync_seen,
+            schedule,
+            lines,
+            configured: configured_seen,
+            files: Files::new(Vec::new),
+            loudness,
+        };
         let gatherer = Gatherer::new(about, clock, journal.clone(), watched);
-        Self { gatherer, floor, sync, directory, journal, writing: Some(writing), clock }
+        Self { gatherer, floor, sync, configured, directory, journal, writing: Some(writing), clock }
     }
 
     pub fn database(&self) -> PathBuf {
@@ -195,6 +207,13 @@ pub fn facts() -> Facts {
             zone_name: "UTC".into(),
             system_root: "/".into(),
         },
+        configured: Configured {
+            file: "/etc/parceld/parceld.toml".into(),
+            read_at: seconds_ago(3_600),
+            ..Configured::default()
+        },
+        configuration_changed: false,
+        loudness: Loudness::default(),
         storage: journal::Storage::Well,
         storage_since: seconds_ago(3_600),
         unreadable: None,
@@ -280,6 +299,14 @@ pub fn wreck() -> Facts {
     distrust(&mut facts);
     facts.quarantine = Quarantine { count: 1, newest_at: Some(seconds_ago(9)) };
     facts.about.forget_on_puback = true;
+    facts.configured.refused = Some(Refused {
+        since: seconds_ago(30),
+        why: "/etc/parceld/parceld.toml:3:1: there is no key `tiemzone` in [site]".into(),
+        more: 1,
+        at_start: false,
+    });
+    facts.configured.waiting = Some((vec!["web.listen".into()], seconds_ago(20)));
+    facts.configuration_changed = true;
     facts
 }
 
@@ -467,6 +494,12 @@ fn finds_each_fault_and_judges_it() {
     let aside = |newest_at| Quarantine { count: 2, newest_at: Some(newest_at) };
     check("quarantine", |facts| facts.quarantine = aside(seconds_ago(9)), "attention, quarantined Attention");
     check("quarantine of yesterday", |facts| facts.quarantine = aside(seconds_ago(90_000)), "well, quarantined Note");
+    check("a new file", |facts| facts.configuration_changed = true, "well, config_not_read Note");
+    let waiting = || Some((vec!["web.listen".to_owned()], seconds_ago(9)));
+    check("a restart", |facts| facts.configured.waiting = waiting(), "attention, config_needs_restart Attention");
+    let refused = |at_start| Some(Refused { since: seconds_ago(9), why: "why".into(), more: 0, at_start });
+    check("a wrong file", |facts| facts.configured.refused = refused(false), "attention, config_refused Attention");
+    check("at the start", |facts| facts.configured.refused = refused(true), "attention, config_refused Attention");
     check("puback", |facts| facts.about.forget_on_puback = true, "well, weak_promise Note");
 }
 

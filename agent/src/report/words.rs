@@ -156,6 +156,13 @@ fn special(
         Fault::ClockBlocksBroker { url, trouble } => {
             (fault.word(), vec![("url", url.clone()), ("trouble", reason(trouble, language))])
         }
+        Fault::ConfigRefused { why, more, at_start } => {
+            let name = if *at_start { "config_refused_at_start" } else { fault.word() };
+            let more = if 0 < *more { format!(" (+ {more})") } else { String::new() };
+            (name, vec![("why", why.clone()), ("more", more)])
+        }
+        Fault::ConfigNeedsRestart { keys } => (fault.word(), vec![("keys", keys.join(", "))]),
+        Fault::ConfigNotRead { file } => (fault.word(), vec![("file", file.clone())]),
         Fault::Quarantined { count } => (fault.word(), vec![("messages", counted("messages", *count as u64))]),
         Fault::DiskReadOnly
         | Fault::NoScanner
@@ -269,6 +276,10 @@ mod tests {
             Fault::ClockBlocksBroker { url: why(), trouble: Trouble::NotYetValid { from: at, now: at } },
             Fault::Quarantined { count: 2 },
             Fault::WeakPromise,
+            Fault::ConfigRefused { why: why(), more: 0, at_start: false },
+            Fault::ConfigRefused { why: why(), more: 2, at_start: true },
+            Fault::ConfigNeedsRestart { keys: vec![why(), why()] },
+            Fault::ConfigNotRead { file: why() },
         ];
         for (trouble, _) in crate::report::tests::troubles() {
             faults.push(Fault::NewFilesUnfit { trouble: trouble.clone() });

@@ -68,6 +68,7 @@ const COUNTED: [Kind; 2] = [Kind::ItemPacked, Kind::ItemUnpacked];
 #[derive(Debug)]
 pub struct Scheduling {
     stop: watch::Sender<bool>,
+    rules: watch::Sender<Arc<Rules>>,
     offer: watch::Receiver<Option<Arc<Offer>>>,
     status: watch::Receiver<ScheduleStatus>,
     pulse: Pulse,
@@ -80,11 +81,13 @@ pub struct Scheduling {
 /// The journal can't be read, or no thread could be started.
 pub fn spawn(rules: Rules, journal: Journal, clock: Clock) -> Result<Scheduling, Error> {
     let (stop, stopped) = watch::channel(false);
+    let (changed, changes) = watch::channel(Arc::new(rules.clone()));
     let (planner, offer) = planner(rules, journal, clock)?;
     let status = planner.status.subscribe();
     let pulse = planner.pulse.clone();
-    let thread = std::thread::Builder::new().name("schedule".into()).spawn(move || planner.run_to_end(stopped));
-    Ok(Scheduling { stop, offer, status, pulse, thread: thread.map_err(|why| Error::Thread { why })? })
+    let thread = std::thread::Builder::new().name("schedule".into());
+    let thread = thread.spawn(move || planner.run_to_end(stopped, changes)).map_err(|why| Error::Thread { why })?;
+    Ok(Scheduling { stop, rules: changed, offer, status, pulse, thread })
 }
 
 fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, OfferReceiver), Error> {
@@ -144,11 +147,27 @@ impl Scheduling {
         !self.thread.is_finished()
     }
 
+    #[must_use]
+    pub fn changer(&self) -> Changer {
+        Changer(self.rules.clone())
+    }
+
     pub fn stop(self) {
         let _ = self.stop.send(true);
         if self.thread.join().is_err() {
             tracing::error!("the schedule's thread had panicked");
         }
+    }
+}
+
+/// Changes what is judged by. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Changer(watch::Sender<Arc<Rules>>);
+
+impl Changer {
+    /// These are the rules from here on: everything is judged by them at once.
+    pub fn change_to(&self, rules: Rules) {
+        self.0.send_replace(Arc::new(rules));
     }
 }
 
@@ -190,14 +209,14 @@ enum Woken {
 }
 
 impl Planner {
-    fn run_to_end(mut self, stop: watch::Receiver<bool>) {
+    fn run_to_end(mut self, stop: watch::Receiver<bool>, rules: watch::Receiver<Arc<Rules>>) {
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.run(stop)),
+            Ok(runtime) => runtime.block_on(self.run(stop, rules)),
             Err(error) => tracing::error!(%error, "the schedule can't run"),
         }
     }
 
-    async fn run(&mut self, mut stop: watch::Receiver<bool>) {
+    async fn run(&mut self, mut stop: watch::Receiver<bool>, mut rules: watch::Receiver<Arc<Rules>>) {
         let (sender, mut ticks) = mpsc::channel(1);
         let ticking = tokio::spawn(ticks::run(self.clock, sender));
         let mut head = self.journal.head();
@@ -219,6 +238,10 @@ impl Planner {
                     Err(_) => break,
                 },
                 () = pulse.keep_turning() => break,
+                Ok(()) = rules.changed() => {
+                    self.rules = Rules::clone(&rules.borrow_and_update());
+                    Woken::Tick
+                }
                 _ = stop.changed() => break,
             };
         }

@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, watch};
 pub use trouble::{Refusal, Trouble};
 
 /// What sync needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub site: String,
     pub version: String,
@@ -56,7 +56,7 @@ pub struct Config {
 }
 
 /// How the broker is reached. Files are read anew for each connection, and [`renewal`] has one made when they change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerConfig {
     pub host: String,
     pub port: u16,
@@ -66,14 +66,14 @@ pub struct BrokerConfig {
 }
 
 /// A user and the file whose first line is the password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginConfig {
     pub username: String,
     pub password_file: PathBuf,
 }
 
 /// The CAs that may sign the broker's certificate, and what this site proves itself with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {
     pub ca_file: PathBuf,
     /// Lists of the certificates that these CAs have revoked.
@@ -82,7 +82,7 @@ pub struct TlsConfig {
 }
 
 /// This site's certificate and its key, as PEM.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityConfig {
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
@@ -117,10 +117,18 @@ const ASKS_WAITING_MAX: usize = 8;
 #[derive(Debug)]
 pub struct Syncing {
     stop: watch::Sender<bool>,
+    configs: watch::Sender<Config>,
     asks: mpsc::Sender<Ask>,
     status: watch::Receiver<SyncStatus>,
     pulse: Pulse,
     thread: JoinHandle<()>,
+}
+
+/// Changes what sync goes by. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Changer {
+    configs: watch::Sender<Config>,
+    asks: mpsc::Sender<Ask>,
 }
 
 /// Starts the thread.
@@ -135,6 +143,7 @@ pub fn spawn(
 ) -> Result<Syncing, crate::journal::Error> {
     let (stop, stopped) = watch::channel(false);
     let (asks, asked) = mpsc::channel(ASKS_WAITING_MAX);
+    let (configs, new_config) = watch::channel(config.clone());
     let receipts = if config.receipts_expected { Receipts::None } else { Receipts::NotExpected };
     let (sender, status) = watch::channel(SyncStatus {
         broker: config.broker.address(),
@@ -155,12 +164,7 @@ pub fn spawn(
     });
     let reader = journal.reader()?;
     let head = *journal.head().borrow();
-    let limits = Limits {
-        window: usize::from(config.window),
-        ahead: config.ahead,
-        receipt_timeout: config.receipt_timeout,
-        receipts_expected: config.receipts_expected,
-    };
+    let limits = limits(&config);
     let epochs = reader.epochs()?;
     let pulse = Pulse::default();
     let shared = Shared {
@@ -169,6 +173,7 @@ pub fn spawn(
         plan: Plan::new(limits, head.place, head.sent, head.received),
         told: (head.sent, Duration::ZERO),
         config,
+        new_config,
         journal,
         offer,
         clock,
@@ -186,7 +191,16 @@ pub fn spawn(
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
     let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
-    Ok(Syncing { stop, asks, status, pulse, thread })
+    Ok(Syncing { stop, configs, asks, status, pulse, thread })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        window: usize::from(config.window),
+        ahead: config.ahead,
+        receipt_timeout: config.receipt_timeout,
+        receipts_expected: config.receipts_expected,
+    }
 }
 
 impl Syncing {
@@ -211,6 +225,28 @@ impl Syncing {
         !self.thread.is_finished()
     }
 
+    #[must_use]
+    pub fn changer(&self) -> Changer {
+        Changer { configs: self.configs.clone(), asks: self.asks.clone() }
+    }
+}
+
+impl Changer {
+    /// Goes on by `config` over a new connection, where it is another one; of the same site. May block for a moment.
+    pub fn change_to(&self, config: Config) {
+        let is_other = |known: &mut Config| {
+            let is_other = *known != config;
+            *known = config;
+            is_other
+        };
+        if self.configs.send_if_modified(is_other) {
+            // Without a thread to ask there is nothing to change.
+            let _ = self.asks.blocking_send(Ask::Reconnect);
+        }
+    }
+}
+
+impl Syncing {
     /// Says `offline` and ends; waits a few seconds at most.
     pub fn stop(self) {
         let _ = self.stop.send(true);
@@ -237,6 +273,8 @@ impl Asks {
 /// What outlives a connection.
 struct Shared {
     config: Config,
+    /// What counts from the next connection on.
+    new_config: watch::Receiver<Config>,
     topics: Topics,
     journal: Journal,
     /// What can be promised, as far as anybody has computed it.
@@ -287,6 +325,7 @@ impl Shared {
         let mut session = self.journal.starts() * SESSIONS_PER_START;
         loop {
             session += 1;
+            self.take_new_config();
             let ended = client::run(self, session).await;
             let returns = std::mem::take(&mut self.leaves_to_return);
             if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
@@ -314,6 +353,26 @@ impl Shared {
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    fn take_new_config(&mut self) {
+        if !self.new_config.has_changed().unwrap_or(false) {
+            return;
+        }
+        self.config = self.new_config.borrow_and_update().clone();
+        self.topics = Topics::new(&self.config.root, &self.config.site);
+        self.plan.change_limits(limits(&self.config));
+        self.denied_flight = None;
+        let (broker, expected) = (self.config.broker.address(), self.config.receipts_expected);
+        self.status.send_modify(|status| {
+            status.broker = broker;
+            status.denied = None;
+            match (expected, &status.receipts) {
+                (false, _) => status.receipts = Receipts::NotExpected,
+                (true, Receipts::NotExpected) => status.receipts = Receipts::None,
+                (true, _) => {}
+            }
+        });
     }
 
     /// Returns when somebody wants to connect now; what else is asked meanwhile is noted.

@@ -79,6 +79,15 @@ impl Plan {
         }
     }
 
+    /// Another configuration; only between connections.
+    pub fn change_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.window = limits.window;
+        self.patience = limits.receipt_timeout;
+        self.platform_silent &= limits.receipts_expected;
+        self.probing &= limits.receipts_expected;
+    }
+
     /// A new connection: what was in flight on the last one is sent again.
     pub fn connected(&mut self, now: Duration) {
         self.handed = self.sent;

@@ -8,6 +8,7 @@ use super::frame::failed;
 use super::guard::Visitor;
 use crate::access::By;
 use crate::action::{Action, Told, Words, audible, in_words, words};
+use crate::report::log::Level;
 use crate::words::Answers;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
@@ -37,6 +38,7 @@ struct Page<'a> {
     is_signed_in: bool,
     stations: Vec<String>,
     scanners: Vec<String>,
+    levels: [&'static str; 5],
     /// Each signal's word, and what people call it.
     signals: Vec<(&'static str, &'static str)>,
 }
@@ -61,6 +63,8 @@ pub struct Fields {
     scanner: Option<String>,
     key: Option<i64>,
     from: Option<u64>,
+    level: Option<String>,
+    minutes: Option<u64>,
 }
 
 impl Results {
@@ -91,6 +95,7 @@ pub async fn show(State(shared): State<Shared>, visitor: Visitor) -> Response {
         is_signed_in: visitor.session.is_some(),
         stations: shared.actions.stations(),
         scanners: shared.actions.scanners(),
+        levels: Level::WORDS.map(|(word, _)| word),
         signals: audible().map(|signal| (signal.word(), answers.signal(signal.word()))).collect(),
     };
     page.render().map_or_else(|_| failed(), |html| Html(html).into_response())
@@ -180,7 +185,7 @@ fn wants_html(headers: &HeaderMap) -> bool {
 
 /// The action of this word, with what it needs of the form.
 fn read(word: &str, fields: Fields) -> Option<Action> {
-    let Fields { station, signal, scanner, key, from } = fields;
+    let Fields { station, signal, scanner, key, from, level, minutes } = fields;
     Some(match word {
         "test_signal" => Action::TestSignal { station: station?, signal: signal.filter(|signal| !signal.is_empty()) },
         "test_publish" => Action::TestPublish,
@@ -191,6 +196,8 @@ fn read(word: &str, fields: Fields) -> Option<Action> {
         "drop_quarantined" => Action::DropQuarantined { key: key? },
         "resend" => Action::Resend { from: from? },
         "admit_guest" => Action::AdmitGuest { station: station? },
+        "reload" => Action::Reload,
+        "log_level" => Action::SetLogLevel { level: level?, seconds: minutes?.saturating_mul(60) },
         _ => return None,
     })
 }
@@ -229,6 +236,8 @@ mod tests {
                 scanner: Some("hand".into()),
                 key: Some(3),
                 from: Some(1),
+                level: Some("debug".into()),
+                minutes: Some(15),
             };
             let action = read(word, whole).unwrap_or_else(|| panic!("{word} can't be asked for"));
             assert_eq!(action.word(), word);

@@ -77,7 +77,8 @@ pub async fn show(Extract(shared): Extract<Shared>, visitor: Visitor) -> Respons
 /// A template that fails; none does.
 pub fn make(gatherer: &Gatherer, looks: &Looks) -> askama::Result<Made> {
     let sight = Sight::new(looks, gatherer.now());
-    render(Page::Commands.bar(gatherer, &sight), &gatherer.quarantined().map_err(|error| error.to_string()), &sight)
+    let about = gatherer.about();
+    render(Page::Commands.bar(&about, &sight), &gatherer.quarantined().map_err(|error| error.to_string()), &sight)
 }
 
 fn render(bar: Bar<'_>, found: &Result<Vec<Quarantined>, String>, sight: &Sight<'_>) -> askama::Result<Made> {

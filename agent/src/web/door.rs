@@ -57,8 +57,9 @@ impl Peer {
     }
 }
 
-/// Serves until `stop` is true or gone; what is under way then gets two seconds.
-pub async fn serve(mut listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+/// Serves until `stop` is true or gone; what is under way then gets two seconds. Each request is answered by the router
+/// that there is when it comes.
+pub async fn serve(mut listener: TcpListener, routers: watch::Receiver<Router>, stop: watch::Receiver<bool>) {
     let (here, elsewhere) = (Places::default(), Places::default());
     let mut conversations = JoinSet::new();
     loop {
@@ -72,7 +73,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, stop: watch::Recei
         let peer = Peer { address, to };
         let places = if peer.is_on_board() { &here } else { &elsewhere };
         if let Some(seat) = places.take() {
-            conversations.spawn(converse(stream, peer, seat, router.clone(), stop.clone()));
+            conversations.spawn(converse(stream, peer, seat, routers.clone(), stop.clone()));
         } else {
             tracing::debug!(%address, "no place for a connection: all have a request under way");
         }
@@ -82,7 +83,13 @@ pub async fn serve(mut listener: TcpListener, router: Router, stop: watch::Recei
     let _ = tokio::time::timeout(DRAIN, drained).await;
 }
 
-async fn converse(stream: TcpStream, peer: Peer, seat: Seat, router: Router, stop: watch::Receiver<bool>) {
+async fn converse(
+    stream: TcpStream,
+    peer: Peer,
+    seat: Seat,
+    routers: watch::Receiver<Router>,
+    stop: watch::Receiver<bool>,
+) {
     // What is small and late is worse than one packet more.
     let _ = stream.set_nodelay(true);
     let place = Arc::clone(&seat.place);
@@ -90,7 +97,8 @@ async fn converse(stream: TcpStream, peer: Peer, seat: Seat, router: Router, sto
         let under_way = UnderWay::begin(&place);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        let answered = router.clone().oneshot(request);
+        let router = routers.borrow().clone();
+        let answered = router.oneshot(request);
         async move {
             let response = answered.await?;
             Ok::<_, Infallible>(response.map(|body| Kept { body, _under_way: under_way }))

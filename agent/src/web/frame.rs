@@ -8,8 +8,8 @@ use super::guard::Visitor;
 use super::look::{Looks, Shown, Sight};
 use super::words::Words;
 use super::{commands, log, orders, scanners, status};
-use crate::report::Gatherer;
 use crate::report::log::Wanted;
+use crate::report::{About, Gatherer};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -137,8 +137,8 @@ impl Page {
     }
 
     /// The bar above it.
-    pub fn bar<'a>(&self, gatherer: &'a Gatherer, sight: &Sight<'_>) -> Bar<'a> {
-        let (about, words) = (gatherer.about(), sight.words);
+    pub fn bar<'a>(&self, about: &'a About, sight: &Sight<'_>) -> Bar<'a> {
+        let words = sight.words;
         let ways = [
             ("/", words.status),
             ("/orders", words.orders),

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn all_is_ok() {
         let report = Report::new(&facts(), Language::ENGLISH);
-        let lines = "writer storage scanners printers broker receipts clock commands";
+        let lines = "writer storage scanners printers broker receipts clock commands configuration";
         let lines: String = lines.split(' ').map(|part| format!("{part} ok\n")).collect();
         assert_eq!(said(&report, None), format!("ok\n{lines}"));
     }

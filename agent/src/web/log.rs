@@ -31,6 +31,10 @@ struct Words {
     go_on: &'static str,
     none: &'static str,
     is: &'static str,
+    /// One, and more.
+    repeated: [&'static str; 2],
+    /// The level that is set for a while.
+    raised: &'static str,
     #[serde(borrow)]
     levels: BTreeMap<&'static str, &'static str>,
 }
@@ -48,6 +52,8 @@ struct Log<'a> {
     bar: Bar<'a>,
     words: &'static Words,
     is: String,
+    /// Empty unless the level is set for a while.
+    raised: String,
     levels: Vec<Choice>,
     parts: Vec<Choice>,
     text: String,
@@ -68,15 +74,6 @@ struct Row {
     message: String,
 }
 
-/// Each level with its word for machines.
-const LEVELS: [(&str, Level); 5] = [
-    ("error", Level::Error),
-    ("warn", Level::Warn),
-    ("info", Level::Info),
-    ("debug", Level::Debug),
-    ("trace", Level::Trace),
-];
-
 /// `GET /log`
 pub async fn show(
     Extract(shared): Extract<Shared>,
@@ -93,7 +90,7 @@ pub async fn show(
 
 /// What is wanted, as the end of an address.
 pub fn query(wanted: &Wanted) -> String {
-    let level = wanted.level.map(|level| format!("level={}", word(level)));
+    let level = wanted.level.map(|level| format!("level={}", level.word()));
     let text = |name: &str, text: &Option<String>| {
         text.as_deref().filter(|text| !text.is_empty()).map(|text| format!("{name}={}", encoded(text)))
     };
@@ -117,11 +114,16 @@ pub fn make(gatherer: &Gatherer, looks: &Looks, wanted: &Wanted) -> askama::Resu
     };
     let chosen = wanted.part.as_deref().unwrap_or_default();
     let part = |part: String| Choice { is_chosen: part == chosen, name: part.clone(), value: part };
+    let about = gatherer.about();
+    let raised = gatherer.loudness().raised.map(|(level, until)| {
+        fill(words.raised, &[("level", named(words, level)), ("until", &sight.shown(until).people)])
+    });
     let page = Log {
-        bar: Page::Log(wanted.clone()).bar(gatherer, &sight),
+        bar: Page::Log(wanted.clone()).bar(&about, &sight),
         words,
         is: fill(words.is, &[("count", &sight.number(crate::report::log::LINES_MAX as u64))]),
-        levels: LEVELS.into_iter().map(level).collect(),
+        raised: raised.unwrap_or_default(),
+        levels: Level::WORDS.into_iter().map(level).collect(),
         parts: kept.parts().into_iter().map(part).collect(),
         text: wanted.text.clone().unwrap_or_default(),
         lines: lines.into_iter().map(|line| row(words, &sight, line)).collect(),
@@ -136,15 +138,17 @@ fn row(words: &'static Words, sight: &Sight<'_>, line: Line) -> Row {
         Level::Warn => Light { word, ..lamp(State::Attention) },
         Level::Info | Level::Debug | Level::Trace => quiet(word),
     };
-    Row { number: line.number, at: sight.shown(line.at), light, part: line.part, message: line.message }
-}
-
-fn word(level: Level) -> &'static str {
-    LEVELS.iter().find(|(_, known)| *known == level).map_or("", |(word, _)| word)
+    let repeated = match line.repeated {
+        0 => String::new(),
+        1 => format!(" ({})", words.repeated[0]),
+        times => format!(" ({})", fill(words.repeated[1], &[("count", &sight.number(times))])),
+    };
+    let message = line.message + &repeated;
+    Row { number: line.number, at: sight.shown(line.at), light, part: line.part, message }
 }
 
 fn named(words: &'static Words, level: Level) -> &'static str {
-    words.levels.get(word(level)).copied().unwrap_or_default()
+    words.levels.get(level.word()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn every_level_has_a_word_in_every_language() {
         for language in Language::all() {
-            for (_, level) in LEVELS {
+            for (_, level) in Level::WORDS {
                 assert_ne!(named(Words::of(language), level), "", "{language:?} {level:?}");
             }
         }

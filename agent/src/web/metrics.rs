@@ -89,6 +89,15 @@ impl Look {
         out.gauges("clock_state", "1 for how far the wall clock is believed, 0 for the others", states)?;
         let believed = report.clock.believed.unwrap_or(report.clock.trusted);
         out.gauge("clock_believed", "1 while promises are judged by the wall clock", flag(believed))?;
+        let is_as_written = report.configuration.refused.is_none();
+        let help = "0 while the configuration's files are wrong and what was right last goes on";
+        out.gauge("config_last_reload_successful", help, flag(is_as_written))?;
+        if let Some(at) = report.configuration.read_at {
+            let help = "When the configuration that runs was read, since 1970";
+            out.gauge("config_last_reload_success_timestamp_seconds", help, seconds(at))?;
+        }
+        let waiting = report.configuration.needs_restart.len() as f64;
+        out.gauge("config_keys_waiting_for_restart", "Changed keys that count only after a restart", waiting)?;
         let quarantined = report.quarantine.count as f64;
         out.gauge("quarantined_messages", "Messages of the platform that could not be used", quarantined)
     }

@@ -38,7 +38,7 @@ use jiff::tz::TimeZone;
 pub use station::{Seat, Stations};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -167,26 +167,77 @@ pub async fn bind(config: &Config) -> io::Result<TcpListener> {
     TcpListener::bind(config.listen).await
 }
 
-/// Serves until `stop` is true or gone; open streams are ended, and what else is under way gets two seconds.
-pub async fn serve(listener: TcpListener, config: Config, parts: Parts, stop: watch::Receiver<bool>) {
-    let router = router(&config, parts, stop.clone());
-    door::serve(listener, router, stop).await;
+/// The pages as the configuration has them, which can change while they are served.
+#[derive(Debug)]
+pub struct Pages {
+    reached: Reached,
+    now: watch::Sender<Router>,
+    /// Ends the streams of those who look at what is now.
+    streams: Mutex<watch::Sender<bool>>,
 }
 
-/// The routes with their guards.
-pub fn router(config: &Config, parts: Parts, stop: watch::Receiver<bool>) -> Router {
-    let Parts { gatherer, access, actions, bundle, stations } = parts;
+/// What stays, whatever the configuration says.
+#[derive(Clone, Debug)]
+struct Reached {
+    gatherer: Arc<Gatherer>,
+    access: Arc<Access>,
+    actions: Arc<Actions>,
+    bundle: bundle::Maker,
+    results: Arc<actions::Results>,
+    listeners: scanners::Listeners,
+}
+
+impl Pages {
+    #[must_use]
+    pub fn new(config: &Config, parts: Parts) -> Self {
+        let Parts { gatherer, access, actions, bundle, stations } = parts;
+        let (results, listeners) = (Arc::default(), scanners::Listeners::default());
+        let reached = Reached { gatherer, access, actions, bundle, results, listeners };
+        let (end, ended) = watch::channel(false);
+        let router = routes(config, reached.clone(), stations, ended);
+        Self { reached, now: watch::Sender::new(router), streams: Mutex::new(end) }
+    }
+
+    /// Shows the pages so from here on; all but the address counts. Open streams end, and browsers come back for new ones.
+    pub fn change_to(&self, config: &Config, stations: Arc<Stations>) {
+        let (end, ended) = watch::channel(false);
+        let _ = self.now.send_replace(routes(config, self.reached.clone(), stations, ended));
+        let before = std::mem::replace(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner), end);
+        let _ = before.send(true);
+    }
+
+    fn end_streams(&self) {
+        let _ = self.streams.lock().unwrap_or_else(PoisonError::into_inner).send(true);
+    }
+}
+
+/// Serves until `stop` is true or gone; open streams are ended, and what else is under way gets two seconds.
+pub async fn serve(listener: TcpListener, pages: Arc<Pages>, stop: watch::Receiver<bool>) {
+    let ending = async {
+        stopped(stop.clone()).await;
+        pages.end_streams();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = door::serve(listener, pages.now.subscribe(), stop.clone()) => {}
+        () = ending => {}
+    }
+}
+
+/// The routes with their guards; streams end with `stop`.
+fn routes(config: &Config, reached: Reached, stations: Arc<Stations>, stop: watch::Receiver<bool>) -> Router {
+    let Reached { gatherer, access, actions, bundle, results, listeners } = reached;
     let shared = Shared {
         gatherer,
         access,
         actions,
         bundle,
-        results: Arc::default(),
+        results,
         hosts: Arc::new(guard::Hosts::new(config)),
         cookie: format!("parceld-{}", config.site).into(),
         looks: Arc::new(look::Looks { language: config.language, timezone: config.timezone.clone() }),
         live: Arc::default(),
-        listeners: scanners::Listeners::default(),
+        listeners,
         stations,
         stop,
     };

@@ -25,6 +25,13 @@ struct Bench {
     stop: watch::Sender<bool>,
 }
 
+fn router(config: &Config, parts: Parts, stop: watch::Receiver<bool>) -> Router {
+    let Parts { gatherer, access, actions, bundle, stations } = parts;
+    let (results, listeners) = (Arc::default(), scanners::Listeners::default());
+    let reached = Reached { gatherer, access, actions, bundle, results, listeners };
+    routes(config, reached, stations, stop)
+}
+
 impl Bench {
     fn new() -> Self {
         let running = Running::new();
@@ -504,7 +511,7 @@ async fn served(bench: &Bench) -> (SocketAddr, JoinHandle<()>) {
     let listener = bind(&config()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let parts = parts(&bench.running, &bench.access, &bench.stations);
-    (address, tokio::spawn(serve(listener, config(), parts, bench.stop.subscribe())))
+    (address, tokio::spawn(serve(listener, Arc::new(Pages::new(&config(), parts)), bench.stop.subscribe())))
 }
 
 #[tokio::test]

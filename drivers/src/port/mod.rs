@@ -49,7 +49,7 @@ pub enum Address {
     Tcp { host: String, port: u16 },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What the port's thread is named after.
     pub name: String,

@@ -128,8 +128,9 @@ pub fn make(gatherer: &Gatherer, looks: &Looks, wanted: &Wanted) -> askama::Resu
     };
     let page = found.unwrap_or(OrdersPage { orders: Vec::new(), next: None });
     let at = |from| format!("/orders{}", Wanted { from, ..wanted.clone() }.query());
+    let about = gatherer.about();
     let list = List {
-        bar: Page::Orders(wanted.clone()).bar(gatherer, &sight),
+        bar: Page::Orders(wanted.clone()).bar(&about, &sight),
         words,
         asked: wanted.text(),
         is_open: wanted.show == Show::Open,

@@ -99,8 +99,9 @@ pub fn make(gatherer: &Gatherer, looks: &Looks, id: &str, wanted: Older) -> aska
     let is_missing = error.is_none() && order.is_none() && !has_events;
     let title = format!("{} {}", words.order, plain(order.as_ref().map_or(id, |whole| &whole.order.number)));
     let at = |before| format!("/orders/{}{}", encoded(id), Older { before }.query());
+    let about = gatherer.about();
     let page = One {
-        bar: Page::Order { id: id.to_owned(), wanted }.bar(gatherer, &sight),
+        bar: Page::Order { id: id.to_owned(), wanted }.bar(&about, &sight),
         words,
         title: title.clone(),
         lacks: error.or(missing),

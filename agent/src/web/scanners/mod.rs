@@ -133,7 +133,8 @@ pub fn list(gatherer: &Gatherer, looks: &Looks) -> askama::Result<Made> {
     let report = Report::new(&gatherer.facts(), looks.language);
     let (sight, words) = (Sight::new(looks, report.now), Words::of(looks.language));
     let rows = report.scanners.iter().map(|scanner| row(words, &sight, scanner)).collect();
-    Made::new(words.title, &List { bar: Page::Scanners.bar(gatherer, &sight), words, rows })
+    let about = gatherer.about();
+    Made::new(words.title, &List { bar: Page::Scanners.bar(&about, &sight), words, rows })
 }
 
 /// One scanner. Blocks while the database is read.
@@ -155,7 +156,8 @@ pub fn one(gatherer: &Gatherer, looks: &Looks, id: &str) -> askama::Result<Made>
         answers: answers.map(|answer| answer_line(&sight, answer)).collect(),
         stream: format!("/api/v1/scanners/{}/bytes", encoded(id)),
     });
-    let bar = Page::Scanner { id: id.to_owned() }.bar(gatherer, &sight);
+    let about = gatherer.about();
+    let bar = Page::Scanner { id: id.to_owned() }.bar(&about, &sight);
     let status = if seen.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let act = action::words(looks.language);
     let page = One { bar, words, act, title: title.clone(), scanner: seen };

@@ -148,8 +148,7 @@ impl Listener {
         let is_answer = answer.is_some();
         let seen = self.shared.gatherer.ask(move |gatherer| {
             let (screen, now) = stations.look(&seat, answer.as_deref(), gatherer, language);
-            let version = &gatherer.about().version;
-            let html = fragment(&screen, language, version, now).ok()?;
+            let html = fragment(&screen, language, &gatherer.about().version, now).ok()?;
             Some((screen.number, screen, html))
         });
         let (number, screen, html) = seen.await??;

@@ -133,7 +133,8 @@ pub async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> Respo
     let language = looks.language;
     let page = shared.gatherer.ask(move |gatherer| {
         let (screen, now) = stations.look(&seat, None, gatherer, language);
-        let version = &gatherer.about().version;
+        let about = gatherer.about();
+        let version = &about.version;
         let fragment = fragment(&screen, language, version, now)?;
         let words = Words::of(language);
         let language = language.tag();

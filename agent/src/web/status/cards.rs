@@ -331,9 +331,23 @@ impl Cards<'_> {
                 fact(words.version, &report.version),
                 fact(words.contract, contract::VERSION),
                 fact(words.epoch, epoch),
+                fact(words.configuration, self.configuration()),
             ],
-            ..Card::new("agent", words.agent, sight.light(State::Well))
+            ..Card::new("agent", words.agent, self.about(&[Topic::Configuration]))
         }
+    }
+
+    /// How what runs stands to its files.
+    fn configuration(&self) -> String {
+        let (words, seen) = (self.sight.words, &self.report.configuration);
+        let sentence = match seen.state.as_str() {
+            "refused" => words.config_refused,
+            "changed" => words.config_changed,
+            "needs_restart" => words.config_needs_restart,
+            _ => words.config_current,
+        };
+        let at = seen.read_at.map(|at| self.sight.shown(at).people).unwrap_or_default();
+        fill(sentence, &[("at", &at)])
     }
 
     /// How many events waited in the last hour.

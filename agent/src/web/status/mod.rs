@@ -64,7 +64,8 @@ pub async fn show(Extract(shared): Extract<Shared>, visitor: Visitor) -> Respons
 /// A template that fails; none does.
 pub fn make(gatherer: &Gatherer, looks: &Looks) -> askama::Result<Made> {
     let report = Report::new(&gatherer.facts(), looks.language);
-    let bar = Page::Status.bar(gatherer, &Sight::new(looks, report.now));
+    let about = gatherer.about();
+    let bar = Page::Status.bar(&about, &Sight::new(looks, report.now));
     render(bar, &report, gatherer.latest(EVENTS_SHOWN_MAX).ok().as_ref(), looks)
 }
 
