@@ -5,6 +5,7 @@ mod logging;
 pub mod notify;
 mod reload;
 mod settings;
+mod stall;
 mod stop;
 mod times;
 mod watchdog;
@@ -29,6 +30,7 @@ use crate::web::{self, Pages, Stations};
 use anyhow::Context;
 use reload::{Reloading, Running};
 use rustix::fs::Mode;
+use stall::Stall;
 use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -223,7 +225,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
     let mut look_at_disk = tokio::time::interval(LOOK_AT_DISK_EVERY);
-    let mut disk_tried_at = None;
+    let (mut disk_tried_at, mut stall) = (None, Stall::default());
     let mut times = Times::new(clock);
     let mut retain = tokio::time::interval(RETAIN_EVERY);
     let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
@@ -242,6 +244,9 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
             _ = look_at_disk.tick() => {
                 times.look_after(journal);
                 disk_tried_at = try_disk(journal, disk_tried_at, clock);
+                if stall.look(journal.at_work(), clock.now().since_start) {
+                    journal.says_nothing();
+                }
             }
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {

@@ -3,7 +3,7 @@
 //! A loop that has nothing to do sleeps and turns once when it is asked; one that hangs doesn't.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Notify;
 
 /// One loop's pulse. Cheap to clone.
@@ -13,12 +13,25 @@ pub struct Pulse(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     turns: AtomicU64,
+    is_at_work: AtomicBool,
     asked: Notify,
 }
 
 impl Pulse {
+    /// The loop has something to do, and will have turned when it is done.
+    pub fn begins(&self) {
+        self.0.is_at_work.store(true, Ordering::Relaxed);
+    }
+
+    /// How often the loop had gone round when it began what it is doing; `None` where it waits for work.
+    #[must_use]
+    pub fn at_work(&self) -> Option<u64> {
+        self.0.is_at_work.load(Ordering::Relaxed).then(|| self.turns())
+    }
+
     /// The loop has gone round.
     pub fn turned(&self) {
+        self.0.is_at_work.store(false, Ordering::Relaxed);
         self.0.turns.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,15 +1,29 @@
 //! What the service manager hears: that the agent is ready, how it is, and that it moves, only while it does.
 
 use parceld_tests::disk::Card;
+use parceld_tests::http::Reply;
 use parceld_tests::service_manager::{Message, ServiceManager};
 use parceld_tests::site::{Broker, Site};
-use parceld_tests::wait;
+use parceld_tests::{http, wait};
 use std::time::Duration;
 
 /// So that looks are a second apart.
 const WATCHDOG: Duration = Duration::from_secs(2);
 /// Longer than the service manager would have waited.
 const LOOKS: usize = 4;
+
+/// Within this every fault is shown, and gone when it is mended.
+const SHOWN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether scans are saved, as the agent says from memory: its report reads the database, and would wait with the disk.
+fn readiness(site: &Site) -> Reply {
+    http::get(&format!("{}/readyz", site.agent.url())).expect("the agent answers whatever the disk does")
+}
+
+#[track_caller]
+fn until_ready(site: &Site) {
+    wait::until("the agent to be well again", SHOWN_WITHIN, || (readiness(site).status == 200).then_some(()));
+}
 
 /// The journal, three scanners, sync, the schedule and the runtime.
 fn site_on(card: &Card, manager: &ServiceManager) -> Site {
@@ -44,6 +58,7 @@ fn a_blocked_disk_stops_the_watchdog_until_it_answers_again() {
         let status = heard.last().and_then(Message::status).unwrap_or_default();
         assert!(status.starts_with("hangs: the journal for "), "{status}");
     }
+    assert_eq!(readiness(&site).status, 503);
     let log = site.agent.log();
     assert!(log.contains("part=\"the journal\"") && log.contains("hangs"), "the log names the part: {log}");
 
@@ -54,6 +69,26 @@ fn a_blocked_disk_stops_the_watchdog_until_it_answers_again() {
     let answer =
         site.scanners[0].answer(wait::GENEROUS).expect("what was scanned while the disk was blocked is answered");
     assert!(answer.recorded);
+    until_ready(&site);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_said_within_seconds_and_is_well_again_when_it_does() {
+    let Some(card) = Card::insert(32) else { return };
+    let manager = ServiceManager::start();
+    let mut site = site_on(&card, &manager);
+    for _ in 0..2 {
+        let frozen = card.freeze();
+        site.scanners[0].send("A-CODE-THAT-MUST-BE-SAVED");
+        wait::until("the disk to be named", SHOWN_WITHIN, || {
+            let Reply { status, body, .. } = readiness(&site);
+            (status == 503 && body.contains("scans are not saved: the disk does not answer")).then_some(())
+        });
+        drop(frozen);
+        let answer = site.scanners[0].answer(wait::GENEROUS).expect("an answer");
+        assert!(answer.recorded);
+        until_ready(&site);
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub struct Journal {
     path: PathBuf,
     head: watch::Receiver<Head>,
     storage: watch::Receiver<Storage>,
+    stalled: watch::Sender<Storage>,
     pulse: Pulse,
     site_key: [u8; SITE_KEY_BYTES],
     token_digest: Option<[u8; 32]>,
@@ -173,6 +174,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
     let (storage_sender, storage) = watch::channel(Storage::Well);
     let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
     let pulse = Pulse::default();
+    let stalled = storage_sender.clone();
     let writer = writer::Writer::new(state, head_sender, storage_sender, pulse.clone());
     let thread = std::thread::Builder::new()
         .name("journal".into())
@@ -186,6 +188,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
         path,
         head,
         storage,
+        stalled,
         pulse,
         site_key: facts.site_key,
         token_digest: facts.token_digest,
@@ -254,6 +257,25 @@ impl Journal {
     #[must_use]
     pub fn turns(&self) -> u64 {
         self.pulse.turns()
+    }
+
+    /// Which turn the writer is at; `None` where it waits for work.
+    #[must_use]
+    pub fn at_work(&self) -> Option<u64> {
+        self.pulse.at_work()
+    }
+
+    /// Says for a writer that can't that the disk doesn't answer it. Once it does the writer says that all is well.
+    pub fn says_nothing(&self) {
+        self.stalled.send_if_modified(|storage| {
+            let was_well = *storage == Storage::Well;
+            if was_well {
+                *storage = Storage::Failing { error: "the disk does not answer".into() };
+            }
+            was_well
+        });
+        // It may have come back in between, and would wait for work.
+        self.ask_for_a_turn();
     }
 
     /// Has an idle writer turn once, without a write. One whose queue is full has enough to turn for.

@@ -60,8 +60,12 @@ impl Writer {
         loop {
             self.pulse.turned();
             match self.next(queue) {
-                Ok(Some(job)) => batch.push(job),
+                Ok(Some(job)) => {
+                    self.pulse.begins();
+                    batch.push(job);
+                }
                 Ok(None) => {
+                    self.pulse.begins();
                     self.flush();
                     continue;
                 }
