@@ -149,7 +149,9 @@ fn read() -> Reading {
 
 /// Goes on while the system sleeps, and over restarts of the agent.
 fn since_boot() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+    let passed = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
+    // As times are kept.
+    passed - Duration::from_nanos(u64::from(passed.subsec_nanos() % 1_000))
 }
 
 fn boot_id() -> String {

@@ -2,8 +2,8 @@
 //!
 //! A clock can't be right before the release of this program, nor before what the log knew last. Past that it is believed
 //! when something speaks for it, and for as long as it goes steadily from there: time servers that go away later take
-//! nothing back. A step forward of up to a month is a board that learns the time. A longer one is an error until the
-//! clock comes back, whoever made it. A step back is believed at once where a time server made it, or else when the clock
+//! nothing back. A step forward of up to a month is a board that learns the time, and so is any that a time server makes
+//! where none was heard before. Another that is longer is an error until the clock comes back, whoever made it. A step back is believed at once where a time server made it, or else when the clock
 //! has gone steadily for a while.
 
 use super::evidence::Evidence;
@@ -106,6 +106,8 @@ pub struct Judge {
     seen: Option<Reading>,
     /// The last reading that was believed: what is reckoned from.
     anchor: Option<Reading>,
+    /// Whether a time server has vouched for what is reckoned from.
+    vouched: bool,
     /// The last reading that could be right, believed or not.
     tracked: Option<Reading>,
     doubt: Option<Doubt>,
@@ -168,6 +170,7 @@ impl Judge {
         let wall = match believed {
             Believed::Synchronized | Believed::Plausible => {
                 self.anchor = Some(reading);
+                self.vouched |= believed == Believed::Synchronized;
                 reading.wall
             }
             Believed::Awaited => reading.wall.max(reckoned),
@@ -219,19 +222,22 @@ impl Judge {
 
     /// Begins and ends doubts.
     fn follow(&mut self, reading: Reading, is_synchronized: bool) {
+        // What was believed for want of anything better doesn't stand against a time server.
+        let is_taught = is_synchronized && !self.vouched;
         let step = self.tracked.replace(reading).map_or(SignedDuration::ZERO, |last| last.step_to(reading));
         if STEP_MAX < step.abs() {
             let ahead = self.anchor.map_or(step, |anchor| anchor.step_to(reading));
             self.doubt = match ahead {
                 ahead if ahead.abs() <= STEP_MAX => None,
-                ahead if FORWARD_MAX < ahead => Some(Doubt { until: None }),
-                ahead if ahead.is_positive() => None,
+                ahead if ahead.is_positive() && (ahead <= FORWARD_MAX || is_taught) => None,
+                ahead if ahead.is_positive() => Some(Doubt { until: None }),
                 _ => Some(Doubt { until: Some(reading.since_boot.saturating_add(SETTLES)) }),
             };
         }
-        let is_over =
-            |doubt: &mut Doubt| doubt.until.is_some_and(|until| is_synchronized || until <= reading.since_boot);
-        self.doubt.take_if(is_over);
+        self.doubt.take_if(|doubt| match doubt.until {
+            Some(until) => is_synchronized || until <= reading.since_boot,
+            None => is_taught,
+        });
     }
 
     /// What time it is at least, by what was known last.

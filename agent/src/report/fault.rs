@@ -87,7 +87,6 @@ pub enum Fault {
     ReceiptsMissing,
     ClockUntrusted {
         believed: Believed,
-        shows: Timestamp,
     },
     /// No connection because of dates that a right clock might find in order.
     ClockBlocksBroker {
@@ -536,7 +535,7 @@ fn receipts(facts: &Facts) -> Option<Found> {
 
 fn clock(facts: &Facts) -> Option<Found> {
     let Standing { believed, since, .. } = facts.clock;
-    let fault = Fault::ClockUntrusted { believed, shows: facts.clock_shows };
+    let fault = Fault::ClockUntrusted { believed };
     (!believed.is_trusted()).then_some(Found { fault, severity: Severity::Attention, since: Some(since) })
 }
 

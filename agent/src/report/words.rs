@@ -145,13 +145,13 @@ fn special(
         Fault::NoSubscriber { count, kept: false } => {
             ("no_subscriber_lost", vec![("events", counted("events", *count))])
         }
-        Fault::ClockUntrusted { believed, shows } => {
+        Fault::ClockUntrusted { believed } => {
             let name = match believed {
                 Believed::Awaited => "clock_awaited",
                 Believed::Stepped => "clock_stepped",
                 Believed::Behind | Believed::Plausible | Believed::Synchronized => "clock_untrusted",
             };
-            (name, vec![("shows", shows.to_string())])
+            (name, Vec::new())
         }
         Fault::ClockBlocksBroker { url, trouble } => {
             (fault.word(), vec![("url", url.clone()), ("trouble", reason(trouble, language))])
@@ -270,9 +270,9 @@ mod tests {
             Fault::NoSubscriber { count: 2, kept: false },
             Fault::ReceiptsNeverCame,
             Fault::ReceiptsMissing,
-            Fault::ClockUntrusted { believed: Believed::Awaited, shows: at },
-            Fault::ClockUntrusted { believed: Believed::Stepped, shows: at },
-            Fault::ClockUntrusted { believed: Believed::Behind, shows: at },
+            Fault::ClockUntrusted { believed: Believed::Awaited },
+            Fault::ClockUntrusted { believed: Believed::Stepped },
+            Fault::ClockUntrusted { believed: Believed::Behind },
             Fault::ClockBlocksBroker { url: why(), trouble: Trouble::NotYetValid { from: at, now: at } },
             Fault::Quarantined { count: 2 },
             Fault::WeakPromise,

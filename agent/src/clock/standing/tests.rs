@@ -113,7 +113,7 @@ fn what_goes_on_in_doubt_is_labelled_as_if_nobody_had_set_the_clock() {
     check(
         None,
         &[
-            (0, "2026-11-26T10:00:00Z", Evidence::Plausible, Plausible, "2026-11-26T10:00:00Z"),
+            (0, "2026-11-26T10:00:00Z", Evidence::Synchronized, Synchronized, "2026-11-26T10:00:00Z"),
             (60, "2046-11-26T10:01:00Z", Evidence::Plausible, Stepped, "2026-11-26T10:01:00Z"),
             (120, "2046-11-26T10:02:00Z", Evidence::Synchronized, Stepped, "2026-11-26T10:02:00Z"),
             (180, "1970-01-01T00:00:00Z", Evidence::Synchronized, Behind, "2026-11-26T10:03:00Z"),
@@ -131,6 +131,19 @@ fn what_goes_on_in_doubt_is_labelled_as_if_nobody_had_set_the_clock() {
             (0, "2026-11-26T10:00:00Z", Evidence::Plausible, Plausible, "2026-11-26T10:00:00Z"),
             (60, "2026-11-26T08:01:00Z", Evidence::Plausible, Stepped, "2026-11-26T10:01:00Z"),
             (660, "2026-11-26T08:11:00Z", Evidence::Plausible, Plausible, "2026-11-26T08:11:00Z"),
+        ],
+    );
+}
+
+#[test]
+fn a_time_server_that_is_heard_first_is_believed_by_however_much_it_sets_the_clock() {
+    check(
+        None,
+        &[
+            (5, "2026-03-01T00:00:05Z", Evidence::Plausible, Plausible, "2026-03-01T00:00:05Z"),
+            (15, "2026-11-26T10:00:00Z", Evidence::Plausible, Stepped, "2026-03-01T00:00:15Z"),
+            (17, "2026-11-26T10:00:02Z", Evidence::Synchronized, Synchronized, "2026-11-26T10:00:02Z"),
+            (27, "2046-11-26T10:00:12Z", Evidence::Synchronized, Stepped, "2026-11-26T10:00:12Z"),
         ],
     );
 }
