@@ -27,6 +27,7 @@ pub const LIVE: [(&str, &[&str]); 13] = [
             "username",
             "password_file",
             "ca_file",
+            "crl_file",
             "certificate_file",
             "key_file",
         ],

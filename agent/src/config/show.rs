@@ -201,6 +201,7 @@ fn singles(config: &Config) -> Vec<Section> {
         .maybe("username", broker.username.as_deref())
         .maybe("password_file", broker.password_file.as_deref().map(path))
         .maybe("ca_file", broker.tls.as_ref().map(|tls| path(&tls.ca_file)))
+        .maybe("crl_file", broker.tls.as_ref().and_then(|tls| tls.crl_file.as_deref()).map(path))
         .maybe("certificate_file", identity.map(|identity| path(&identity.certificate_file)))
         .maybe("key_file", identity.map(|identity| path(&identity.key_file)));
     synced
