@@ -1,21 +1,38 @@
-//! Manual pages of the command line: one of the program, and one of each command that it names.
+//! Manual pages: one of the program, one of each command that it names, and one of the configuration.
 
 use super::Cli;
-use clap::CommandFactory;
+use crate::config;
+use clap::{CommandFactory, ValueEnum};
 use clap_mangen::Man;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The program's own page.
-pub fn print(out: &mut impl Write) -> io::Result<()> {
-    Man::new(Cli::command()).render(out)
+/// The configuration's page.
+const CONFIGURATION: &str = "parceld.toml.5";
+
+/// A page that can be printed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// The program: parceld(1)
+    Parceld,
+    /// The configuration: parceld.toml(5)
+    #[value(name = "parceld.toml")]
+    Configuration,
+}
+
+pub fn print(page: Page, out: &mut impl Write) -> io::Result<()> {
+    match page {
+        Page::Parceld => Man::new(Cli::command()).render(out),
+        Page::Configuration => out.write_all(config::manual_page().as_bytes()),
+    }
 }
 
 /// Every page, as files under their names in a directory, which is made where it isn't there.
 pub fn write_to(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(Cli::command(), directory)
+    clap_mangen::generate_to(Cli::command(), directory)?;
+    fs::write(directory.join(CONFIGURATION), config::manual_page())
 }
 
 #[cfg(test)]
@@ -35,7 +52,8 @@ mod tests {
         fs::remove_dir_all(&directory).unwrap();
 
         let written: BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        for page in ["parceld.1", "parceld-run.1", "parceld-scanners.1", "parceld-scanners-reopen.1"] {
+        for page in ["parceld.1", "parceld-run.1", "parceld-scanners.1", "parceld-scanners-reopen.1", "parceld.toml.5"]
+        {
             assert!(written.contains(page), "{page} is not among {written:?}");
         }
         for (page, text) in &pages {

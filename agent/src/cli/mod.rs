@@ -16,7 +16,7 @@ mod status;
 mod terminal;
 
 use crate::action::Action;
-use crate::config::{self, By, Config, GIVEN, Given, Loaded, Stack, Start};
+use crate::config::{self, By, Config, GIVEN, Given, Loaded, Stack, Start, Warning};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use std::io;
@@ -104,14 +104,16 @@ Exit codes:
     /// Check a configuration file without any side effect
     ///
     /// Reads the file and those in conf.d beside it exactly as `run` does and reports everything that is wrong with them:
-    /// line, column, and what to write instead. Opens no database, no scanner and no connection.
+    /// line, column, and what to write instead. Then warns of what is missing on this machine, for whoever asks: files that
+    /// can't be read, secrets that others can read, directories, scanners' ports. Opens no database, no scanner and no
+    /// connection.
     #[command(after_help = "\
 Examples:
   parceld check-config /etc/parceld/parceld.toml
   parceld check-config new.toml && mv new.toml /etc/parceld/parceld.toml
 
 Exit codes:
-  0  the file is right
+  0  the file is right, also where something is missing on this machine
   2  it is not, or can't be read")]
     CheckConfig {
         /// The file to check; without it, the one that --config names
@@ -477,20 +479,25 @@ Exit codes:
   0  printed")]
     Completions { shell: Shell },
 
-    /// Print the manual page, or write all of them into a directory
+    /// Print a manual page, or write all of them into a directory
     ///
-    /// The program has a page, and so has each command: parceld-run(1), parceld-status(1) and so on.
+    /// The program has a page, and so has each command: parceld-run(1), parceld-status(1) and so on. parceld.toml(5) is the
+    /// configuration's.
     #[command(after_help = "\
 Examples:
   parceld man | man -l -
-  parceld man --to /usr/local/share/man/man1
+  parceld man parceld.toml | man -l -
+  parceld man --to pages
 
 Exit codes:
   0  printed or written
   2  the directory can't be written")]
     Man {
+        /// Which page
+        #[arg(value_enum, default_value_t = man::Page::Parceld)]
+        page: man::Page,
         /// Write every page as a file into this directory
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", conflicts_with = "page")]
         to: Option<PathBuf>,
     },
 
@@ -648,8 +655,8 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
         Verb::Bundle { file } => with_config(&stack, |config| bundle::write(config, &stack, &file)),
         Verb::Token { verb: TokenVerb::New } => with_config(&stack, act::new_token),
         Verb::Completions { shell } => complete(shell),
-        Verb::Man { to: None } => man::print(&mut io::stdout()).map(|()| Exit::Well),
-        Verb::Man { to: Some(directory) } => write_pages(&directory),
+        Verb::Man { page, to: None } => man::print(page, &mut io::stdout()).map(|()| Exit::Well),
+        Verb::Man { to: Some(directory), .. } => write_pages(&directory),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -714,6 +721,10 @@ fn check_config(stack: &Stack) -> io::Result<Exit> {
         "{}: right; site: {site}, stations: {stations}, scanners: {scanners}",
         stack.path.display()
     ))?;
+    for Warning { key, what, advice } in config::missing_here(&config) {
+        terminal::complain(&format!("warning: {key}: {what}"));
+        terminal::complain(&format!("  = {advice}"));
+    }
     Ok(Exit::Well)
 }
 

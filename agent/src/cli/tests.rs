@@ -64,6 +64,7 @@ fn takes_the_arguments_as_documented() {
         "parceld bundle bundle.tar.gz",
         "parceld completions bash",
         "parceld man",
+        "parceld man parceld.toml",
         "parceld man --to pages",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
