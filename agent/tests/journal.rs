@@ -8,6 +8,7 @@ use parceld::contract;
 use parceld::domain::event::{Event, Kind, Method};
 use parceld::domain::replay::replay;
 use parceld::domain::signal::Answer;
+use parceld::domain::station::Mode;
 use parceld::journal::{self, Epoch, Job, Journal, NotSaved, ReceiptOutcome, Stored};
 use serde_json::{Value, json};
 use site::*;
@@ -875,4 +876,60 @@ fn a_failed_transaction_forgets_neither_bounce_nor_doubt() {
     site.now_ms += 90;
     assert_eq!(site.scan_now("bench", "A"), "silent", "the same read again is still bounce");
     assert_eq!(site.scan("bench-2", "A"), "already (perhaps_counted)", "its answer never arrived");
+}
+
+#[test]
+fn another_configuration_counts_from_the_next_scan_on() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "3xA");
+    site.put(2, "3xA");
+    assert_eq!(site.scan("bench", "1"), "opened 0/3");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/3");
+    site.configure(|config| config.rules.operators_required = true).unwrap();
+    assert_eq!(site.scan("bench", "A"), "refused (not_signed_in)");
+    site.configure(|_| {}).unwrap();
+    assert_eq!(site.scan("bench", "A"), "accepted 2/3", "what is open stays open");
+
+    let head = site.head();
+    site.configure(|config| _ = config.stations.insert("bench".into(), Mode::Count)).unwrap();
+    assert_eq!(site.scan("bench-2", "1"), "opened 2/3", "another mode lays down what was open");
+    site.configure(|config| _ = config.stations.remove("bench-2")).unwrap();
+    assert_eq!(site.scan("door", "1"), "refused (other_mode)");
+    site.configure(|_| {}).unwrap();
+    assert_eq!(site.scan("bench", "1"), "opened 2/3", "so does a station that is gone");
+    assert_gapless(&site.events());
+    assert!(head < site.head());
+}
+
+#[test]
+fn a_configuration_that_cannot_be_stored_is_not_taken() {
+    let Some(small) = Small::mount(2 << 20) else {
+        return;
+    };
+    let mut site = Site::start(&small.file("j.db"));
+    site.put(1, "5000xA");
+    site.scan("bench", "1");
+    let (mut filler, mut answer) = (small.fill(), String::new());
+    for _ in 0..2_000 {
+        answer = site.scan("bench", "A");
+        if !answer.starts_with("accepted") {
+            break;
+        }
+        filler = small.fill();
+    }
+    assert_eq!(answer, "not_saved (storage)");
+    let stations = |config: &mut journal::Config| {
+        config.rules.operators_required = true;
+        // More than fits into what is left.
+        let many = (0..5_000).map(|n| (format!("station-{n}").as_str().into(), Mode::Load));
+        config.stations.extend(many);
+    };
+    assert_eq!(site.configure(stations), Err(NotSaved));
+    std::fs::remove_file(filler).unwrap();
+    let storage = site.journal.storage();
+    until("the storage is well again", || *storage.borrow() == journal::Storage::Well);
+    let counted = site.scan("bench", "A");
+    assert!(counted.starts_with("accepted"), "the rules are those of before: {counted}");
 }

@@ -3,6 +3,7 @@
 
 use parceld_tests::agent::{Agent, AgentSetup};
 use parceld_tests::scanner::VirtualScanner;
+use parceld_tests::service_manager::{Message, ServiceManager};
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
 use parceld_tests::{http, net, wait};
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +15,11 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
+
+/// So that the service manager's looks are a second apart; and how many show that nothing hangs.
+const WATCHDOG: Duration = Duration::from_secs(2);
+const LOOKS: usize = 4;
 
 /// Enough to meet every moment of a scan.
 const RELOADS: usize = 40;
@@ -285,4 +291,26 @@ fn the_log_is_louder_for_a_while() {
     wait::until("it to go back by itself", PATIENCE, || (level(&agent).as_deref() == Some("warn")).then_some(()));
     assert!(agent.log().lines().last().is_some_and(|line| line.starts_with('{')), "{}", agent.log());
     said(&agent, &["log-level", "loud"], 2);
+}
+
+#[test]
+fn the_service_manager_hears_of_it_and_watches_over_the_scanners_that_there_are() {
+    let manager = ServiceManager::start();
+    let site = Site::with(Broker::mosquitto(), |setup| setup.through(manager.runner(WATCHDOG)));
+    manager.until("READY=1", |message| message.says("READY=1"));
+    let (agent, added) = (&site.agent, VirtualScanner::new());
+    let scanner = format!("[[scanner]]\nid = \"added\"\nstation = \"bench-1\"\nport = {:?}\n", added.port());
+    for (text, scanners) in [(scanner.as_str(), "; 4 of 4 scanners open; "), ("", "; 3 of 3 scanners open; ")] {
+        write(agent, "10.toml", text);
+        hang_up(agent);
+        manager.until("RELOADING=1", |message| message.says("RELOADING=1"));
+        manager.until("READY=1", |message| message.says("READY=1"));
+        let is_so = |message: &Message| message.status().is_some_and(|status| status.contains(scanners));
+        manager.until("the scanners that there are", is_so);
+        for _ in 0..LOOKS {
+            let heard = manager.until("a sign of life", Message::is_alive);
+            let hangs = |message: &Message| message.status().is_some_and(|status| status.starts_with("hangs:"));
+            assert!(!heard.iter().any(hangs), "{heard:?}");
+        }
+    }
 }

@@ -186,9 +186,13 @@ fn no_secret_leaves_with_a_bundle_or_shows_anywhere() {
     let status = agent.status().to_string();
     let doctor = String::from_utf8_lossy(&run(&agent, &["doctor", "--json"]).stdout).into_owned();
     let checked = well(&agent, &["check-config"]);
+    let files = well(&agent, &["config", "show"]);
+    let running = well(&agent, &["config", "show", "--running", "--json"]);
+    assert!(files.contains("username = \"(hidden)\"") && running.contains("(hidden)"), "{files}\n{running}");
     let shown = [("bundle", &all), ("page", &page), ("status", &status), ("doctor", &doctor), ("check", &checked)];
+    let shown = shown.into_iter().chain([("configuration", &files), ("running configuration", &running)]);
     let log = agent.log();
-    for (what, text) in shown.into_iter().chain([("log", &log)]) {
+    for (what, text) in shown.chain([("log", &log)]) {
         for secret in [PASSWORD, TOKEN, USER, id, &key_hex, &key_list] {
             assert!(!text.contains(secret), "{secret} is in the {what}");
         }

@@ -154,9 +154,7 @@ impl State {
     /// Decides by `config` from here on. Whatever is not another one's stays as it is: what is open, what was begun.
     pub fn configure(&mut self, config: &Arc<Config>) -> Result<(), Error> {
         self.config = Arc::clone(config);
-        self.take_configured_modes()?;
-        self.wrote = true;
-        Ok(())
+        self.take_configured_modes()
     }
 
     /// A station whose mode was changed in the configuration begins anew in it; one that is no longer there gives back
@@ -164,14 +162,16 @@ impl State {
     fn take_configured_modes(&mut self) -> Result<(), Error> {
         let gone = |station: &&Station| !self.config.stations.contains_key(&station.id);
         for station in self.shelf.stations().filter(gone).cloned().collect::<Vec<_>>() {
-            let mut station = station;
-            station.lay_down();
-            self.shelf.save_station(&self.conn, &station)?;
+            let mut laid_down = station.clone();
+            laid_down.lay_down();
+            self.wrote |= laid_down != station;
+            self.shelf.save_station(&self.conn, &laid_down)?;
         }
         for (id, mode) in self.config.stations.clone() {
             let name = format!("configured/{id}");
             let known: Option<String> = slate::get(&self.conn, &name)?;
             if known.as_deref() != Some(mode.word()) {
+                self.wrote = true;
                 slate::set(&self.conn, &name, &mode.word())?;
                 self.shelf.save_station(&self.conn, &Station::idle(id, mode))?;
             }

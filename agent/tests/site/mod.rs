@@ -155,6 +155,13 @@ impl Site {
         self.tell("order.put", order(number, 1, lines))
     }
 
+    /// Has the journal go by another configuration.
+    pub fn configure(&self, change: impl FnOnce(&mut journal::Config)) -> Result<(), NotSaved> {
+        let mut config = config(self.journal.path());
+        change(&mut config);
+        self.ask(|reply| Job::Configure { config: config.into(), reply })
+    }
+
     pub fn receipt(&self, epoch: Epoch, sequence: u64, at_start: bool) -> ReceiptOutcome {
         self.try_receipt(epoch, sequence, at_start).unwrap()
     }
