@@ -273,6 +273,26 @@ fn each_part_takes_what_is_its_own() {
 }
 
 #[test]
+fn the_environment_counts_before_files_and_options_before_both() {
+    let mut agent = AgentSetup::new(SITE, "mqtt://127.0.0.1:1").station("bench-1", "pack").start();
+    agent.ready();
+    write(&agent, "log.toml", "[log]\nlevel = \"error\"\n");
+    let shown = |arguments: &[&str], environment: &str| {
+        let mut command = agent.command(&[&["config", "show"], arguments].concat());
+        let output = command.env("PARCELD_LOG_LEVEL", environment).output().expect("the agent's program runs");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        shown.lines().find(|line| line.starts_with("level = ")).map(str::to_owned).unwrap_or_default()
+    };
+    let file = format!("level = \"error\"  # {}:2", drop_in(&agent, "log.toml").display());
+    assert_eq!(shown(&[], ""), file, "nothing is no value");
+    assert_eq!(shown(&[], "warn"), "level = \"warn\"  # environment PARCELD_LOG_LEVEL");
+    assert_eq!(shown(&["--log-level", "debug"], "warn"), "level = \"debug\"  # --log-level");
+    let wrong = agent.command(&["check-config"]).env("PARCELD_LOG_LEVEL", "loud").output().expect("it runs");
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(said.starts_with("environment PARCELD_LOG_LEVEL: `level` cannot be \"loud\""), "{said}");
+}
+
+#[test]
 fn the_log_is_louder_for_a_while() {
     let mut agent = AgentSetup::new(SITE, "mqtt://127.0.0.1:1").station("bench-1", "pack").start();
     agent.ready();

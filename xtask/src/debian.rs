@@ -48,6 +48,11 @@ pub const TESTS: &[Tool] = &[
         why: "a test has it check the metrics and the alert rules",
     },
     Tool {
+        what: What::Program("groff"),
+        package: "groff-base",
+        why: "it has nothing to say about the configuration's manual page",
+    },
+    Tool {
         what: What::Program("strace"),
         package: "strace",
         why: "a test watches the agent's fsyncs and answers with it",

@@ -123,6 +123,12 @@ impl Access {
         *known = config;
     }
 
+    /// Whether no token opens anything: none is made, and no file gives one.
+    #[must_use]
+    pub fn lacks_token(&self) -> bool {
+        self.token_file().is_none() && lock(&self.digest).is_none()
+    }
+
     fn token_file(&self) -> Option<PathBuf> {
         lock(&self.config).token_file.clone()
     }

@@ -196,6 +196,11 @@ impl Reloading {
         parts.syncing.change_to(settings::sync(new));
         parts.gatherer.change_to(settings::about(new, self.started_at));
         parts.access.change_to(settings::access(new));
+        if parts.access.lacks_token() {
+            tracing::warn!("no token opens the page's actions any more: parceld token new makes one");
+        } else if let Err(error) = parts.access.check_file() {
+            tracing::error!(%error, "web.token_file gives no token: nobody can sign in to the page");
+        }
         parts.actions.change_to(settings::actions(new));
         if changed.iter().any(|path| is_on_pages(path)) {
             let (rules, seats) = (settings::rules(new), settings::seats(new));

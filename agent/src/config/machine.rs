@@ -103,7 +103,7 @@ fn directory(key: &str, path: &Path) -> Option<Warning> {
     let is_writable = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok();
     let warn = |what: String, advice: &str| Some(Warning { key: key.to_owned(), what, advice: advice.to_owned() });
     match (there == path, is_writable) {
-        (true, true) if !path.is_dir() => warn(format!("{} is no directory", path.display()), "name a directory"),
+        (true, _) if !path.is_dir() => warn(format!("{} is no directory", path.display()), "name a directory"),
         (_, true) => None,
         (true, false) => warn(
             format!("{} can't be written to by this user", path.display()),

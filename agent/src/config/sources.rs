@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// The folder of further files, beside the file.
@@ -86,7 +87,13 @@ impl Stack {
         let mut sources = Sources::default();
         sources.add_file(&self.path)?;
         if self.with_folder {
-            drop_ins(&self.folder())?.iter().try_for_each(|path| sources.add_file(path))?;
+            for path in drop_ins(&self.folder())? {
+                // Nobody writes into it, and the agent would wait for that.
+                if fs::metadata(&path).is_ok_and(|found| found.file_type().is_fifo()) {
+                    return Err(Error::Unreadable { path, source: io::Error::other("this is no file") });
+                }
+                sources.add_file(&path)?;
+            }
         }
         for Given { key, value, by } in &self.given {
             sources.add(Name::Given(*by), format!("{key} = {}", toml::Value::from(value.as_str())));

@@ -1549,6 +1549,25 @@ proptest! {
     }
 
     #[test]
+    fn no_two_piles_laid_over_each_other_make_it_panic(
+        below in proptest::collection::vec(fragment(), 0..20),
+        above in proptest::collection::vec(fragment(), 0..20),
+    ) {
+        let mut sources = Sources::of_text(Path::new("x"), &below.concat());
+        sources.add(Name::File("y".into()), above.concat());
+        let _ = understand(&sources).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn no_damage_to_a_file_over_a_good_one_makes_it_panic(at in 0..EXAMPLE_SITE.len(), length in 0..40_usize, new in ".{0,3}") {
+        let start = EXAMPLE_SITE.floor_char_boundary(at);
+        let end = EXAMPLE_SITE.ceil_char_boundary(at + length);
+        let mut sources = Sources::of_text(Path::new("x"), EXAMPLE_SITE);
+        sources.add(Name::File("y".into()), [&EXAMPLE_SITE[..start], &new, &EXAMPLE_SITE[end..]].concat());
+        let _ = understand(&sources).map_err(|error| error.to_string());
+    }
+
+    #[test]
     fn no_damage_to_a_good_file_makes_the_parser_panic(at in 0..EXAMPLE_SITE.len(), length in 0..40_usize, new in ".{0,3}") {
         let start = EXAMPLE_SITE.floor_char_boundary(at);
         let end = EXAMPLE_SITE.ceil_char_boundary(at + length);

@@ -276,6 +276,17 @@ fn a_folder_has_limits_and_must_be_readable() {
     folder.write("parceld.toml", GOOD);
     std::os::unix::fs::symlink("nowhere", folder.path().join("conf.d/a.toml")).unwrap();
     assert!(folder.said().starts_with("conf.d/a.toml: there is no such file"), "{}", folder.said());
+    let folder = Folder::new("layers-fifo");
+    folder.write("parceld.toml", GOOD);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.path().join("conf.d/a.toml"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    assert!(folder.said().starts_with("conf.d/a.toml: cannot be read: this is no file"), "{}", folder.said());
 }
 
 #[test]
