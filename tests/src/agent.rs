@@ -95,6 +95,12 @@ impl AgentSetup {
         AgentSetup { runner, ..self }
     }
 
+    /// As a configuration file says it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.config.to_string()
+    }
+
     /// Starts an agent, and doesn't wait for it.
     #[must_use]
     pub fn start(self) -> Agent {

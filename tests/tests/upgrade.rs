@@ -28,6 +28,7 @@ const RELEASED: &[&str] = &[
     "72194e1ff32b8dcca9f5642fb88d4180b22874fd266fd3521e42ae25b094dc49",
     "b03244e233f413cf719f0de7c1c23a2b01ac23de33b793896adeae18849f79c1",
     "80331332960a22bfcd3a80c5b7242e6306ecf6af1b8456b9928e9dfce761d0e1",
+    "8daf85dbf87bdac25f9403aa7853b1ee344b6b690f09197ce017225aac492bbc",
 ];
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../agent");
@@ -286,6 +287,24 @@ fn a_migration_that_is_killed_anywhere_is_completed_by_the_next_start() {
     }
     eprintln!("killed {old} times before the migration was there, {new} times behind it");
     assert!(10 <= old, "the migration was seen: {old}");
+}
+
+/// Between the new program's installation and its first start.
+#[test]
+fn commands_say_that_a_file_is_brought_over_when_the_agent_starts() {
+    let directory = TempDir::new("upgrade-waiting");
+    let (config, database) = (directory.join("parceld.toml"), directory.join("parceld.db"));
+    let oldest = *versions().start();
+    restore(oldest, &database);
+    fs::write(&config, setup(&nowhere(), &database).text()).expect("a directory of our own takes a file");
+    for verb in ["status", "events", "doctor"] {
+        let mut command = Command::new(binaries::workspace("parceld"));
+        let output = command.arg(verb).env("PARCELD_CONFIG", &config).output().expect("the program runs");
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(&format!("of schema {oldest}, and this parceld reads")), "{verb}: {said}");
+    }
+    assert_eq!(version_of(&database), oldest);
 }
 
 #[test]

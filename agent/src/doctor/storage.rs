@@ -123,6 +123,8 @@ pub fn database(path: &Path, is_running: bool) -> Check {
         Ok((Some(damage), ..)) => check(Outcome::Error, format!("damaged: {damage}"))
             .fix("keep a copy of the file and its -wal before anything else, then have it looked at"),
         Err(error @ Error::NewerFile { .. }) => Check::new("database", Outcome::Error, error.to_string()),
+        Err(error @ Error::OlderFile { .. }) => Check::new("database", Outcome::Warning, error.to_string())
+            .fix("start the agent: it brings the file to this version"),
         Err(error) => check(Outcome::Error, error.to_string())
             .fix("run the doctor as the agent's user; if it stays so, look at: dmesg | tail"),
     }

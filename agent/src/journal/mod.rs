@@ -136,6 +136,8 @@ pub enum Error {
     Open { path: PathBuf, why: rusqlite::Error },
     #[error("{}: written by a newer parceld (schema {found}, this one knows {known}): install that version again, or restore a backup made before the upgrade", .path.display())]
     NewerFile { path: PathBuf, found: i64, known: i64 },
+    #[error("{}: of schema {found}, and this parceld reads {known}: it is brought there when the agent starts (systemctl start parceld)", .path.display())]
+    OlderFile { path: PathBuf, found: i64, known: i64 },
     #[error("{}: can't be brought from schema {from} to {to}: {why}; it is as it was: make room on its disk, or whatever else is wrong, and start again", .path.display())]
     Migration { path: PathBuf, from: i64, to: i64, why: rusqlite::Error },
     #[error("{}: another parceld is using this database: stop it first", .path.display())]

@@ -47,9 +47,11 @@ pub struct Quarantined {
 
 impl Reader {
     /// # Errors
-    /// The file isn't there, can't be opened, or is newer than this version.
+    /// The file isn't there, can't be opened, or is of another version than this one's.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { conn: schema::open_reader(path)? })
+        let conn = schema::open_reader(path)?;
+        schema::refuse_older(&conn, path)?;
+        Ok(Self { conn })
     }
 
     pub(super) fn connection(&self) -> &Connection {

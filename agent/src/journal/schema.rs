@@ -70,6 +70,15 @@ fn refuse_newer(conn: &Connection, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Only the agent itself brings a file to its version: until it has, nobody else can read it.
+pub fn refuse_older(conn: &Connection, path: &Path) -> Result<(), Error> {
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found < VERSION {
+        return Err(Error::OlderFile { path: path.into(), found, known: VERSION });
+    }
+    Ok(())
+}
+
 /// All steps are one transaction: a file is of the version that it was, or of this one, wherever it ends.
 fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -83,6 +92,8 @@ fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
         conn.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT"))
     };
     migrated().map_err(|why| Error::Migration { path: path.into(), from, to: VERSION, why })?;
-    tracing::info!(database = %path.display(), from, to = VERSION, "the database was brought to this version");
+    if 0 < from {
+        tracing::info!(database = %path.display(), from, to = VERSION, "the database was brought to this version");
+    }
     Ok(())
 }
