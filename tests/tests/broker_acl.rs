@@ -13,6 +13,9 @@ use std::time::Duration;
 
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
+/// Files rest for a second or two, are tried for three, and are taken.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+
 fn secured(site: &Site) -> &Secured {
     let Broker::Secured(secured) = &site.broker else { panic!("the site has another broker") };
     secured
@@ -231,7 +234,7 @@ fn passwords_do_instead_of_certificates() {
 
     // A wrong password is noticed with the file: what was let in stays in, and is refused when it comes anew.
     replace(&password, "another\n");
-    let found = wait::until("the refusal to be told", SHOWN_WITHIN, || finding(&agent, "login_refused"));
+    let found = wait::until("the refusal to be told", TAKEN_WITHIN, || finding(&agent, "login_refused"));
     assert!(found["reason"].as_str().is_some_and(|reason| reason.contains("refused by the broker")), "{found}");
     replace(&password, "a very long secret\n");
     until_up();

@@ -232,17 +232,17 @@ impl Syncing {
 }
 
 impl Changer {
-    /// Goes on by `config` over a new connection, where it is another one; of the same site. May block for a moment.
+    /// Goes on by `config` over a new connection, where it is another one; of the same site. Where it is not, the files that
+    /// it names are looked at. May block for a moment.
     pub fn change_to(&self, config: Config) {
         let is_other = |known: &mut Config| {
             let is_other = *known != config;
             *known = config;
             is_other
         };
-        if self.configs.send_if_modified(is_other) {
-            // Without a thread to ask there is nothing to change.
-            let _ = self.asks.blocking_send(Ask::Reconnect);
-        }
+        let is_other = self.configs.send_if_modified(is_other);
+        // Without a thread to ask there is nothing to change.
+        let _ = self.asks.blocking_send(if is_other { Ask::Reconnect } else { Ask::LookAtFiles });
     }
 }
 

@@ -161,3 +161,93 @@ fn in_time(own: Validity, now: Moment) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::{LoginConfig, TlsConfig};
+    use std::path::{Path, PathBuf};
+
+    /// A folder of a test's own, gone with it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("parceld-renewal-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        /// In one step, as another file.
+        fn replace(&self, name: &str, text: &str) -> PathBuf {
+            let (file, new) = (self.0.join(name), self.0.join("new"));
+            std::fs::write(&new, text).unwrap();
+            std::fs::rename(&new, &file).unwrap();
+            file
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn config(password_file: &Path, ca_file: Option<PathBuf>) -> Config {
+        let second = Duration::from_secs(1);
+        let login = LoginConfig { username: "sthlm-03".into(), password_file: password_file.into() };
+        let tls = ca_file.map(|ca_file| TlsConfig { ca_file, crl_file: None, identity: None });
+        Config {
+            site: "sthlm-03".into(),
+            version: "0.1.0".into(),
+            root: "parceld/v1".into(),
+            broker: BrokerConfig { host: "broker".into(), port: 1883, login: Some(login), tls },
+            client_id: "parceld-sthlm-03".into(),
+            keep_alive: second,
+            session_expiry: second,
+            window: 1,
+            ahead: 1,
+            receipts_expected: true,
+            receipt_timeout: second,
+            historical_after: second,
+            ack_timeout: second,
+        }
+    }
+
+    #[test]
+    fn takes_what_was_replaced_once_it_has_rested_or_is_asked_for() {
+        let folder = Folder::new("rested");
+        let config = config(&folder.replace("password", "old"), None);
+        let clock = Clock::start();
+        let mut renewal = Renewal::new(&config.broker, clock.now());
+        let mut look = |is_asked| matches!(renewal.look(&config, is_asked, clock), Look::Take);
+        assert!(!look(false) && !look(true), "nothing is new");
+        folder.replace("password", "old");
+        assert!(!look(false) && !look(false) && !look(true), "it says the same");
+        folder.replace("password", "new");
+        assert!(!look(false), "it has not rested");
+        assert!(look(false), "it has");
+        folder.replace("password", "newer");
+        assert!(look(true), "somebody asks");
+    }
+
+    #[test]
+    fn refuses_what_can_not_be_used_until_it_can() {
+        let folder = Folder::new("refused");
+        let config = config(&folder.replace("password", "old"), Some(folder.replace("ca.pem", "no PEM")));
+        let clock = Clock::start();
+        let mut renewal = Renewal::new(&config.broker, clock.now());
+        folder.replace("ca.pem", "no PEM either");
+        for _ in 0..3 {
+            assert!(matches!(renewal.look(&config, true, clock), Look::Nothing));
+        }
+        let now = clock.now();
+        assert_eq!(renewal.unfit(now), None, "whoever replaces several files is not done yet");
+        let later = Moment { since_start: now.since_start + REPLACED_WITHIN, ..now };
+        let unfit = renewal.unfit(later).expect("a fault by now");
+        assert!(unfit.trouble.to_string().contains("ca.pem: there is no certificate in it"), "{}", unfit.trouble);
+        folder.replace("ca.pem", "no PEM");
+        assert!(matches!(renewal.look(&config, true, clock), Look::Nothing));
+        assert_eq!(renewal.unfit(later), None, "what is in use is back");
+    }
+}
