@@ -59,3 +59,27 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 fn unusable(file: &Path, why: &(impl std::fmt::Display + ?Sized)) -> Error {
     Error::File { file: file.to_owned(), why: why.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_file_that_can_not_be_used() {
+        let directory = std::env::temp_dir().join(format!("parceld-platform-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let file = |name: &str, text: &str| {
+            let file = directory.join(name);
+            std::fs::write(&file, text).unwrap();
+            file
+        };
+        let (empty, garbage) = (file("empty", ""), file("garbage", "-----BEGIN CERTIFICATE-----\n%%\n"));
+        for (ca_file, said) in
+            [(directory.join("missing"), "missing: "), (empty, "empty: there is no CA in it"), (garbage, "garbage: ")]
+        {
+            let error = Tls { ca_file, identity: None }.client().unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

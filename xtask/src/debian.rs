@@ -39,6 +39,7 @@ pub const TESTS: &[Tool] = &[
         package: "zbar-tools",
         why: "a test reads barcodes with a decoder that isn't ours",
     },
+    Tool { what: What::Program("openssl"), package: "openssl", why: "a test makes a CA as the manual says it" },
     Tool { what: What::Program("faketime"), package: "faketime", why: "tests let days pass with its library" },
     Tool { what: What::Program("chromium"), package: "chromium", why: "tests look at pages with it" },
     Tool { what: What::Program("pg_lsclusters"), package: "postgresql", why: "the platform is tested on it too" },
