@@ -75,7 +75,7 @@ fn rows(database: &Path) -> Rows {
 
 fn rows_of(connection: &Connection, table: &str) -> Vec<BTreeMap<String, Cell>> {
     let mut all = connection.prepare(&format!("SELECT * FROM {table}")).expect("the table is there");
-    let columns: Vec<String> = all.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = all.column_names().map(str::to_owned).collect();
     let row = |row: &rusqlite::Row<'_>| {
         let cells = columns.iter().enumerate().map(|(index, column)| Ok((column.clone(), row.get(index)?)));
         cells.collect::<rusqlite::Result<_>>()
@@ -246,12 +246,12 @@ fn a_migration_that_is_killed_anywhere_is_completed_by_the_next_start() {
     let directory = TempDir::new("upgrade-killed");
     let (mut old, mut new) = (0, 0);
     for nth in 1.. {
-        let database = directory.join(&format!("{nth}.db"));
+        let database = directory.join(format!("{nth}.db"));
         restore(oldest, &database);
         let before = rows(&database);
         let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", database.display()));
         let (log, journal) = (beside("-wal"), beside("-journal"));
-        let words = trace::killer(nth, &[&database, &log, &journal], &directory.join(&format!("{nth}.trace")));
+        let words = trace::killer(nth, &[&database, &log, &journal], &directory.join(format!("{nth}.trace")));
         let Some(words) = words else { return };
         let mut agent = setup(&nowhere(), &database).through(words).start();
         let was_killed = wait::until("the kill, or a start", wait::GENEROUS, || match agent.ended() {
