@@ -64,6 +64,7 @@ fn the_floor_works_in_the_units_sandbox() {
     let page = http::get(&board.url()).expect("the page answers").success().body;
     assert!(page.contains("Board"), "the page names the site");
     a_technician_gets_everything(&board);
+    a_reload_takes_what_is_new(&mut board);
     udev_reads_the_rules(&board);
 
     let output = board.machine.journal("parceld");
@@ -127,6 +128,23 @@ fn a_technician_gets_everything(board: &Board) {
     let doctor = board.machine.run(&["parceld", "doctor", "--json"]);
     let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.status.code().is_some_and(|code| code < 2), "{found}");
+}
+
+/// systemd is told when it begins and when it is over, and the agent goes on.
+fn a_reload_takes_what_is_new(board: &mut Board) {
+    let pid = board.machine.property("parceld", "MainPID");
+    let more = "[[station]]\nid = \"bench-2\"\nmode = \"pack\"\n";
+    board.machine.write(CONFIG, 0o644, board.configuration() + more);
+    board.machine.output(&["systemctl", "reload", "parceld"]);
+    wait::until("the new station", PATIENCE, || {
+        let page = http::get(&format!("{}/station/bench-2", board.url())).ok()?;
+        (page.status == 200).then_some(())
+    });
+    wait::until("the service to be as before", PATIENCE, || {
+        (board.machine.property("parceld", "ActiveState") == "active").then_some(())
+    });
+    assert_eq!(board.machine.property("parceld", "MainPID"), pid);
+    board.pack_an_order();
 }
 
 fn udev_reads_the_rules(board: &Board) {
