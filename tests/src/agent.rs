@@ -19,13 +19,15 @@ pub struct AgentSetup {
     config: Table,
     /// A program and its arguments, to which the agent's own are added.
     runner: Vec<String>,
+    /// Started in place of this workspace's.
+    program: Option<PathBuf>,
 }
 
 impl AgentSetup {
     /// A site in Stockholm without stations.
     #[must_use]
     pub fn new(site: &str, broker_url: &str) -> AgentSetup {
-        AgentSetup { config: Table::new(), runner: Vec::new() }
+        AgentSetup { config: Table::new(), runner: Vec::new(), program: None }
             .set("site.id", site)
             .set("site.name", "Test site")
             .set("site.timezone", "Europe/Stockholm")
@@ -99,6 +101,12 @@ impl AgentSetup {
     #[must_use]
     pub fn text(&self) -> String {
         self.config.to_string()
+    }
+
+    /// Runs another build of the agent. Its other commands are still this workspace's own.
+    #[must_use]
+    pub fn program(self, program: PathBuf) -> AgentSetup {
+        AgentSetup { program: Some(program), ..self }
     }
 
     /// Starts an agent, and doesn't wait for it.
@@ -215,15 +223,16 @@ impl Agent {
     pub fn restart(&mut self) {
         self.stop();
         fs::write(self.config(), self.setup.config.to_string()).expect("a directory of our own takes a file");
+        let program = self.setup.program.clone().unwrap_or_else(|| binaries::workspace("parceld"));
         let mut command = match self.setup.runner.split_first() {
-            None => self.command(&["run"]),
+            None => Command::new(program),
             Some((runner, arguments)) => {
                 let mut command = Command::new(runner);
-                command.args(arguments).arg(binaries::workspace("parceld")).arg("run");
+                command.args(arguments).arg(program);
                 command
             }
         };
-        command.arg("--config").arg(self.config());
+        command.args(["run", "--config"]).arg(self.config());
         self.process = Some(Process::spawn("parceld", &mut command, &self.dir.join("log")));
     }
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `contract` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `smoke`, `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
@@ -26,6 +26,9 @@ The project's own commands.
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
   cargo xtask dist [--target amd64|arm64|armv7]...
                                    release programs and Debian packages into target/dist, for all three or those named
+  cargo xtask smoke [--release] [arm64] [armv7]
+                                   the end-to-end test of the agent for a board, in an emulator; arm64 if none is named.
+                                   --release makes and takes what is packaged
   cargo xtask contract             writes what is published of the contract from the agent's types: schemas, and examples that
                                    aren't there yet
   cargo xtask gs1-table            makes the drivers' table of GS1's application identifiers from GS1's dictionary
@@ -57,6 +60,7 @@ fn run() -> anyhow::Result<()> {
         "demo" => demo(rest),
         "bench" => bench(rest),
         "dist" => dist::run(rest),
+        "smoke" => dist::smoke::run(rest),
         "contract" => contract(),
         "gs1-table" => gs1_table::write(),
         "help" | "--help" | "-h" => {

@@ -1,9 +1,20 @@
 //! `cargo xtask test`: everything that must hold before a change is taken.
 
+use std::process::Command;
+
 use anyhow::bail;
 
-use crate::debian;
+use crate::debian::{self, Tool, What};
+use crate::dist::architecture::{ALL, Architecture};
+use crate::dist::{self, smoke};
 use crate::step::{Step, cargo};
+
+/// Debian's judge of packages: large, and only asked where packages are made.
+const LINTIAN: Tool =
+    Tool { what: What::Program("lintian"), package: "lintian", why: "it judges the packages that are made" };
+
+/// Most boards'. On such a board all other tests run it anyway.
+const BOARD: Architecture = Architecture::Arm64;
 
 /// Runs the steps, and stops at the first that fails.
 ///
@@ -21,6 +32,18 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     Step::new("lints", &mut clippy).run()?;
     // The same selection as the tests', so that nothing is built twice.
     Step::new("programs", &mut cargo(["build", "--workspace", "--bins", "--quiet"])).run()?;
+    if full {
+        debian::install_missing(&[LINTIAN])?;
+        let packages = dist::make(&ALL)?;
+        let mut lintian = Command::new("lintian");
+        lintian.args(["--fail-on", "error,warning", "--"]).args(packages);
+        Step::new("lintian", &mut lintian).run()?;
+        for architecture in ALL.into_iter().filter(|architecture| !architecture.is_this_machine()) {
+            smoke::prepare(architecture, &dist::binary::path(architecture))?;
+        }
+    } else if !BOARD.is_this_machine() {
+        smoke::build(BOARD)?;
+    }
 
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     if full {
@@ -32,7 +55,10 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     outcome?;
     if full {
         let mut doc = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
-        Step::new("documentation", doc.env("RUSTDOCFLAGS", "--deny warnings")).run()?;
+        return Step::new("documentation", doc.env("RUSTDOCFLAGS", "--deny warnings")).run();
+    }
+    if !BOARD.is_this_machine() {
+        smoke::test(&[BOARD])?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use crate::debian::{self, Tool, What};
 use crate::step::{Step, cargo};
@@ -104,6 +104,21 @@ impl Architecture {
             Tool { what: What::Program(compiler), package: compiler_package, why: WHY },
             Tool { what: What::File(library), package: library_package, why: WHY },
         ]
+    }
+
+    /// The program of qemu that runs its programs here, with the C library that they load.
+    ///
+    /// # Errors
+    /// Where it can't be fetched.
+    pub fn emulator(self) -> anyhow::Result<Vec<String>> {
+        let program = match self {
+            Amd64 => bail!("amd64 needs no emulator"),
+            Arm64 => "qemu-aarch64",
+            Armv7 => "qemu-arm",
+        };
+        debian::install_missing(&self.compiler())?;
+        let program = have("qemu")?.join("qemu/usr/bin").join(program);
+        Ok(vec![program.display().to_string(), "-L".to_owned(), format!("/usr/{}", self.gnu())])
     }
 }
 

@@ -11,6 +11,9 @@ use super::architecture::{Architecture, Toolchain};
 use super::release::Release;
 use crate::step::Step;
 
+/// What a board's card and its update over a slow line should bear.
+const PROGRAM_BYTES_MAX: u64 = 8_000_000;
+
 /// Libraries that Debian's libc6 and libgcc-s1 bring, by the start of their names. Others would have to be depended on.
 const LIBRARIES: [&str; 7] = ["ld-linux", "libc.so", "libdl.so", "libgcc_s.so", "libm.so", "libpthread.so", "librt.so"];
 
@@ -26,7 +29,7 @@ pub struct Binary {
 /// Builds it with the release profile.
 ///
 /// # Errors
-/// Where it doesn't build, holds a path of this machine, or needs a library that isn't depended on.
+/// Where it doesn't build, is too large, holds a path of this machine, or needs a library that isn't depended on.
 pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Binary> {
     let toolchain = Toolchain::find(architecture)?;
     let folders = folders(&toolchain)?;
@@ -37,11 +40,13 @@ pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Bi
     build.env(compiler_flags, flags("-ffile-prefix-map", &folders, " "));
     Step::new(architecture.name(), release.dated(&mut build)).run()?;
 
-    let path = Path::new("target").join(architecture.triple()).join("release/parceld");
+    let path = path(architecture);
     let program = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     for (folder, _) in &folders {
         ensure!(!holds(&program, folder), "{} holds the path {folder} of this machine", path.display());
     }
+    let bytes = program.len() as u64;
+    ensure!(bytes <= PROGRAM_BYTES_MAX, "{} has {bytes} bytes, more than {PROGRAM_BYTES_MAX}", path.display());
     let mut readelf = Command::new("readelf");
     readelf.env("LC_ALL", "C").args(["--wide", "--dynamic", "--version-info"]).arg(&path);
     let facts = Step::new("libraries", &mut readelf).output()?;
@@ -50,8 +55,13 @@ pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Bi
         ensure!(is_known, "{} needs {library}: the package has to depend on it", path.display());
     }
     let (major, minor) = glibc(&facts).with_context(|| format!("{} needs no glibc", path.display()))?;
-    println!("── {}: {:.2} MB, needs glibc {major}.{minor}", path.display(), program.len() as f64 / 1e6);
+    println!("── {}: {:.2} MB, needs glibc {major}.{minor}", path.display(), bytes as f64 / 1e6);
     Ok(Binary { path, glibc: format!("{major}.{minor}") })
+}
+
+/// Where the release of an architecture lies, once it is built.
+pub fn path(architecture: Architecture) -> PathBuf {
+    Path::new("target").join(architecture.triple()).join("release/parceld")
 }
 
 /// Folders of this machine, with what stands for them in the program. Of two that fit rustc takes the later.

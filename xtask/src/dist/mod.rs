@@ -3,13 +3,14 @@
 //! What comes out follows from the commit: no time, path or name of the machine is in it. What a compiler of another
 //! version makes differs.
 
-mod architecture;
-mod binary;
+pub mod architecture;
+pub mod binary;
 mod crates;
 mod licences;
 mod package;
 mod release;
 mod sbom;
+pub mod smoke;
 mod tree;
 
 use std::fs;
@@ -35,12 +36,14 @@ const SUMS: &str = "SHA256SUMS";
 /// # Errors
 /// The step that failed, and how to repeat it.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
-    make(&targets(arguments)?)
+    make(&targets(arguments)?).map(|_| ())
 }
 
+/// Returns the packages.
+///
 /// # Errors
 /// As [`run`].
-pub fn make(architectures: &[Architecture]) -> anyhow::Result<()> {
+pub fn make(architectures: &[Architecture]) -> anyhow::Result<Vec<PathBuf>> {
     let release = Release::of_this_clone()?;
     let folder = Path::new(FOLDER);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {FOLDER}"))?;
@@ -49,6 +52,7 @@ pub fn make(architectures: &[Architecture]) -> anyhow::Result<()> {
         binaries.push((architecture, binary::build(architecture, &release)?));
     }
     let shared = shared(&program_of_this_machine(&binaries)?)?;
+    let mut packages = Vec::new();
     for (architecture, binary) in &binaries {
         forget(folder, *architecture)?;
         let crates = crates::of_the_agent(*architecture)?;
@@ -57,12 +61,13 @@ pub fn make(architectures: &[Architecture]) -> anyhow::Result<()> {
             licences: licences::account(&crates)?,
             bill: sbom::cyclonedx(&crates, &release, *architecture)?,
         };
-        package::make(*architecture, &release, &shared, &own, folder)?;
+        packages.push(package::make(*architecture, &release, &shared, &own, folder)?);
         let name = format!("parceld-{}", architecture.name());
         fs::copy(&binary.path, folder.join(&name)).with_context(|| format!("cannot write {name}"))?;
         fs::write(folder.join(format!("{name}.cdx.json")), &own.bill).context("cannot write the bill of materials")?;
     }
-    add_up(folder)
+    add_up(folder)?;
+    Ok(packages)
 }
 
 /// `--target NAME`, as often as wanted.
