@@ -28,6 +28,9 @@ const DOCUMENTS: [&str; 2] = ["docs/operating.md", "docs/hardware.md"];
 const BY_HAND: &str = "/usr/local/bin/parceld";
 const PROGRAM: &str = "usr/bin/parceld";
 
+/// What dpkg runs, in `packaging/`.
+const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+
 const DESCRIPTION: &str = "\
 Description: warehouse edge agent: barcode scans in, durable events out
  parceld runs on the board in a small warehouse. Barcode scanners on serial
@@ -103,7 +106,7 @@ pub fn make(
     tree.file("DEBIAN/control", control)?;
     tree.file("DEBIAN/md5sums", sums)?;
     tree.file("DEBIAN/conffiles", format!("/{CONFFILE}\n"))?;
-    for script in ["postinst", "prerm", "postrm"] {
+    for script in SCRIPTS {
         let text = fs::read(Path::new("packaging").join(script)).with_context(|| format!("cannot read {script}"))?;
         tree.program(&format!("DEBIAN/{script}"), text)?;
     }
@@ -228,6 +231,14 @@ mod tests {
     fn every_file_of_systemd_has_a_place() {
         for file in files_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd"))).unwrap() {
             place_of(&file.file_name().unwrap().to_string_lossy()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_the_scripts() {
+        for script in SCRIPTS {
+            let path = Path::new(crate::root()).join("packaging").join(script);
+            Step::new(script, Command::new("sh").arg("-n").arg(path)).run_quietly().unwrap();
         }
     }
 
