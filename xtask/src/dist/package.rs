@@ -24,8 +24,7 @@ const NO_EXAMPLES: [&str; 3] = ["new-site.toml", "shops.toml", "parceld.test.yml
 
 const DOCUMENTS: [&str; 2] = ["docs/operating.md", "docs/hardware.md"];
 
-/// Where the unit's program lies when it is installed by hand.
-const BY_HAND: &str = "/usr/local/bin/parceld";
+/// Where the unit of `systemd/` expects it.
 const PROGRAM: &str = "usr/bin/parceld";
 
 /// What dpkg runs, in `packaging/`.
@@ -71,8 +70,7 @@ pub fn make(
     tree.folder("etc/parceld/conf.d")?;
     for file in files_in(Path::new("systemd"))? {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        tree.file(&place_of(&name)?, text.replace(BY_HAND, &format!("/{PROGRAM}")))?;
+        tree.copy(&file, &place_of(&name)?)?;
     }
     for file in files_in(Path::new("config"))? {
         let place = file.strip_prefix("config")?.display().to_string();
@@ -228,10 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_systemd_has_a_place() {
-        for file in files_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd"))).unwrap() {
+    fn every_file_of_systemd_has_a_place_and_the_unit_starts_the_packages_program() {
+        let folder = Path::new(crate::root()).join("systemd");
+        for file in files_in(&folder).unwrap() {
             place_of(&file.file_name().unwrap().to_string_lossy()).unwrap();
         }
+        let unit = fs::read_to_string(folder.join("parceld.service")).unwrap();
+        assert!(unit.contains(&format!("\nExecStart=/{PROGRAM} run ")), "{unit}");
     }
 
     #[test]
