@@ -730,6 +730,60 @@ impl Small {
     fn fill(&self) -> PathBuf {
         use std::io::Write;
         let path = self.file("filler");
+#[test]
+fn pages_that_hold_nothing_any_more_are_given_back_a_few_at_a_time() {
+    let folder = Folder::in_memory();
+    let path = folder.file("j.db");
+    Site::start(&path).stop_in_order();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "WITH RECURSIVE n(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM n WHERE n < 60000)
+         INSERT INTO events (place, id, at, uptime_s, synced, kind, data)
+         SELECT n, randomblob(16), 0, 0, 1, 'site.stopped', json_object('x', hex(zeroblob(150))) FROM n;
+         INSERT OR REPLACE INTO slate VALUES ('received', 60000), ('sent', 60000);",
+    )
+    .unwrap();
+    drop(file);
+    let before = std::fs::metadata(&path).unwrap().len();
+    let mut site = Site::start(&path);
+    site.now_ms = 2 * 1_000 * KEEP.as_secs();
+    let turns = (1..).find(|_| !site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply }));
+    assert!((100..5_000).contains(&turns.unwrap()), "{turns:?} turns");
+    site.stop_in_order();
+    let after = std::fs::metadata(&path).unwrap().len();
+    assert!(after < before / 3, "{before} bytes, then {after}");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let whole: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(whole, "ok");
+}
+
+#[test]
+fn a_manifest_is_forgotten_when_it_is_old_but_never_the_last_one_of_its_carrier() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let closed =
+        || -> u32 { file.query_row("SELECT count(*) FROM manifests WHERE closed = 1", [], |row| row.get(0)).unwrap() };
+    let day_ms = 24 * 3_600 * 1_000;
+    for day in 0..2 {
+        site.now_ms = day * day_ms;
+        site.put(day as u32 + 1, "1xA");
+        site.scan("bench", &(day + 1).to_string());
+        site.scan("bench", "A");
+        let label = ssccs(&site.events()).pop().unwrap();
+        assert_eq!(site.scan("door", &label), "accepted");
+        assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
+    }
+    assert_eq!(closed(), 2);
+    let retain = |site: &Site| site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
+    retain(&site);
+    assert_eq!(closed(), 1, "a day is longer than events are kept here");
+    site.now_ms += 9 * day_ms;
+    retain(&site);
+    assert_eq!(closed(), 1, "the last one tells when the courier came");
+}
+
         let mut file = std::fs::File::options().create(true).append(true).open(&path).unwrap();
         while file.write(&[0; 512]).is_ok_and(|written| 0 < written) {}
         path

@@ -125,6 +125,9 @@ struct ManifestRow {
     loaded: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collection: Option<(String, Timestamp, Timestamp)>,
+    /// `uptime_s` at which it was closed: retention looks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_s: Option<u64>,
 }
 
 pub fn terms(terms: &Terms) -> Result<String, serde_json::Error> {
@@ -308,9 +311,10 @@ pub fn read_returned(state: usize, terms: &str, found: &str) -> Result<Return, D
     Ok(Return { authorized, state, found, ..*terms })
 }
 
-pub fn manifest(manifest: &Manifest) -> Result<String, serde_json::Error> {
+pub fn manifest(manifest: &Manifest, uptime_s: u64) -> Result<String, serde_json::Error> {
+    let closed_s = manifest.closed.then_some(uptime_s);
     let collection = manifest.collection.as_ref().map(|c| (c.id.to_string(), c.at, c.cut_off));
-    serde_json::to_string(&ManifestRow { loaded: manifest.loaded, collection })
+    serde_json::to_string(&ManifestRow { loaded: manifest.loaded, collection, closed_s })
 }
 
 pub fn read_manifest(id: &str, carrier: &str, closed: bool, body: &str) -> Result<Manifest, Damaged> {

@@ -393,9 +393,9 @@ impl Shelf {
         Ok(statement.query_row([base], |row| row.get(0))?)
     }
 
-    pub fn save_manifest(conn: &Connection, manifest: &Manifest) -> Result<(), Error> {
+    pub fn save_manifest(conn: &Connection, manifest: &Manifest, uptime_s: u64) -> Result<(), Error> {
         conn.prepare_cached("INSERT OR REPLACE INTO manifests (id, carrier, closed, body) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![&*manifest.id, &*manifest.carrier, manifest.closed, row::manifest(manifest)?])?;
+            .execute(params![&*manifest.id, &*manifest.carrier, manifest.closed, row::manifest(manifest, uptime_s)?])?;
         Ok(())
     }
 

@@ -7,6 +7,19 @@ use crate::journal::Error;
 use crate::journal::log::Place;
 use rusqlite::params;
 
+/// Pages that one turn gives back: each may move another one, so that scans wait for some milliseconds at most.
+const GIVEN_BACK_MAX: u64 = 64;
+/// Free pages are written again instead of new ones: giving all of them back would only move rows about.
+const FREE_PAGES_KEPT: u64 = 1_024;
+const FREE_PART_KEPT: u64 = 8;
+
+/// All but each carrier's last one, which tells when its courier came. Those of carriers without collections stay: their
+/// number is in the next one's name.
+const OLD_MANIFESTS: &str = "DELETE FROM manifests WHERE id IN (
+    SELECT id FROM manifests AS old WHERE closed = 1 AND instr(id, '@') AND body ->> 'closed_s' < ?1
+    AND EXISTS (SELECT 1 FROM manifests AS newer WHERE newer.carrier = old.carrier AND newer.closed = 1
+        AND instr(newer.id, '@') AND old.id < newer.id) LIMIT ?2)";
+
 /// Rows that one turn of retention deletes, so that scans wait for milliseconds at most.
 const RETAIN_ROWS_MAX: usize = 500;
 
@@ -37,8 +50,25 @@ impl State {
                 format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE uptime_s < ?1 LIMIT ?2)");
             self.conn.prepare_cached(&query)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
         }
+        self.conn.prepare_cached(OLD_MANIFESTS)?.execute(params![limit_s, RETAIN_ROWS_MAX])?;
         self.wrote = true;
-        Ok(count == RETAIN_ROWS_MAX || orders == RETAIN_ROWS_MAX)
+        let more = count == RETAIN_ROWS_MAX || orders == RETAIN_ROWS_MAX;
+        Ok(more || self.give_back()?)
+    }
+
+    /// Gives pages that hold nothing back to the file system, a few at a time. Whether there are more of them than the
+    /// next days need.
+    fn give_back(&self) -> Result<bool, Error> {
+        let count = |name: &str| self.conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u64>(0));
+        let (free, pages) = (count("freelist_count")?, count("page_count")?);
+        let kept = FREE_PAGES_KEPT.max(pages / FREE_PART_KEPT);
+        let spare = free.saturating_sub(kept).min(GIVEN_BACK_MAX);
+        if spare == 0 {
+            return Ok(false);
+        }
+        self.conn.execute_batch(&format!("PRAGMA incremental_vacuum({spare})"))?;
+        let left = count("freelist_count")?;
+        Ok(kept < left && left < free)
     }
 
     fn retain_orders(&mut self, limit_s: u64) -> Result<usize, Error> {

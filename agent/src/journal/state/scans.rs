@@ -104,7 +104,7 @@ impl State {
             self.shelf.save_stock(&self.conn, sku, *stock)?;
         }
         if let Some(manifest) = &decision.manifest {
-            Shelf::save_manifest(&self.conn, manifest)?;
+            Shelf::save_manifest(&self.conn, manifest, uptime_s)?;
             self.close_collection(manifest);
         }
         if let Some(known) = &decision.returned {
