@@ -1,5 +1,7 @@
 //! The composition root: the only part that builds and connects everything, and takes it down in order.
 
+mod backups;
+mod health;
 mod how;
 mod logging;
 pub mod notify;
@@ -14,11 +16,12 @@ use crate::access::{Access, By};
 use crate::action::{self, Action, Actions};
 use crate::bundle::{self, FromAgent, Secrets};
 use crate::clock::Clock;
-use crate::config::{Shown, Start};
+use crate::config::{self, Shown, Start};
 use crate::control;
 use crate::domain::event::Event;
 use crate::floor::printing::{self, Printing};
 use crate::floor::{Floor, Ports};
+use crate::journal::salvage::restore::{self, Restored, Unfit};
 use crate::journal::{self, Job, Journal, Storage, room};
 use crate::pulse::Pulse;
 use crate::report::gather::Watched;
@@ -31,6 +34,7 @@ use anyhow::Context;
 use reload::{Reloading, Running};
 use rustix::fs::Mode;
 use stall::Stall;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -158,12 +162,14 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pulse = Pulse::default();
-    let (code, stopping) = runtime.block_on(async {
+    let (ended, stopping) = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
         tokio::spawn(show_first_token(access));
         tokio::spawn(volume.keep_time());
+        tokio::spawn(health::look_through(journal.clone()));
+        tokio::spawn(backups::keep(config.storage.backup_every, Arc::clone(&actions), Arc::clone(&gatherer)));
         match signal(SignalKind::hangup()) {
             Ok(hangup) => _ = tokio::spawn(read_again_on_hangup(hangup, Arc::clone(&actions))),
             Err(error) => tracing::error!(%error, "no signal has the configuration read again: parceld reload does"),
@@ -192,14 +198,17 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         tokio::task::yield_now().await;
         notify::ready();
         let watchdog = parts.watchdog(seen, clock);
-        let code = watch_over(&parts, clock).await;
-        let stopping = Stopping::begin();
+        let ended = watch_over(&parts, clock).await;
+        let stopping = match ended {
+            Ok(Ended::Damaged) => Stopping::to_start_over(),
+            Ok(Ended::Stopped(_)) | Err(_) => Stopping::begin(),
+        };
         if let Some(watchdog) = watchdog {
             watchdog.stop();
         }
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
-        (code, stopping)
+        (ended, stopping)
     });
     // A backup that is under way holds no stop up: the next one clears away what is left of it.
     runtime.shutdown_background();
@@ -215,11 +224,30 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     stopping.part("the printers", || labels.stop());
     stopping.finish();
     tracing::info!("stopped");
-    code
+    match ended? {
+        Ended::Stopped(code) => Ok(code),
+        Ended::Damaged => Ok(health::start_over()),
+    }
+}
+
+/// Puts a backup in the place of the database of `config`, while no agent runs.
+///
+/// # Errors
+/// What is in the way; the database is as it was.
+pub fn restore(config: &config::Config, from: &Path) -> Result<Restored, Unfit> {
+    let clock = Clock::start();
+    restore::restore(&settings::journal(config, None, clock), from, &clock.now())
+}
+
+/// Why the agent has ended.
+enum Ended {
+    Stopped(ExitCode),
+    /// The database is damaged, and that is written down: the next start begins with a salvage.
+    Damaged,
 }
 
 /// Serves until a signal comes or a critical part dies.
-async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode> {
+async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<Ended> {
     let journal = parts.journal;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -229,11 +257,13 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
     let mut times = Times::new(clock);
     let mut retain = tokio::time::interval(RETAIN_EVERY);
     let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
+    let mut damaged = std::pin::pin!(health::damaged(journal, clock));
     loop {
         parts.pulse.turned();
         tokio::select! {
-            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
-            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+            _ = terminate.recv() => return Ok(Ended::Stopped(ExitCode::SUCCESS)),
+            _ = interrupt.recv() => return Ok(Ended::Stopped(ExitCode::SUCCESS)),
+            () = &mut damaged => return Ok(Ended::Damaged),
             () = parts.pulse.asked() => {}
             _ = retain.tick() => forget_old(journal, clock),
             _ = sign_out.tick() => {
@@ -251,7 +281,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<ExitCode>
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");
-                    return Ok(ExitCode::FAILURE);
+                    return Ok(Ended::Stopped(ExitCode::FAILURE));
                 }
             }
         }

@@ -9,6 +9,7 @@ use parceld::domain::event::{Event, Kind, Method};
 use parceld::domain::replay::replay;
 use parceld::domain::signal::Answer;
 use parceld::domain::station::Mode;
+use parceld::journal::salvage::restore::{Unfit, restore};
 use parceld::journal::{self, Epoch, Job, Journal, NotSaved, ReceiptOutcome, Stored};
 use serde_json::{Value, json};
 use site::*;
@@ -381,6 +382,85 @@ fn a_parcel_that_awaits_the_platform_is_not_asked_for_at_hand_over() {
     assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
 }
 
+#[test]
+fn a_backup_that_is_put_back_begins_a_new_epoch_at_once() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "2xA");
+    site.put(2, "1xB");
+    site.scan("bench", "1");
+    site.scan("bench", "A");
+    let backup = folder.file("backup.db");
+    journal::backup::copy(&path, &backup).unwrap();
+    let (epoch, backed_up) = (site.epoch(), site.head());
+    assert!(matches!(restore(&config(&path), &backup, &at(0)), Err(Unfit::Database(journal::Error::Locked { .. }))));
+    assert_eq!(site.scan("bench", "A"), "completed 2/2");
+    let used = ssccs(&site.events());
+    let key = site.journal.site_key().to_vec();
+    site.stop_in_order();
+
+    let restored = restore(&config(&path), &backup, &at(0)).unwrap();
+    assert_eq!((restored.events, restored.orders), (backed_up, 2));
+    assert!(restored.kept.unwrap().exists());
+    let mut site = Site::start(&path);
+    let begun = site.epoch();
+    assert_eq!((begun.base, begun.id == epoch.id), (backed_up, false));
+    let seen = *site.journal.head().borrow();
+    assert_eq!(seen.received, 0, "what was unreceived then is sent under its old places");
+    assert_eq!(site.journal.site_key(), key);
+    assert_eq!(site.scan("bench", "1"), "refused (awaits_platform)");
+    assert_eq!(site.receipt(begun, 0, true), ReceiptOutcome::OtherEpoch, "it says nothing of the old one");
+    assert_eq!(site.receipt(epoch, 2, true), ReceiptOutcome::Advanced(2));
+    assert_eq!(site.receipt(epoch, backed_up + 3, true), ReceiptOutcome::Advanced(backed_up), "up to its end");
+    assert_eq!(site.receipt(epoch, backed_up + 3, true), ReceiptOutcome::OtherEpoch);
+    assert_eq!(site.receipt(begun, 1, false), ReceiptOutcome::Advanced(backed_up + 1));
+    assert_eq!(site.put(3, "1xA"), "accepted");
+    assert_eq!(site.scan("bench", "3"), "opened 0/1");
+    assert_eq!(site.scan("bench", "A"), "completed 1/1");
+    assert!(!used.contains(&ssccs(&site.events()).pop().unwrap()));
+    site.stop_in_order();
+}
+
+#[test]
+fn only_a_whole_backup_of_this_site_is_put_back() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    Site::start(&path).stop_in_order();
+    let file = |name: &str, change: &dyn Fn(&rusqlite::Connection)| {
+        let copy = folder.file(name);
+        std::fs::copy(&path, &copy).unwrap();
+        change(&rusqlite::Connection::open(&copy).unwrap());
+        copy
+    };
+    let noise = folder.file("noise.db");
+    std::fs::write(&noise, "not a database, ".repeat(1_000)).unwrap();
+    let empty = folder.file("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    let other = file("other.db", &|file| {
+        file.execute("UPDATE slate SET value = 'umea-01' WHERE name = 'site'", []).unwrap();
+    });
+    let newer = file("newer.db", &|file| file.execute_batch("PRAGMA user_version = 99").unwrap());
+    let rotten = file("rotten.db", &|_| {});
+    let mut bytes = std::fs::read(&rotten).unwrap();
+    bytes[2 * 4_096..3 * 4_096].fill(7);
+    std::fs::write(&rotten, bytes).unwrap();
+    for (backup, expected) in [
+        (folder.file("nowhere.db"), "can't be read"),
+        (noise, "no backup of an agent"),
+        (empty, "no backup of an agent"),
+        (other, "a backup of the site umea-01, and this one is sthlm-03"),
+        (newer, "written by a newer parceld"),
+        (rotten, "damaged"),
+        (path.clone(), "is the database itself"),
+    ] {
+        let before = std::fs::read(&path).unwrap();
+        let why = restore(&config(&path), &backup, &at(0)).unwrap_err().to_string();
+        assert!(why.contains(expected), "{}: {why}", backup.display());
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{}", backup.display());
+    }
+}
+
 // Stock
 
 #[test]
@@ -651,6 +731,60 @@ fn only_what_is_received_and_old_is_forgotten_and_never_the_head() {
 }
 
 #[test]
+fn pages_that_hold_nothing_any_more_are_given_back_a_few_at_a_time() {
+    let folder = Folder::in_memory();
+    let path = folder.file("j.db");
+    Site::start(&path).stop_in_order();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "WITH RECURSIVE n(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM n WHERE n < 60000)
+         INSERT INTO events (place, id, at, uptime_s, synced, kind, data)
+         SELECT n, randomblob(16), 0, 0, 1, 'site.stopped', json_object('x', hex(zeroblob(150))) FROM n;
+         INSERT OR REPLACE INTO slate VALUES ('received', 60000), ('sent', 60000);",
+    )
+    .unwrap();
+    drop(file);
+    let before = std::fs::metadata(&path).unwrap().len();
+    let mut site = Site::start(&path);
+    site.now_ms = 2 * 1_000 * KEEP.as_secs();
+    let turns = (1..).find(|_| !site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply }));
+    assert!((100..5_000).contains(&turns.unwrap()), "{turns:?} turns");
+    site.stop_in_order();
+    let after = std::fs::metadata(&path).unwrap().len();
+    assert!(after < before / 3, "{before} bytes, then {after}");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let whole: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(whole, "ok");
+}
+
+#[test]
+fn a_manifest_is_forgotten_when_it_is_old_but_never_the_last_one_of_its_carrier() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let closed =
+        || -> u32 { file.query_row("SELECT count(*) FROM manifests WHERE closed = 1", [], |row| row.get(0)).unwrap() };
+    let day_ms = 24 * 3_600 * 1_000;
+    for day in 0..2 {
+        site.now_ms = day * day_ms;
+        site.put(day as u32 + 1, "1xA");
+        site.scan("bench", &(day + 1).to_string());
+        site.scan("bench", "A");
+        let label = ssccs(&site.events()).pop().unwrap();
+        assert_eq!(site.scan("door", &label), "accepted");
+        assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
+    }
+    assert_eq!(closed(), 2);
+    let retain = |site: &Site| site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
+    retain(&site);
+    assert_eq!(closed(), 1, "a day is longer than events are kept here");
+    site.now_ms += 9 * day_ms;
+    retain(&site);
+    assert_eq!(closed(), 1, "the last one tells when the courier came");
+}
+
+#[test]
 fn what_belongs_to_an_order_is_forgotten_with_it_and_a_return_when_it_is_old() {
     let folder = Folder::new();
     let path = folder.file("j.db");
@@ -730,60 +864,6 @@ impl Small {
     fn fill(&self) -> PathBuf {
         use std::io::Write;
         let path = self.file("filler");
-#[test]
-fn pages_that_hold_nothing_any_more_are_given_back_a_few_at_a_time() {
-    let folder = Folder::in_memory();
-    let path = folder.file("j.db");
-    Site::start(&path).stop_in_order();
-    let file = rusqlite::Connection::open(&path).unwrap();
-    file.execute_batch(
-        "WITH RECURSIVE n(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM n WHERE n < 60000)
-         INSERT INTO events (place, id, at, uptime_s, synced, kind, data)
-         SELECT n, randomblob(16), 0, 0, 1, 'site.stopped', json_object('x', hex(zeroblob(150))) FROM n;
-         INSERT OR REPLACE INTO slate VALUES ('received', 60000), ('sent', 60000);",
-    )
-    .unwrap();
-    drop(file);
-    let before = std::fs::metadata(&path).unwrap().len();
-    let mut site = Site::start(&path);
-    site.now_ms = 2 * 1_000 * KEEP.as_secs();
-    let turns = (1..).find(|_| !site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply }));
-    assert!((100..5_000).contains(&turns.unwrap()), "{turns:?} turns");
-    site.stop_in_order();
-    let after = std::fs::metadata(&path).unwrap().len();
-    assert!(after < before / 3, "{before} bytes, then {after}");
-    let file = rusqlite::Connection::open(&path).unwrap();
-    let whole: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(whole, "ok");
-}
-
-#[test]
-fn a_manifest_is_forgotten_when_it_is_old_but_never_the_last_one_of_its_carrier() {
-    let folder = Folder::new();
-    let path = folder.file("j.db");
-    let mut site = Site::start(&path);
-    let file = rusqlite::Connection::open(&path).unwrap();
-    let closed =
-        || -> u32 { file.query_row("SELECT count(*) FROM manifests WHERE closed = 1", [], |row| row.get(0)).unwrap() };
-    let day_ms = 24 * 3_600 * 1_000;
-    for day in 0..2 {
-        site.now_ms = day * day_ms;
-        site.put(day as u32 + 1, "1xA");
-        site.scan("bench", &(day + 1).to_string());
-        site.scan("bench", "A");
-        let label = ssccs(&site.events()).pop().unwrap();
-        assert_eq!(site.scan("door", &label), "accepted");
-        assert_eq!(site.scan("door", "HANDOVER"), "completed 1/1");
-    }
-    assert_eq!(closed(), 2);
-    let retain = |site: &Site| site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply });
-    retain(&site);
-    assert_eq!(closed(), 1, "a day is longer than events are kept here");
-    site.now_ms += 9 * day_ms;
-    retain(&site);
-    assert_eq!(closed(), 1, "the last one tells when the courier came");
-}
-
         let mut file = std::fs::File::options().create(true).append(true).open(&path).unwrap();
         while file.write(&[0; 512]).is_ok_and(|written| 0 < written) {}
         path

@@ -60,7 +60,7 @@ impl Copied {
         for beside in ["-wal", "-shm"] {
             let mut path = database.clone().into_os_string();
             path.push(beside);
-            // An orderly stop leaves none.
+            // Empty after an orderly stop.
             let _ = fs::remove_file(PathBuf::from(path));
         }
         fs::copy(self.dir.join("copy.db"), database).expect("the copy is a file");

@@ -3,6 +3,7 @@
 use parceld_tests::agent::Agent;
 use parceld_tests::disk::SmallDisk;
 use parceld_tests::goods::{gtin, order};
+use parceld_tests::mqtt_client::MqttClient;
 use parceld_tests::scanner::VirtualScanner;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
 use parceld_tests::{http, wait};
@@ -47,6 +48,7 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
     let (agent, process) = (&site.agent, site.agent.process().pid());
     let (one, others) = site.scanners.split_at_mut(1);
     let (units, [saved, unsaved]) = thread::scope(|both| {
+        let _shift = Shift(&stop);
         let picker = both.spawn(|| pick(&mut one[0], &stop, &seen[0]));
         let reader = both.spawn(|| read(&mut others[0], &stop, &seen[1]));
         until_each("green answers", |seen| &seen.green);
@@ -75,6 +77,110 @@ fn nothing_is_green_that_is_not_in_the_file_and_nothing_red_that_is() {
     let events = site.events();
     assert_gapless(&events);
     assert_eq!(Events::told(&events), in_file, "the platform's and the file's");
+}
+
+/// Sends staff home also where the test has failed, or it would wait for them for ever.
+struct Shift<'a>(&'a AtomicBool);
+
+impl Drop for Shift<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Room that is kept for cursors; small, since the disk is.
+const BALLAST: &str = "1MiB";
+
+#[test]
+fn a_full_disk_forgets_no_receipt_and_sends_nothing_again() {
+    let Some(disk) = SmallDisk::mount(DISK_MEBIBYTES) else { return };
+    let database = disk.path().join("parceld.db");
+    let path = database.to_string_lossy().into_owned();
+    let mut site = Site::with(Broker::mosquitto(), |setup| {
+        setup
+            .set("storage.path", path)
+            .set("storage.low_space", "0MiB")
+            .set("storage.ballast", BALLAST)
+            .set("sync.receipt_timeout", "5s")
+    });
+    site.platform.put_order(SITE, &order("o1", "dhl", &format!("{UNITS}xA")));
+    site.until_accepted(1);
+    site.scan(0, "O1");
+    site.until_received();
+    let heard = MqttClient::connect(site.broker.port(), "counts");
+    heard.subscribe(&format!("parceld/v1/{SITE}/events/#"));
+    // The platform is away, so that there is something unreceived when the disk gets full.
+    site.platform.stop();
+
+    let (stop, seen) = (AtomicBool::new(false), [Seen::default(), Seen::default()]);
+    let until_each = |what: &str, count: fn(&Seen) -> &AtomicUsize| {
+        let before = seen.each_ref().map(|seen| count(seen).load(Ordering::Relaxed));
+        let has_enough = |(seen, before): (&Seen, usize)| before + ENOUGH <= count(seen).load(Ordering::Relaxed);
+        wait::until(what, PATIENCE, || seen.iter().zip(before).all(has_enough).then_some(()));
+    };
+    let process = site.agent.process().pid();
+    let (one, others) = site.scanners.split_at_mut(1);
+    let (agent, platform) = (&site.agent, &mut site.platform);
+    let (units, [saved, unsaved]) = thread::scope(|both| {
+        let _shift = Shift(&stop);
+        let picker = both.spawn(|| pick(&mut one[0], &stop, &seen[0]));
+        let reader = both.spawn(|| read(&mut others[0], &stop, &seen[1]));
+        until_each("green answers", |seen| &seen.green);
+        disk.fill();
+        until_each("red answers", |seen| &seen.red);
+
+        let before = cursors(&database);
+        let head = agent.status()["log"]["head"].as_u64().expect("a number");
+        assert!(before.received < head, "something waits for its receipt: {before:?} of {head}");
+        // Commands come while it is full, and so do receipts.
+        platform.restart();
+        platform.put_order(SITE, &order("o2", "dhl", "1xB"));
+        wait::until("cursors in the file to move while it is full", PATIENCE, || {
+            let now = cursors(&database);
+            (now.received == head && now.sent == head).then_some(())
+        });
+        until_each("red answers all the while", |seen| &seen.red);
+        let told = heard.messages().len() as u64;
+        // Once each, and one probe of a window for each time that receipts stood still.
+        assert!(told <= 4 * head, "{told} publishes for {head} events");
+        let still = heard.messages().len();
+        until_each("more red answers", |seen| &seen.red);
+        assert_eq!(heard.messages().len(), still, "nothing is sent again that is received");
+        assert_eq!(agent.status()["verdict"]["findings"][0]["fault"], "disk_full");
+
+        disk.free();
+        until_each("green answers after there is room again", |seen| &seen.green);
+        stop.store(true, Ordering::Relaxed);
+        (picker.join().expect("staff go home"), reader.join().expect("staff go home"))
+    });
+
+    until_verdict(&site.agent, "well");
+    assert_eq!(site.agent.process().pid(), process);
+    assert!(database.with_extension("db.ballast").exists(), "room is kept again");
+    site.until_accepted(2);
+    let in_file = Events::of(&database);
+    assert_eq!((in_file.units, &in_file.refused), (units, &saved));
+    assert!(in_file.refused.is_disjoint(&unsaved), "codes that were answered as not saved");
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    assert_eq!(Events::told(&events), in_file, "the platform's and the file's");
+}
+
+#[derive(Debug)]
+struct Cursors {
+    sent: u64,
+    received: u64,
+}
+
+/// As the file has them.
+fn cursors(database: &Path) -> Cursors {
+    let file = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the file opens");
+    let cursor = |name: &str| {
+        let row = file.query_row("SELECT value FROM slate WHERE name = ?1", [name], |row| row.get::<_, i64>(0));
+        u64::try_from(row.unwrap_or_default()).expect("no cursor is negative")
+    };
+    Cursors { sent: cursor("sent"), received: cursor("received") }
 }
 
 /// Scans unit after unit of the open order; returns how many were green.

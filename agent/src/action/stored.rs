@@ -1,20 +1,34 @@
 //! Actions on what is stored: copies of the database, and commands that rest.
 
-use super::{Actions, Outcome, Told, told};
+use super::{Actions, Outcome, Told, in_words, told};
 use crate::journal::backup::{self, NoCopy};
 use crate::journal::{Job, NotSaved, Retried};
-use crate::report::Backup;
+use crate::report::{Backup, Language};
 use crate::sync::Ask;
-use jiff::tz::TimeZone;
+use std::path::PathBuf;
 
 impl Actions {
+    /// Where backups are kept.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        super::lock(&self.config).backups.clone()
+    }
+
+    /// A backup that nobody asked for: nobody's action, so it isn't recorded as one.
+    pub async fn back_up_by_schedule(&self) -> Told {
+        let told = self.back_up().await;
+        if !told.outcome.is_well() {
+            self.gatherer.backup_failed(in_words(&told, Language::ENGLISH));
+        }
+        told
+    }
+
     pub(super) async fn back_up(&self) -> Told {
         let Ok(_copying) = self.copying.try_lock() else {
             return told(Outcome::Busy, []);
         };
-        let at = self.clock.now().wall.to_zoned(TimeZone::UTC);
         let config = super::lock(&self.config).clone();
-        let name = format!("{}-{}.db", config.site, at.strftime("%Y%m%dT%H%M%SZ"));
+        let name = backup::name(&config.site, self.clock.now().wall);
         let (database, directory) = (self.journal.path().to_owned(), config.backups);
         let made = tokio::task::spawn_blocking(move || backup::copy_into(&database, &directory, &name)).await;
         match made {

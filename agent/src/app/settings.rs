@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use parceld_drivers::framing::line as framing;
 use parceld_drivers::port;
 use parceld_drivers::scanner::Family;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -35,6 +36,8 @@ pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>, clock: C
             .collect(),
         printing,
         keep: config.storage.keep,
+        backups: Some(backups(config)),
+        ballast_bytes: config.storage.ballast_bytes,
         forget_on_puback: config.sync.forget == config::Forget::Puback,
         version: VERSION.to_owned(),
         boot: clock.boot(),
@@ -219,11 +222,16 @@ pub fn seats(config: &Config) -> Vec<web::Seat> {
     config.stations.iter().map(seat).collect()
 }
 
-pub fn actions(config: &Config) -> action::Config {
+/// Where backups are kept.
+pub fn backups(config: &Config) -> PathBuf {
     let beside = || config.storage.path.parent().map(|directory| directory.join("backups"));
+    config.storage.backup_dir.clone().or_else(beside).unwrap_or_else(|| "backups".into())
+}
+
+pub fn actions(config: &Config) -> action::Config {
     action::Config {
         site: config.site.id.clone(),
-        backups: config.storage.backup_dir.clone().or_else(beside).unwrap_or_else(|| "backups".into()),
+        backups: backups(config),
         receipts_expected: config.sync.forget == config::Forget::Receipt,
     }
 }
@@ -241,6 +249,7 @@ pub fn about(config: &Config, started_at: Timestamp) -> About {
         receipt_timeout: config.sync.receipt_timeout,
         historical_after: config.sync.historical_after,
         low_space_bytes: config.storage.low_space_bytes,
+        backup_every: config.storage.backup_every,
         rules: Arc::new(rules(config)),
         zone_name: config.site.timezone_name.clone(),
         system_root: "/".into(),

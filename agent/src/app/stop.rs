@@ -24,6 +24,12 @@ impl Stopping {
     #[must_use]
     pub fn begin() -> Self {
         notify::stopping();
+        Self::to_start_over()
+    }
+
+    /// The same where only this life of the agent ends: the service goes on.
+    #[must_use]
+    pub fn to_start_over() -> Self {
         let at = Arc::new(Mutex::new("pages and commands"));
         let (done, finished) = sync_channel(1);
         let waits_for = Arc::clone(&at);

@@ -10,6 +10,7 @@ mod events;
 mod man;
 mod orders;
 mod quarantine;
+mod restore;
 mod scan;
 mod scanners;
 mod status;
@@ -435,6 +436,28 @@ Exit codes:
         json: Json,
     },
 
+    /// Put a backup in the place of the database
+    ///
+    /// Only while no agent runs. The backup is checked first: it must be whole, of this site, and not of a newer version.
+    /// The database whose place it takes is kept beside it. The backup begins a new epoch: what the platform has of later
+    /// is not done again, no parcel's number comes twice, and open orders wait until the platform has put them again.
+    #[command(after_help = "\
+Examples:
+  sudo systemctl stop parceld
+  sudo -u parceld parceld restore /var/lib/parceld/backups/sthlm-03-20261122T120000Z.db
+  sudo systemctl start parceld
+
+Exit codes:
+  0  the backup is in its place
+  1  an agent is running: stop it first
+  2  nothing has changed; stderr says why")]
+    Restore {
+        /// The backup
+        file: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+
     /// Make a diagnostics bundle: everything that support needs, without secrets, in one file
     ///
     /// A .tar.gz with the status, what the doctor finds, the configuration without secrets, the newest events and log
@@ -652,6 +675,7 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
         Verb::Backup { file: Some(file), json } => {
             with_config(&stack, |config| act::back_up_to(config, &file, json.wanted))
         }
+        Verb::Restore { file, json } => with_config(&stack, |config| restore::put_back(config, &file, json.wanted)),
         Verb::Bundle { file } => with_config(&stack, |config| bundle::write(config, &stack, &file)),
         Verb::Token { verb: TokenVerb::New } => with_config(&stack, act::new_token),
         Verb::Completions { shell } => complete(shell),

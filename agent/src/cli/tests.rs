@@ -60,6 +60,8 @@ fn takes_the_arguments_as_documented() {
         "parceld guest --station bench-1",
         "parceld backup",
         "parceld backup copy.db --json",
+        "parceld restore copy.db",
+        "parceld restore copy.db --json",
         "parceld token new",
         "parceld bundle bundle.tar.gz",
         "parceld completions bash",

@@ -47,6 +47,10 @@ const NAME_CHARS_MAX: usize = 64;
 const LOW_SPACE_BYTES: u64 = 200 << 20;
 /// A mebibyte too many is a slip of the pen; a tebibyte is on no board.
 const LOW_SPACE_BYTES_MAX: u64 = 1 << 40;
+
+/// Cursors are rewritten in it for as long as somebody takes to make room.
+const BALLAST_BYTES: u64 = 8 << 20;
+const BALLAST_BYTES_MAX: u64 = 1 << 30;
 const CLIENT_ID_CHARS_MAX: usize = 128;
 
 /// A topic has at most seven slashes, of which `{root}/{site}/events/{group}` needs three below the root.
@@ -135,7 +139,16 @@ fn storage(table: Spanned<Table<raw::Storage>>, faults: &mut Faults) -> Option<S
     let keep = read.duration("keep", raw.keep, Or(days(30)), days(1)..=days(3650));
     let low_space =
         read.text("low_space", raw.low_space, Or(LOW_SPACE_BYTES), |text| values::size(text, LOW_SPACE_BYTES_MAX));
-    Some(Storage { path: path?, backup_dir: backup_dir?, keep: keep?, low_space_bytes: low_space? })
+    let ballast = read.text("ballast", raw.ballast, Or(BALLAST_BYTES), |text| values::size(text, BALLAST_BYTES_MAX));
+    let backup_every = read.duration("backup_every", raw.backup_every, Or(days(1)), Duration::ZERO..=days(365));
+    Some(Storage {
+        path: path?,
+        backup_dir: backup_dir?,
+        keep: keep?,
+        low_space_bytes: low_space?,
+        ballast_bytes: ballast?,
+        backup_every: backup_every?,
+    })
 }
 
 fn broker(table: Spanned<Table<raw::Broker>>, site: Option<&Site>, faults: &mut Faults) -> Option<Broker> {

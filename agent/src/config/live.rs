@@ -8,7 +8,15 @@ use toml::Value;
 ///
 /// The site's id and its database are what the agent is; its zone is in every day that was begun; its sockets are where
 /// others have found it.
-pub const RESTART: [&str; 5] = ["site.id", "site.timezone", "storage.path", "web.listen", "control.socket"];
+pub const RESTART: [&str; 7] = [
+    "site.id",
+    "site.timezone",
+    "storage.path",
+    "storage.ballast",
+    "storage.backup_every",
+    "web.listen",
+    "control.socket",
+];
 
 /// The keys that count at once, by their tables. A test holds both lists against the manual: whoever adds a key decides
 /// here, and has it taken in `app/reload.rs`.

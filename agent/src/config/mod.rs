@@ -148,6 +148,10 @@ pub struct Storage {
     pub keep: Duration,
     /// With less free space on its disk somebody should look; 0: never.
     pub low_space_bytes: u64,
+    /// Room that is kept beside the database for when the disk is full; 0: none.
+    pub ballast_bytes: u64,
+    /// How often the database is backed up; 0: only by hand.
+    pub backup_every: Duration,
 }
 
 /// How the platform is reached.

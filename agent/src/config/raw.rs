@@ -73,6 +73,8 @@ pub struct Storage {
     pub backup_dir: Item<String>,
     pub keep: Item<String>,
     pub low_space: Item<String>,
+    pub ballast: Item<String>,
+    pub backup_every: Item<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -189,7 +189,9 @@ fn singles(config: &Config) -> Vec<Section> {
         .key("path", path(&storage.path))
         .maybe("backup_dir", storage.backup_dir.as_deref().map(path))
         .key("keep", duration_text(storage.keep))
-        .key("low_space", size_text(storage.low_space_bytes));
+        .key("low_space", size_text(storage.low_space_bytes))
+        .key("ballast", size_text(storage.ballast_bytes))
+        .key("backup_every", duration_text(storage.backup_every));
     let scheme = if broker.tls.is_some() { "mqtts" } else { "mqtt" };
     let identity = broker.tls.as_ref().and_then(|tls| tls.identity.as_ref());
     brokered

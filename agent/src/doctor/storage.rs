@@ -2,7 +2,7 @@
 
 use super::{Check, Outcome};
 use crate::journal::room::{ROOM_BYTES_MIN, directory, is_read_only};
-use crate::journal::{Error, Reader};
+use crate::journal::{Error, Reader, salvage};
 use rustix::fs::{Access, FlockOperation};
 use rustix::io::Errno;
 use std::fs::File;
@@ -118,10 +118,18 @@ pub fn database(path: &Path, is_running: bool) -> Check {
             format!("readable; too large to be looked through in {} s", CHECKED_WITHIN.as_secs()),
         ),
         Ok((Some(whole), cursors, schema)) if whole == "ok" => {
-            check(Outcome::Ok, format!("whole, {} events, schema {schema}", cursors.head))
+            let found = format!("whole, {} events, schema {schema}", cursors.head);
+            match salvage::quarantine(path).last() {
+                None => check(Outcome::Ok, found),
+                Some(kept) => check(Outcome::Warning, format!("{found}; it was damaged, and has been salvaged")).fix(
+                    format!("copy {} to another disk for whoever looks into it, and delete it here", kept.display()),
+                ),
+            }
         }
-        Ok((Some(damage), ..)) => check(Outcome::Error, format!("damaged: {damage}"))
-            .fix("keep a copy of the file and its -wal before anything else, then have it looked at"),
+        Ok((Some(damage), ..)) => check(Outcome::Error, format!("damaged: {damage}")).fix(format!(
+            "the agent salvages it when it finds that by itself, within a day; at once: sudo -u parceld touch \
+                 {shown}.suspected, and restart it"
+        )),
         Err(error @ Error::NewerFile { .. }) => Check::new("database", Outcome::Error, error.to_string()),
         Err(error @ Error::OlderFile { .. }) => Check::new("database", Outcome::Warning, error.to_string())
             .fix("start the agent: it brings the file to this version"),

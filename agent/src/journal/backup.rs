@@ -4,14 +4,23 @@
 //! when it is whole, checked and on disk.
 
 use super::{Error, schema};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What stays free beside the copy: scanning must go on.
 const SPARE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Steps of SQLite's machine between two pauses: some hundred rows.
+const STEPS_BETWEEN_PAUSES: i32 = 20_000;
+/// Long enough for scans that wait for the disk, short enough for a gigabyte in some minutes.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The newest copies that stay, of those that were named here.
 const KEPT: usize = 7;
@@ -92,6 +101,29 @@ pub fn copy_into(database: &Path, directory: &Path, name: &str) -> Result<Copy, 
     Ok(made)
 }
 
+/// When the newest copy of `site` was made, by its name, and its size. It is whole: else it had another name.
+#[must_use]
+pub fn newest(directory: &Path, site: &str) -> Option<(Timestamp, u64)> {
+    let newest = made(directory, site).pop()?;
+    let time = newest.file_stem()?.to_str()?.rsplit_once('-')?.1;
+    let at = DateTime::strptime(NAMED, time).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    Some((at, fs::metadata(newest).ok()?.len()))
+}
+
+/// What a copy of `site` that is made at `at` is called.
+#[must_use]
+pub fn name(site: &str, at: Timestamp) -> String {
+    format!("{site}-{}.db", at.to_zoned(TimeZone::UTC).strftime(NAMED))
+}
+
+const NAMED: &str = "%Y%m%dT%H%M%SZ";
+
+/// The copies of `site` that were made in `directory`, oldest first.
+#[must_use]
+pub fn made(directory: &Path, site: &str) -> Vec<PathBuf> {
+    ours(directory, site, ".db")
+}
+
 /// The files of that beginning and end, oldest first: names sort by their time.
 fn ours(directory: &Path, beginning: &str, end: &str) -> Vec<PathBuf> {
     let is_ours = |name: &str| {
@@ -123,7 +155,15 @@ fn make(database: &Path, part: &Path) -> Result<u64, NoCopy> {
     let failed = |why| NoCopy::Io { path: part.into(), why };
     // Made here, so that it is nobody else's to read.
     File::options().write(true).create_new(true).mode(0o600).open(part).map_err(failed)?;
-    let source = schema::open_reader(database)?;
+    let mut source = schema::open_reader(database)?;
+    let written = File::options().write(true).open(part).map_err(failed)?;
+    let pause = move || {
+        // What isn't on disk yet would be forced there together with the next scan, which would wait for all of it.
+        let _ = written.sync_data();
+        std::thread::sleep(PAUSE);
+        false
+    };
+    source.progress_handler(STEPS_BETWEEN_PAUSES, Some(pause)).map_err(Error::from)?;
     let vacuumed = source.execute_batch("PRAGMA query_only = OFF").and_then(|()| {
         let name = part.to_string_lossy();
         source.execute("VACUUM INTO ?1", [name.as_ref()])
@@ -179,6 +219,13 @@ mod tests {
         assert_eq!(names.len(), KEPT + 1, "{names:?}");
         assert_eq!(names[0], "sthlm-03-20261114T120000Z.db");
         assert_eq!(names[KEPT], "sthlm-03-before the move.db");
+        let (at, bytes) = newest(&directory, "sthlm-03").unwrap();
+        assert_eq!(
+            (at.to_string().as_str(), name("sthlm-03", at).as_str()),
+            ("2026-11-20T12:00:00Z", "sthlm-03-20261120T120000Z.db")
+        );
+        assert_eq!(bytes, fs::metadata(directory.join(name("sthlm-03", at))).unwrap().len());
+        assert_eq!((newest(&directory, "umea-01"), newest(Path::new("/no/such/directory"), "sthlm-03")), (None, None));
     }
 
     #[test]

@@ -163,6 +163,64 @@ impl Job {
     }
 }
 
+impl Job {
+    /// When it was asked for; none where that is nothing to it.
+    pub fn moment(&self) -> Option<&Moment> {
+        match self {
+            Self::Scan { moment, .. }
+            | Self::Command { moment, .. }
+            | Self::Record { moment, .. }
+            | Self::Note { moment, .. }
+            | Self::Retry { moment, .. }
+            | Self::Sent { moment, .. }
+            | Self::Receipt { moment, .. }
+            | Self::SignOutIdle { moment }
+            | Self::Judge { moment, .. }
+            | Self::Duty { moment, .. }
+            | Self::Pace { moment, .. }
+            | Self::Invite { moment, .. }
+            | Self::CorrectTimes { moment, .. }
+            | Self::Retain { moment, .. } => Some(moment),
+            Self::Configure { .. }
+            | Self::Try
+            | Self::Discard { .. }
+            | Self::Unanswered { .. }
+            | Self::ReserveSerials { .. }
+            | Self::KeepToken { .. }
+            | Self::Barrier { .. }
+            | Self::Stop => None,
+        }
+    }
+
+    /// Whether it takes room that it doesn't give back: on a full disk it has to wait.
+    pub fn grows(&self) -> bool {
+        match self {
+            Self::Configure { .. }
+            | Self::Sent { .. }
+            | Self::Receipt { .. }
+            | Self::Unanswered { .. }
+            | Self::Discard { .. }
+            | Self::Retain { .. }
+            | Self::Barrier { .. }
+            | Self::Try
+            | Self::Stop => false,
+            Self::Scan { .. }
+            | Self::Command { .. }
+            | Self::Record { .. }
+            | Self::Note { .. }
+            | Self::Retry { .. }
+            | Self::SignOutIdle { .. }
+            | Self::Judge { .. }
+            | Self::Duty { .. }
+            | Self::Pace { .. }
+            | Self::Invite { .. }
+            | Self::CorrectTimes { .. }
+            | Self::ReserveSerials { .. }
+            | Self::KeepToken { .. } => true,
+        }
+    }
+}
+
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -7,6 +7,7 @@
 
 pub mod agenda;
 pub mod backup;
+mod ballast;
 mod job;
 pub mod log;
 pub mod orders;
@@ -14,6 +15,7 @@ mod queue;
 pub mod reader;
 pub mod room;
 mod row;
+pub mod salvage;
 mod schema;
 mod shelf;
 pub mod size;
@@ -33,7 +35,7 @@ use crate::domain::name::{ScannerId, StationId};
 use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
 use crate::pulse::Pulse;
-use rusqlite::config::DbConfig;
+use ballast::Ballast;
 use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -58,6 +60,10 @@ pub struct Config {
     pub printing: Option<SyncSender<PrintJob>>,
     /// How long received events stay.
     pub keep: Duration,
+    /// Room that is kept for when the disk is full; 0: none.
+    pub ballast_bytes: u64,
+    /// Where backups are kept: what a damaged file has lost may stand in one.
+    pub backups: Option<PathBuf>,
     /// Forget on the broker's acknowledgement: for a platform that sends no receipts.
     pub forget_on_puback: bool,
     pub version: String,
@@ -109,10 +115,45 @@ pub struct Journal {
     storage: watch::Receiver<Storage>,
     stalled: watch::Sender<Storage>,
     pulse: Pulse,
+    damage: Damage,
     site_key: [u8; SITE_KEY_BYTES],
     token_digest: Option<[u8; 32]>,
     starts: u64,
     head_at_start: Place,
+}
+
+/// Where whoever meets damage in the file says so: the agent then starts over, and salvages it.
+#[derive(Clone, Debug)]
+pub struct Damage(watch::Sender<Option<String>>);
+
+impl Damage {
+    fn new() -> Self {
+        Self(watch::channel(None).0)
+    }
+
+    /// Notes an error that says that the file is damaged; the first one counts. Others are nothing to it.
+    pub fn suspect(&self, error: &Error) {
+        if salvage::is_damage(error) {
+            self.found(&error.to_string());
+        }
+    }
+
+    /// Notes what a check has found.
+    pub fn found(&self, what: &str) {
+        let is_new = self.0.send_if_modified(|known| {
+            let is_new = known.is_none();
+            known.get_or_insert_with(|| what.to_owned());
+            is_new
+        });
+        if is_new {
+            tracing::error!(what, "the database is damaged");
+        }
+    }
+
+    /// What was found, once something is.
+    pub fn watch(&self) -> watch::Receiver<Option<String>> {
+        self.0.subscribe()
+    }
 }
 
 /// Length of the key that command barcodes are checked with.
@@ -144,6 +185,8 @@ pub enum Error {
     Locked { path: PathBuf },
     #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]
     Directory { path: PathBuf, why: std::io::Error },
+    #[error("{}: the damaged database can't be salvaged: {why}", .path.display())]
+    Salvage { path: PathBuf, why: std::io::Error },
     #[error("a thread can't be started: {why}")]
     Thread { why: std::io::Error },
     #[error(transparent)]
@@ -160,24 +203,44 @@ pub enum Error {
     Gone,
 }
 
-/// Opens or makes the file, takes its lock, records the start, and starts the writer.
+/// Opens or makes the file, takes its lock, records the start, and starts the writer. A file that is damaged is salvaged
+/// first.
 ///
 /// # Errors
-/// The file can't be opened, is in use, is damaged, or was written by a newer version.
+/// The file can't be opened, is in use, can't be salvaged, or was written by a newer version.
 pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error> {
     if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let failed = |why| Error::Directory { path: directory.into(), why };
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
+    let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
-    let (state, facts) = state::State::open(config, moment)?;
+    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock))?;
+    let ballast = Ballast::of(&config.path, config.ballast_bytes);
+    let mut opened = state::State::open(config.clone(), moment);
+    if opened.as_ref().is_err_and(ballast::is_full) && ballast.release() {
+        tracing::warn!("the disk is full: the room that was kept for that is given up");
+        opened = state::State::open(config.clone(), moment);
+    }
+    let (state, facts) = match opened {
+        // Where no agent has run before, the configuration names some other file.
+        Err(error) if salvaged.is_none() && had_lock && salvage::is_damage(&error) => {
+            salvage::salvage(&config, &moment, &error.to_string())?;
+            state::State::open(config, moment)?
+        }
+        opened => opened?,
+    };
+    salvage::note_made(&lock);
     let path = facts.path.clone();
     let (head_sender, head) = watch::channel(state.head());
     let (storage_sender, storage) = watch::channel(Storage::Well);
     let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
     let pulse = Pulse::default();
     let stalled = storage_sender.clone();
-    let writer = writer::Writer::new(state, head_sender, storage_sender, pulse.clone());
+    let damage = Damage::new();
+    let watched =
+        writer::Watched { head: head_sender, storage: storage_sender, damage: damage.clone(), pulse: pulse.clone() };
+    let writer = writer::Writer::new(state, watched, ballast);
     let thread = std::thread::Builder::new()
         .name("journal".into())
         .spawn(move || {
@@ -192,6 +255,7 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
         storage,
         stalled,
         pulse,
+        damage,
         site_key: facts.site_key,
         token_digest: facts.token_digest,
         starts: facts.starts,
@@ -205,23 +269,25 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
 #[must_use]
 pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
     let reader = Reader::open(path).ok()?;
-    // The file is left as the last start has left it: its writer hasn't looked at it yet.
-    reader.connection().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
     reader.known(&boot.id).ok().flatten()
 }
 
 /// Holds the lock beside the database, so that there is never a second writer.
 fn lock(database: &Path) -> Result<File, Error> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
+    let path = lock_path(database);
     let failed = |why| Error::Directory { path: path.clone(), why };
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: database.into() }),
         Err(errno) => Err(failed(errno.into())),
     }
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    PathBuf::from(path)
 }
 
 impl Journal {
@@ -247,6 +313,12 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Head> {
         self.head.clone()
+    }
+
+    /// Whether the file was found to be damaged, and where to say so.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        &self.damage
     }
 
     /// Whether scans can be stored, now and whenever that changes.

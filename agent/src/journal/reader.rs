@@ -200,6 +200,25 @@ impl Reader {
         Ok(self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
     }
 
+    /// The tables that the file should have.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn tables(&self) -> Result<Vec<String>, Error> {
+        let mut statement =
+            self.conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rootpage")?;
+        let tables = statement.query_map([], |row| row.get(0))?;
+        Ok(tables.collect::<Result<_, _>>()?)
+    }
+
+    /// The same check of one table and its indexes: shorter, so that the write-ahead log can be folded in between.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn quick_check_of(&self, table: &str) -> Result<String, Error> {
+        Ok(self.conn.query_row("SELECT quick_check FROM pragma_quick_check(?1)", [table], |row| row.get(0))?)
+    }
+
     /// The same, for no longer than `limit`; none where that was too short.
     ///
     /// # Errors

@@ -16,6 +16,13 @@ pub fn directory(file: &Path) -> &Path {
     file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// What the agent's user may still take of a disk; none where it can't be looked at.
+#[must_use]
+pub fn free_bytes(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Whether the disk of `database` looks as if it took a scan; it does too where it can't be looked at.
 #[must_use]
 pub fn has_room(database: &Path) -> bool {

@@ -3,6 +3,8 @@
 use super::Error;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Each entry takes the file one version further; entries are never edited, only added.
@@ -26,6 +28,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, Error> {
         return Err(Error::OldSqlite { have: rusqlite::version().to_owned() });
     }
     let conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
+    keep_log(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch(
         "PRAGMA busy_timeout = 5000;
@@ -44,6 +47,30 @@ pub fn open_writer(path: &Path) -> Result<Connection, Error> {
     Ok(conn)
 }
 
+/// Makes a file with the tables of `version`, to be filled by nobody else: it is neither synced nor journaled.
+pub fn make(path: &Path, version: i64) -> Result<Connection, Error> {
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(path)
+        .map_err(|why| Error::Salvage { path: path.into(), why })?;
+    let conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
+    conn.execute_batch(
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = OFF;
+         PRAGMA synchronous = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA locking_mode = EXCLUSIVE;",
+    )?;
+    for step in MIGRATIONS.iter().take(usize::try_from(version).unwrap_or(MIGRATIONS.len())) {
+        conn.execute_batch(step)?;
+    }
+    conn.execute_batch(&format!("PRAGMA user_version = {version}"))?;
+    Ok(conn)
+}
+
 /// Opens the file for looking only.
 pub fn open_reader(path: &Path) -> Result<Connection, Error> {
     if !path.exists() {
@@ -51,22 +78,27 @@ pub fn open_reader(path: &Path) -> Result<Connection, Error> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|why| Error::Open { path: path.into(), why })?;
+    keep_log(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
     Ok(conn)
 }
 
+/// Closing leaves the write-ahead log as it is. A file that is refused stays as it is, and of one that is damaged, or whose
+/// agent has died, the log is part of what can be saved: only an orderly stop folds it in, and leaves an empty one.
+fn keep_log(conn: &Connection) -> Result<(), Error> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}
+
 const STATEMENTS_CACHED_MAX: usize = 64;
 
-/// A file that is refused stays as it is, the log beside it too: closing it must not fold that in.
 fn refuse_newer(conn: &Connection, path: &Path) -> Result<(), Error> {
     let opened = |why| Error::Open { path: path.into(), why };
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opened)?;
     let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opened)?;
     if VERSION < found {
         return Err(Error::NewerFile { path: path.into(), found, known: VERSION });
     }
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(opened)?;
     Ok(())
 }
 
@@ -80,7 +112,7 @@ pub fn refuse_older(conn: &Connection, path: &Path) -> Result<(), Error> {
 }
 
 /// All steps are one transaction: a file is of the version that it was, or of this one, wherever it ends.
-fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
+pub fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let from: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let steps = MIGRATIONS.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();

@@ -8,6 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub const SENT: &str = "sent";
 /// Highest place that the platform's receipts cover.
 pub const RECEIVED: &str = "received";
+/// Up to which place the platform was known to have the last epoch, when a newer one began in a file that was salvaged or
+/// put back.
+pub const KNOWN_BEFORE: &str = "known_before";
+/// Set in a file that was made by an exchange, until somebody has run on it: it needs no log.
+pub const ANEW: &str = "anew";
 /// The serial that the next SSCC gets.
 pub const SSCC: &str = "sscc";
 /// The number that the next return gets which nobody announced.
@@ -34,6 +39,33 @@ pub fn unsynced(boot: i64) -> String {
     format!("{UNSYNCED}{boot}")
 }
 
+/// Whose file it is.
+pub const SITE: &str = "site";
+
+/// Names that stand alone, and beginnings of those of which there are many.
+const NAMES: [&str; 14] = [
+    SENT,
+    RECEIVED,
+    KNOWN_BEFORE,
+    ANEW,
+    SSCC,
+    RETURNS,
+    COUNTED,
+    INVITED,
+    DAY_CLOSED_AT,
+    DAY_CLOSED,
+    STARTS,
+    SITE_KEY,
+    TOKEN,
+    SITE,
+];
+const BEGINNINGS: [&str; 4] = ["station/", "scanner/", "configured/", UNSYNCED];
+
+/// Whether anything here writes a line of that name.
+pub fn is_known(name: &str) -> bool {
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+}
+
 pub fn station(id: &str) -> String {
     format!("station/{id}")
 }
@@ -47,6 +79,15 @@ pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>, Error
     Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }
 
+/// What stands under a name, which stands there no more.
+pub fn take<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>, Error> {
+    let taken = get(conn, name)?;
+    if taken.is_some() {
+        conn.prepare_cached("DELETE FROM slate WHERE name = ?1")?.execute([name])?;
+    }
+    Ok(taken)
+}
+
 pub fn set(conn: &Connection, name: &str, value: &dyn ToSql) -> Result<(), Error> {
     conn.prepare_cached(
         "INSERT INTO slate (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -58,6 +99,14 @@ pub fn set(conn: &Connection, name: &str, value: &dyn ToSql) -> Result<(), Error
 pub fn clear(conn: &Connection, name: &str) -> Result<(), Error> {
     conn.prepare_cached("DELETE FROM slate WHERE name = ?1")?.execute([name])?;
     Ok(())
+}
+
+/// Every name that begins with `prefix`, without it, and its number.
+pub fn all_numbers(conn: &Connection, prefix: &str) -> Result<Vec<(String, u64)>, Error> {
+    let mut statement =
+        conn.prepare("SELECT substr(name, 1 + length(?1)), value FROM slate WHERE name LIKE ?1 || '%'")?;
+    let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Every name that begins with `prefix`, without it, and its text.

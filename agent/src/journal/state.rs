@@ -3,7 +3,7 @@
 use super::job::PrintJob;
 use super::log::{self, By, Epoch, Place, When};
 use super::shelf::Shelf;
-use super::{Config, Error, Head, SITE_KEY_BYTES, room, schema, slate};
+use super::{Config, Error, Head, SITE_KEY_BYTES, room, salvage, schema, slate};
 use crate::clock::Moment;
 use crate::domain::decide::LastScan;
 use crate::domain::dispatch::Gone;
@@ -24,7 +24,7 @@ mod quarantine;
 mod report;
 mod retention;
 mod scans;
-mod times;
+pub(in crate::journal) mod times;
 
 pub struct State {
     conn: Connection,
@@ -88,8 +88,10 @@ pub struct Opened {
 
 impl State {
     pub fn open(config: Config, moment: Moment) -> Result<(Self, Opened), Error> {
+        let has_log = salvage::has_log(&config.path);
         let conn = schema::open_writer(&config.path)?;
         conn.execute_batch("BEGIN IMMEDIATE")?;
+        salvage::miss_log(&conn, &config, &moment, has_log)?;
         let head_at_start = log::head(&conn)?;
         let last = log::latest(&conn, 1)?.pop();
         let cause = match last.as_ref().map(|last| last.kind) {
@@ -103,12 +105,16 @@ impl State {
         };
         let site_key = site_key(&conn)?;
         let token_digest = slate::get(&conn, slate::TOKEN)?;
+        let site = config.rules.site.as_ref();
+        if slate::get::<String>(&conn, slate::SITE)?.as_deref() != Some(site) {
+            slate::set(&conn, slate::SITE, &site)?;
+        }
         let starts = 1 + slate::get::<u64>(&conn, slate::STARTS)?.unwrap_or_default();
         slate::set(&conn, slate::STARTS, &starts)?;
-        let uptime_base_s = conn
+        let uptime_s: Option<u64> = conn
             .query_row("SELECT uptime_s FROM events ORDER BY place DESC LIMIT 1", [], |row| row.get(0))
-            .optional()?
-            .unwrap_or_default();
+            .optional()?;
+        let uptime_base_s = uptime_s.unwrap_or_default().saturating_sub(moment.since_start.as_secs());
         let boot = times::boot_key(&conn, &config.boot.id)?;
         times::forget_other_boots(&conn, boot)?;
         let unsynced_from = slate::get(&conn, &slate::unsynced(boot))?;
@@ -195,6 +201,11 @@ impl State {
     /// The newest moment that the writer has heard of.
     pub fn latest(&self) -> Duration {
         self.latest
+    }
+
+    /// Time has passed, whatever becomes of what was asked.
+    pub fn hear(&mut self, moment: &Moment) {
+        self.latest = self.latest.max(moment.since_start);
     }
 
     pub fn begin(&mut self) -> Result<(), Error> {

@@ -1,9 +1,10 @@
 //! The thread that writes: batches of jobs, one commit each, and what to do when a commit fails.
 
+use super::ballast::{Ballast, is_full};
 use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Retried};
 use super::log::Place;
 use super::state::State;
-use super::{Error, Head, Storage};
+use super::{Damage, Error, Head, Storage};
 use crate::domain::signal::{Answer, Reason, Signal};
 use crate::pulse::Pulse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,11 +25,23 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_JOBS: u32 = 256;
 const CHECKPOINT_JOBS_MAX: u32 = 1_024;
 
+/// What others watch of the writer.
+pub struct Watched {
+    pub head: watch::Sender<Head>,
+    pub storage: watch::Sender<Storage>,
+    pub damage: Damage,
+    pub pulse: Pulse,
+}
+
 pub struct Writer {
     state: State,
     head: watch::Sender<Head>,
     storage: watch::Sender<Storage>,
     pulse: Pulse,
+    damage: Damage,
+    ballast: Ballast,
+    /// The disk is full: what is left is for cursors, and nothing that grows is taken.
+    short: bool,
     jobs_since_checkpoint: u32,
     /// When a failing storage was last tried.
     tried_at: Duration,
@@ -50,8 +63,23 @@ enum Outcome {
 }
 
 impl Writer {
-    pub fn new(state: State, head: watch::Sender<Head>, storage: watch::Sender<Storage>, pulse: Pulse) -> Self {
-        Self { state, head, storage, pulse, jobs_since_checkpoint: 0, tried_at: Duration::ZERO }
+    /// Where the room that is kept can't be made, the disk is as good as full; unless it never could.
+    pub fn new(state: State, watched: Watched, ballast: Ballast) -> Self {
+        if !ballast.make() {
+            tracing::warn!("there is not enough room to keep some for a full disk: storage.ballast is without effect");
+        }
+        let Watched { head, storage, damage, pulse } = watched;
+        Self {
+            state,
+            head,
+            storage,
+            pulse,
+            damage,
+            ballast,
+            short: false,
+            jobs_since_checkpoint: 0,
+            tried_at: Duration::ZERO,
+        }
     }
 
     /// Works until told to stop, or until nobody can ask any more.
@@ -103,6 +131,9 @@ impl Writer {
             (Storage::Well, None) => return queue.recv().map(Some).map_err(|_| ()),
         };
         let wait = within.saturating_sub(self.state.latest().saturating_sub(since));
+        if wait.is_zero() {
+            return Ok(None);
+        }
         match queue.recv_timeout(wait) {
             Ok(job) => Ok(Some(job)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -111,6 +142,19 @@ impl Writer {
     }
 
     fn work(&mut self, batch: &mut Vec<Job>) {
+        if self.short {
+            let (grows, rest) = batch.drain(..).partition(Job::grows);
+            *batch = rest;
+            for job in grows {
+                if let Some(moment) = job.moment() {
+                    self.state.hear(moment);
+                }
+                answer(job, Outcome::NotSaved);
+            }
+            if batch.is_empty() {
+                return;
+            }
+        }
         self.jobs_since_checkpoint += batch.len() as u32;
         match self.attempt(batch) {
             Ok(outcomes) => self.tell(batch, outcomes),
@@ -119,6 +163,7 @@ impl Writer {
                 self.failed(&error, alone);
                 for job in batch.drain(..) {
                     match alone {
+                        _ if self.short && job.grows() => answer(job, Outcome::NotSaved),
                         true => self.give_up(job, &error),
                         false => self.work_alone(job),
                     }
@@ -205,9 +250,16 @@ impl Writer {
     /// Writes what only moved in memory, or finds out whether a failing storage works again.
     fn flush(&mut self) {
         self.tried_at = self.state.latest();
-        let written = self.state.begin().and_then(|()| self.state.commit(Duration::ZERO));
+        // What is left of the room is not spent on finding out.
+        let rests = self.short && self.state.cursors_behind_since().is_none();
+        let behind = if rests { CURSORS_BEHIND_MAX } else { Duration::ZERO };
+        let written = self.state.begin().and_then(|()| self.state.commit(behind));
         match written {
             Ok(_) => {
+                if self.short {
+                    self.state.checkpoint();
+                    self.short = !self.ballast.make();
+                }
                 self.healed();
                 self.announce();
             }
@@ -217,17 +269,23 @@ impl Writer {
 
     fn failed(&mut self, error: &Error, known_alone: bool) {
         tracing::error!(%error, alone = known_alone, "not saved: rolled back");
+        self.damage.suspect(error);
+        if !self.short && is_full(error) && self.ballast.release() {
+            tracing::warn!("the disk is full: the room that was kept for that is given up, for cursors alone");
+            self.short = true;
+        }
         if let Err(error) = self.state.roll_back(error) {
             tracing::error!(%error, "the database can't be read again");
+            self.damage.suspect(&error);
         }
-        if known_alone && !matches!(error, Error::Panicked { .. }) {
+        if (known_alone || self.short) && !matches!(error, Error::Panicked { .. }) {
             self.storage.send_replace(Storage::Failing { error: error.to_string() });
         }
     }
 
     /// What was saved may be smaller than a scan: a disk without room for one is not well yet.
     fn healed(&self) {
-        if *self.storage.borrow() != Storage::Well && self.state.has_room() {
+        if !self.short && *self.storage.borrow() != Storage::Well && self.state.has_room() {
             self.well();
         }
     }

@@ -1,6 +1,7 @@
 //! The disk that the database lies on: what is free, what is ours, and how long that lasts.
 
 use crate::journal::room::{directory, is_read_only};
+use crate::journal::salvage;
 use crate::journal::size::Growth;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,19 @@ pub struct Space {
     pub low_space_bytes: u64,
     /// None until one was made.
     pub last_backup: Option<Backup>,
+    /// Why the one that was due since then was not made.
+    pub backup_failure: Option<String>,
+    /// Damaged databases that a salvage has left beside this one, until somebody takes them away.
+    pub damaged: Option<Damaged>,
+}
+
+/// Databases that were damaged, and salvaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damaged {
+    pub count: usize,
+    /// The newest one.
+    pub path: String,
+    pub at: Option<Timestamp>,
 }
 
 /// A copy of the database.
@@ -66,9 +80,16 @@ pub fn look(database: &Path, growth: Option<Growth>) -> Space {
         ours_bytes,
         others_bytes: used_bytes.zip(ours_bytes).map(|(used, ours)| used.saturating_sub(ours)),
         growth_bytes_per_day,
+        damaged: damaged(database),
         runway_days: free_bytes.zip(growth_bytes_per_day).and_then(|(free, growth)| free.checked_div(growth)),
         ..Space::default()
     }
+}
+
+fn damaged(database: &Path) -> Option<Damaged> {
+    let kept = salvage::quarantine(database);
+    let newest = kept.last()?;
+    Some(Damaged { count: kept.len(), path: newest.display().to_string(), at: salvage::kept_at(newest) })
 }
 
 /// What the process with this `io` file has had written to disk, in bytes: what was only written into the page cache and

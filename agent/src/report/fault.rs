@@ -28,6 +28,16 @@ pub enum Fault {
     DatabaseUnreadable {
         error: String,
     },
+    /// The database was damaged, and what could be read of it goes on; the damaged file waits for somebody to look.
+    DatabaseSalvaged {
+        path: String,
+        count: usize,
+    },
+    /// The last backup is older than three times it may be.
+    BackupOverdue {
+        last: Option<Timestamp>,
+        why: Option<String>,
+    },
     /// The database's disk is nearly full, or is soon at the pace of the last week.
     LowSpace {
         free_bytes: u64,
@@ -223,7 +233,9 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(storage(facts));
     found.extend(unreadable(facts));
+    found.extend(salvaged(facts));
     found.extend(low_space(facts));
+    found.extend(backup(facts));
     found.extend(scanners(facts));
     found.extend(not_set_up(facts));
     found.extend(garbled(facts));
@@ -249,6 +261,8 @@ impl Fault {
             Self::DiskFull { .. } => "disk_full",
             Self::DiskReadOnly => "disk_read_only",
             Self::DatabaseUnreadable { .. } => "database_unreadable",
+            Self::DatabaseSalvaged { .. } => "database_salvaged",
+            Self::BackupOverdue { .. } => "backup_overdue",
             Self::LowSpace { .. } => "low_space",
             Self::ScannersLost { denied: false, .. } => "scanners_lost",
             Self::ScannersLost { denied: true, .. } => "scanners_denied",
@@ -281,6 +295,8 @@ impl Fault {
             | Self::DiskFull { .. }
             | Self::DiskReadOnly
             | Self::DatabaseUnreadable { .. }
+            | Self::DatabaseSalvaged { .. }
+            | Self::BackupOverdue { .. }
             | Self::LowSpace { .. } => Topic::Storage,
             Self::ScannersLost { .. }
             | Self::ScannerGarbled { .. }
@@ -322,12 +338,19 @@ fn trouble_word(trouble: &Trouble) -> &'static str {
     }
 }
 
+/// What SQLite says then.
+const FULL: &str = "disk is full";
+
 fn storage(facts: &Facts) -> Option<Found> {
     let is_read_only = facts.space.read_only == Some(true);
-    let is_full = facts.space.free_bytes.is_some_and(|free_bytes| free_bytes < ROOM_BYTES_MIN);
+    let has_room = facts.space.free_bytes.is_none_or(|free_bytes| ROOM_BYTES_MIN <= free_bytes);
+    // Also where the room that was kept for it is free now.
+    let is_full = |error: &str| !has_room || error.contains(FULL);
     let (fault, since) = match &facts.storage {
         Storage::Failing { .. } if is_read_only => (Fault::DiskReadOnly, Some(facts.storage_since)),
-        Storage::Failing { error } if is_full => (Fault::DiskFull { error: error.clone() }, Some(facts.storage_since)),
+        Storage::Failing { error } if is_full(error) => {
+            (Fault::DiskFull { error: error.clone() }, Some(facts.storage_since))
+        }
         Storage::Failing { error } => (Fault::StorageFailing { error: error.clone() }, Some(facts.storage_since)),
         Storage::Well if is_read_only => (Fault::DiskReadOnly, None),
         Storage::Well => return None,
@@ -338,6 +361,25 @@ fn storage(facts: &Facts) -> Option<Found> {
 fn unreadable(facts: &Facts) -> Option<Found> {
     let fault = Fault::DatabaseUnreadable { error: facts.unreadable.clone()? };
     Some(Found { fault, severity: Severity::Attention, since: None })
+}
+
+/// So many backups may fail before somebody has to look.
+const BACKUPS_MISSED_MAX: i32 = 3;
+
+fn backup(facts: &Facts) -> Option<Found> {
+    let every = SignedDuration::try_from(facts.about.backup_every).ok().filter(|every| !every.is_zero())?;
+    let last = facts.space.last_backup.map(|backup| backup.at);
+    let since = last.unwrap_or(facts.about.started_at);
+    let fault = Fault::BackupOverdue { last, why: facts.space.backup_failure.clone() };
+    let is_overdue = every.saturating_mul(BACKUPS_MISSED_MAX) < facts.now.duration_since(since);
+    is_overdue.then_some(Found { fault, severity: Severity::Attention, since: last })
+}
+
+/// Until the damaged file is taken away: by then somebody has looked at it.
+fn salvaged(facts: &Facts) -> Option<Found> {
+    let damaged = facts.space.damaged.clone()?;
+    let fault = Fault::DatabaseSalvaged { path: damaged.path, count: damaged.count };
+    Some(Found { fault, severity: Severity::Attention, since: damaged.at })
 }
 
 fn low_space(facts: &Facts) -> Option<Found> {

@@ -75,6 +75,8 @@ pub struct Gatherer {
     /// When the growth was measured last, since the agent's start, and what was found.
     growth: Mutex<Option<(Duration, Option<Growth>)>>,
     last_backup: Mutex<Option<Backup>>,
+    /// Why the one that was due since then was not made.
+    backup_failure: Mutex<Option<String>>,
     /// The supply's voltage was seen to be too low.
     voltage_was_low: AtomicBool,
 }
@@ -109,6 +111,7 @@ impl Gatherer {
             samples: Mutex::new(Samples::new(about.rules.zone.clone(), start)),
             growth: Mutex::new(None),
             last_backup: Mutex::new(None),
+            backup_failure: Mutex::new(None),
             voltage_was_low: AtomicBool::new(false),
             about: Mutex::new(Arc::new(about)),
             clock,
@@ -183,6 +186,7 @@ impl Gatherer {
             written_bytes: Some(now.counters.written_bytes).filter(|bytes| 0 < *bytes),
             written_today_bytes: Some(today.written_bytes).filter(|_| 0 < now.counters.written_bytes),
             last_backup: *lock(&self.last_backup),
+            backup_failure: lock(&self.backup_failure).clone(),
             ..disk::look(self.journal.path(), self.growth(&moment))
         };
         let about = self.about();
@@ -230,6 +234,12 @@ impl Gatherer {
     /// Somebody has made a copy of the database.
     pub fn backup_made(&self, backup: Backup) {
         *lock(&self.last_backup) = Some(backup);
+        *lock(&self.backup_failure) = None;
+    }
+
+    /// One was due, and could not be made.
+    pub fn backup_failed(&self, why: String) {
+        *lock(&self.backup_failure) = Some(why);
     }
 
     /// The last `limit` events, newest first. Blocks.
@@ -468,8 +478,9 @@ impl Gatherer {
             None => self.journal.reader()?,
         };
         let answer = question(&reader);
-        if answer.is_ok() {
-            *database = Some(reader);
+        match &answer {
+            Ok(_) => *database = Some(reader),
+            Err(error) => self.journal.damage().suspect(error),
         }
         answer
     }

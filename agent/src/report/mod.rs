@@ -21,7 +21,7 @@ mod words;
 pub use crate::words::Language;
 pub use board::Board;
 pub use configured::{ConfigurationSeen, Configured, Files, Loudness, Refused, Stamps};
-pub use disk::{Backup, Space};
+pub use disk::{Backup, Damaged, Space};
 pub use fault::{Dates, Fault, Severity, Topic, Whose, dates_of};
 pub use gather::Gatherer;
 pub use jobs::{Jobs, NextCollection};
@@ -62,6 +62,8 @@ pub struct About {
     pub rules: Arc<Rules>,
     /// The IANA name of the rules' zone.
     pub zone_name: String,
+    /// How often the database is backed up; zero: only by hand.
+    pub backup_every: Duration,
     /// Where the system's own files lie: `/`, but for tests.
     pub system_root: PathBuf,
 }

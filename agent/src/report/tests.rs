@@ -42,6 +42,8 @@ impl Running {
             repeating: Default::default(),
             printing: None,
             keep: Duration::from_secs(86_400),
+            backups: None,
+            ballast_bytes: 0,
             forget_on_puback: false,
             version: "1.2.3".into(),
             boot: "boot".into(),
@@ -203,6 +205,7 @@ pub fn facts() -> Facts {
             receipt_timeout: Duration::from_secs(60),
             historical_after: Duration::from_secs(60),
             low_space_bytes: 200 << 20,
+            backup_every: Duration::ZERO,
             rules: Arc::new(rules()),
             zone_name: "UTC".into(),
             system_root: "/".into(),
@@ -272,7 +275,9 @@ pub fn facts() -> Facts {
             written_today_bytes: Some(38_000_000),
             written_bytes: Some(238_000_000),
             low_space_bytes: 200 << 20,
+            damaged: None,
             last_backup: None,
+            backup_failure: None,
         },
         jobs: Jobs { day_closes_at: Some(seconds_ago(-30_000)), ..Jobs::default() },
         work: Work::default(),
@@ -347,7 +352,10 @@ fn finds_each_fault_and_judges_it() {
         stick(facts);
     };
     check("nothing wrong", |_| {}, "well");
-    check("no space", |facts| facts.storage = failing(), "stopped, storage_failing Stopped");
+    check("a disk that fails", |facts| facts.storage = failing(), "stopped, storage_failing Stopped");
+    let full = || journal::Storage::Failing { error: "database or disk is full".into() };
+    let full = |facts: &mut Facts| facts.storage = full();
+    check("a full disk, and the room that was kept is free", full, "stopped, disk_full Stopped");
     check(
         "a full disk",
         |facts| {
@@ -367,6 +375,16 @@ fn finds_each_fault_and_judges_it() {
         "stopped, disk_read_only Stopped",
     );
     check("no look", |facts| facts.unreadable = Some("x".into()), "attention, database_unreadable Attention");
+    let salvaged = || Damaged { count: 1, path: "parceld.db.damaged-20261122T080000000000Z".into(), at: None };
+    let salvaged = |facts: &mut Facts| facts.space.damaged = Some(salvaged());
+    check("a salvaged file", salvaged, "attention, database_salvaged Attention");
+    let backed_up = |facts: &mut Facts, hours: i64| {
+        facts.about.backup_every = Duration::from_secs(24 * 3_600);
+        facts.space.last_backup = Some(Backup { at: seconds_ago(hours * 3_600), bytes: 1, verified: true });
+    };
+    check("a backup of three days ago", |facts| backed_up(facts, 72), "well");
+    check("an older one", |facts| backed_up(facts, 73), "attention, backup_overdue Attention");
+    check("a clock that went back", |facts| backed_up(facts, -9_000), "well");
     let space = |free_bytes, runway_days| Space { free_bytes, runway_days, ..Space::default() };
     let low = "attention, low_space Attention";
     for (what, free_bytes, runway_days, expected) in [
@@ -583,7 +601,7 @@ fn all_is_well_since_the_last_change() {
 }
 
 fn failing() -> journal::Storage {
-    journal::Storage::Failing { error: "database or disk is full".into() }
+    journal::Storage::Failing { error: "disk I/O error".into() }
 }
 
 fn down() -> Link {

@@ -90,6 +90,13 @@ fn special(
         Fault::StorageFailing { error } | Fault::DiskFull { error } | Fault::DatabaseUnreadable { error } => {
             (fault.word(), vec![("error", error.clone())])
         }
+        Fault::DatabaseSalvaged { path, count } => {
+            (fault.word(), vec![("path", path.clone()), ("files", counted("files", *count as u64))])
+        }
+        Fault::BackupOverdue { last, why } => {
+            let last = last.map_or_else(|| "—".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+            (fault.word(), vec![("last", last), ("why", why.clone().unwrap_or_else(|| "—".to_owned()))])
+        }
         Fault::LowSpace { free_bytes, runway_days } => {
             let mib = (free_bytes >> 20).to_string();
             match runway_days {
@@ -253,6 +260,8 @@ mod tests {
         let mut faults = vec![
             Fault::StorageFailing { error: why() },
             Fault::DatabaseUnreadable { error: why() },
+            Fault::DatabaseSalvaged { path: why(), count: 1 },
+            Fault::BackupOverdue { last: Some(at), why: Some(why()) },
             Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
             Fault::LowSpace { free_bytes: 1, runway_days: None },
             Fault::DiskFull { error: why() },

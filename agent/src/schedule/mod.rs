@@ -224,6 +224,7 @@ impl Planner {
         let pulse = self.pulse.clone();
         loop {
             if let Err(error) = self.turn(woken, &self.clock.now()) {
+                self.journal.damage().suspect(&error);
                 tracing::error!(%error, "the schedule can't read the journal: it tries again");
             }
             pulse.turned();

@@ -46,6 +46,8 @@ impl Site {
             repeating: Default::default(),
             printing: None,
             keep: Duration::from_secs(3_600),
+            backups: None,
+            ballast_bytes: 0,
             forget_on_puback: false,
             version: "0".into(),
             boot: "boot".into(),

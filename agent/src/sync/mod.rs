@@ -170,7 +170,7 @@ pub fn spawn(
     let shared = Shared {
         renewal: Renewal::new(&config.broker, clock.now()),
         topics: Topics::new(&config.root, &config.site),
-        plan: Plan::new(limits, head.place, head.sent, head.received),
+        plan: Plan::new(limits, head.place, head.sent, head.received).in_epoch_from(head.epoch.base),
         told: (head.sent, Duration::ZERO),
         config,
         new_config,
@@ -327,6 +327,9 @@ impl Shared {
             session += 1;
             self.take_new_config();
             let ended = client::run(self, session).await;
+            if let Ended::Journal(error) = &ended {
+                self.journal.damage().suspect(error);
+            }
             let returns = std::mem::take(&mut self.leaves_to_return);
             if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
                 return;

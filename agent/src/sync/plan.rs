@@ -39,6 +39,8 @@ pub struct Plan {
     platform_silent: bool,
     /// Receipts stood still: only one window beyond `received` until they move.
     probing: bool,
+    /// Where the epoch before ends: what comes behind it waits until the platform has everything up to there.
+    last_epoch_to: u64,
     /// Sending waits to go back to here until nothing is in flight.
     rewind_to: Option<u64>,
     /// When receipts last moved, or sending last went back.
@@ -71,6 +73,7 @@ impl Plan {
             receipts_known: 0 < received,
             platform_silent: limits.receipts_expected && 0 < sent,
             probing: false,
+            last_epoch_to: 0,
             rewind_to: None,
             progress_at: Duration::ZERO,
             patience: limits.receipt_timeout,
@@ -86,6 +89,12 @@ impl Plan {
         self.patience = limits.receipt_timeout;
         self.platform_silent &= limits.receipts_expected;
         self.probing &= limits.receipts_expected;
+    }
+
+    /// The newest epoch begins behind `base`.
+    #[must_use]
+    pub fn in_epoch_from(self, base: u64) -> Self {
+        Self { last_epoch_to: base, ..self }
     }
 
     /// A new connection: what was in flight on the last one is sent again.
@@ -117,6 +126,7 @@ impl Plan {
             window: self.window,
             in_flight: self.in_flight,
             progress_at: now,
+            last_epoch_to: base,
             ..Self::new(self.limits, head, base, base)
         };
     }
@@ -135,6 +145,8 @@ impl Plan {
         } else {
             self.received.saturating_add(self.limits.window as u64)
         };
+        let waits = self.limits.receipts_expected && self.received < self.last_epoch_to;
+        let last = if waits { last.min(self.last_epoch_to) } else { last };
         let count = window.min(usize::try_from(last.min(self.head).saturating_sub(self.handed)).unwrap_or(usize::MAX));
         (0 < count).then_some((self.handed, count))
     }
@@ -275,6 +287,7 @@ mod tests {
                 "repeat" => plan.repeated(now),
                 "unheard" => plan.unheard(),
                 "back" => plan.asked_back(number(), now),
+                "epoch" => plan = plan.in_epoch_from(number()),
                 "restart" => plan.restarted_at(number(), head, now),
                 "tick" => {
                     plan.tick(now);
@@ -315,6 +328,35 @@ mod tests {
              0 room none
              0 receipt 12
              0 room 16+1",
+        );
+    }
+
+    #[test]
+    fn a_new_epoch_waits_until_the_platform_has_the_last_one() {
+        check(
+            limits(4, 6),
+            20,
+            10,
+            10,
+            "0 epoch 12
+             0 connected
+             0 spoke
+             0 room 10+2
+             0 hand 2
+             0 ack 11
+             0 ack 12
+             0 room none
+             1 receipt 11
+             1 room none
+             1 receipt 12
+             1 room 12+4",
+        );
+        check(
+            Limits { receipts_expected: false, ..limits(4, 6) },
+            20,
+            10,
+            10,
+            "0 epoch 12\n 0 connected\n 0 room 10+4",
         );
     }
 

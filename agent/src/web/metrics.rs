@@ -158,6 +158,12 @@ impl Look {
         out.maybe("storage_runway_seconds", help, count(space.runway_days.map(|days| days * DAY_S)))?;
         let written = count(space.written_bytes).map(|bytes| (Vec::new(), bytes));
         out.counters("written_bytes_total", "Written to disk by the agent", written)?;
+        let damaged = space.damaged.as_ref().map_or(0, |damaged| damaged.count);
+        out.gauge(
+            "storage_damaged_files",
+            "Damaged databases that wait beside this one to be looked at",
+            damaged as f64,
+        )?;
         let backup = space.last_backup.map(|backup| seconds(backup.at));
         out.maybe("last_backup_timestamp_seconds", "When the database was last copied", backup)
     }

@@ -197,6 +197,8 @@ fn clone(config: &Config) -> Config {
         repeating: config.repeating.clone(),
         printing: None,
         keep: config.keep,
+        backups: config.backups.clone(),
+        ballast_bytes: config.ballast_bytes,
         forget_on_puback: config.forget_on_puback,
         version: config.version.clone(),
         boot: config.boot.clone(),

@@ -96,6 +96,8 @@ pub fn config(path: &Path) -> journal::Config {
         repeating: Default::default(),
         printing: None,
         keep: KEEP,
+        backups: None,
+        ballast_bytes: 0,
         forget_on_puback: false,
         version: "0.1.0".into(),
         boot: "boot".into(),

@@ -4,12 +4,10 @@ use super::{State, begin_epoch};
 use crate::clock::Moment;
 use crate::contract::receipt::Receipt;
 use crate::domain::event::{Event, StartCause};
-use crate::journal::Error;
 use crate::journal::job::ReceiptOutcome;
-use crate::journal::log::Place;
-
-/// How far the numbers of parcels and returns jump when a file turns out to be an old copy: more parcels than such a copy is behind.
-const SSCC_JUMP: u64 = 10_000;
+use crate::journal::log::{self, Place};
+use crate::journal::salvage::anew::SERIALS_JUMP;
+use crate::journal::{Error, slate};
 
 impl State {
     /// The broker has everything up to `place`.
@@ -24,6 +22,10 @@ impl State {
     pub fn receipt(&mut self, receipt: &Receipt, at_start: bool, moment: &Moment) -> Result<ReceiptOutcome, Error> {
         self.heard(moment);
         if receipt.epoch != self.epoch.id {
+            return self.receipt_of_last_epoch(receipt, moment);
+        }
+        // It knows nothing of this epoch yet, which says nothing of the one before.
+        if receipt.sequence == 0 && self.received < self.epoch.base {
             return Ok(ReceiptOutcome::OtherEpoch);
         }
         let place = self.epoch.base.saturating_add(receipt.sequence);
@@ -43,6 +45,43 @@ impl State {
         self.received = place;
         self.sent = self.sent.max(place);
         Ok(ReceiptOutcome::Advanced(place))
+    }
+
+    /// While something of the epoch before is unreceived, its receipts count, up to its end. One beyond that end tells
+    /// that this file was behind when its own epoch began.
+    fn receipt_of_last_epoch(&mut self, receipt: &Receipt, moment: &Moment) -> Result<ReceiptOutcome, Error> {
+        let base = self.epoch.base;
+        let last = log::epochs(&self.conn)?.into_iter().rev().find(|epoch| *epoch != self.epoch);
+        let Some(last) = last.filter(|last| self.received < base && last.id == receipt.epoch) else {
+            return Ok(ReceiptOutcome::OtherEpoch);
+        };
+        let place = last.base.saturating_add(receipt.sequence);
+        let known: Place = slate::get(&self.conn, slate::KNOWN_BEFORE)?.unwrap_or(base);
+        if known.max(base) < place {
+            self.number_on()?;
+            let uptime_s = self.uptime_s(moment);
+            let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
+            self.wrote = true;
+            tracing::warn!(
+                orders = set_aside,
+                "the platform has events of the last epoch that this database lacks: what was open waits for it"
+            );
+        }
+        let place = place.min(base);
+        if place < self.received {
+            return Ok(ReceiptOutcome::Older);
+        }
+        if place == self.received {
+            return Ok(ReceiptOutcome::Repeated(place));
+        }
+        self.received = place;
+        self.sent = self.sent.max(place);
+        Ok(ReceiptOutcome::Advanced(place))
+    }
+
+    fn number_on(&mut self) -> Result<(), Error> {
+        self.shelf.use_serials(&self.conn, SERIALS_JUMP)?;
+        self.shelf.use_returns(&self.conn, SERIALS_JUMP)
     }
 
     /// Before the cursors move.
@@ -73,8 +112,7 @@ impl State {
         self.head = newest;
         self.sent = base;
         self.received = base;
-        self.shelf.use_serials(&self.conn, SSCC_JUMP)?;
-        self.shelf.use_returns(&self.conn, SSCC_JUMP)?;
+        self.number_on()?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
         self.head_at_start = newest;

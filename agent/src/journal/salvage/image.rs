@@ -1,0 +1,167 @@
+//! A database file as pages, with what its write-ahead log has of them. Nothing that is read is believed.
+
+use super::btree::{Page, u32_at};
+use super::wal::Log;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// What every file of ours has; others are tried where it doesn't fit.
+pub const PAGE_BYTES: usize = 4_096;
+const PAGE_BYTES_TRIED: [usize; 8] = [PAGE_BYTES, 1_024, 2_048, 8_192, 16_384, 512, 32_768, 65_536];
+
+/// Pages that are looked at to find out how large they are.
+const SAMPLE: u64 = 512;
+
+/// Entries of a page that says what others are: type and parent.
+const POINTER_BYTES: usize = 5;
+
+/// The file.
+#[derive(Debug)]
+pub struct Image {
+    file: File,
+    /// None: there is none, or nothing in it counts.
+    log: Option<(File, Log)>,
+    pub page_bytes: usize,
+    pub pages: u32,
+}
+
+/// What the file says a page is, in files that keep account (`auto_vacuum`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointer {
+    Root,
+    Free,
+    /// Part of a row; or what no file says.
+    Other,
+    Below(u32),
+}
+
+impl Image {
+    pub fn new(file: File, log: Option<File>) -> Self {
+        let page_bytes = page_bytes(&file);
+        let log = log.and_then(|file| {
+            let read = Log::read(&all(&file), page_bytes);
+            (0 < read.frames && read.page_bytes == page_bytes).then_some((file, read))
+        });
+        let in_file = length(&file).div_ceil(page_bytes as u64);
+        let in_log = log.as_ref().and_then(|(_, log)| log.pages.keys().max().copied()).unwrap_or_default();
+        // A number in the log may be hurt.
+        let in_log = u64::from(in_log).min(in_file + PAGES_AHEAD_MAX);
+        Self { file, log, page_bytes, pages: u32::try_from(in_file.max(in_log)).unwrap_or(u32::MAX) }
+    }
+
+    /// How many frames of the log are damaged.
+    pub fn bad_frames(&self) -> usize {
+        self.log.as_ref().map_or(0, |(_, log)| log.bad)
+    }
+
+    /// What the page holds: the newest first, then older ones as long as those before can't be believed whole.
+    pub fn contents(&self, page: u32) -> Vec<Vec<u8>> {
+        let mut contents = Vec::new();
+        if let Some((file, log)) = &self.log {
+            for image in log.pages.get(&page).into_iter().flatten().rev() {
+                contents.extend(read(file, image.at, self.page_bytes));
+                if image.sound {
+                    return contents;
+                }
+            }
+        }
+        let at = u64::from(page.saturating_sub(1)) * self.page_bytes as u64;
+        contents.extend(read(&self.file, at, self.page_bytes));
+        contents
+    }
+
+    /// What the page holds now.
+    pub fn newest(&self, page: u32) -> Option<Vec<u8>> {
+        self.contents(page).into_iter().next()
+    }
+
+    /// A payload, of which `local` is the beginning and `first` the page on which it goes on.
+    pub fn payload(&self, local: &[u8], bytes: usize, first: Option<u32>) -> Option<Vec<u8>> {
+        let (mut payload, mut next) = (local.to_vec(), first);
+        while payload.len() < bytes {
+            let page = self.newest(next.filter(|page| (2..=self.pages).contains(page))?)?;
+            next = u32_at(&page, 0);
+            let take = (bytes - payload.len()).min(self.page_bytes - 4);
+            payload.extend_from_slice(&page[4..4 + take]);
+        }
+        Some(payload)
+    }
+
+    /// What the file's own account says of a page.
+    pub fn pointer(&self, page: u32, account: &mut Account) -> Pointer {
+        let per_page = (self.page_bytes / POINTER_BYTES) as u32;
+        let Some(behind) = page.checked_sub(3) else { return Pointer::Other };
+        let map = behind / (per_page + 1) * (per_page + 1) + 2;
+        let Some(index) = page.checked_sub(map + 1) else { return Pointer::Other };
+        if account.page != map {
+            *account = Account { page: map, bytes: self.newest(map).unwrap_or_default() };
+        }
+        let at = index as usize * POINTER_BYTES;
+        match (account.bytes.get(at), u32_at(&account.bytes, at + 1)) {
+            (Some(1), Some(0)) => Pointer::Root,
+            (Some(2), Some(0)) => Pointer::Free,
+            (Some(5), Some(parent)) => Pointer::Below(parent),
+            _ => Pointer::Other,
+        }
+    }
+}
+
+/// The page of the account that was read last.
+#[derive(Debug, Default)]
+pub struct Account {
+    page: u32,
+    bytes: Vec<u8>,
+}
+
+/// More pages than a log adds to a file before it is folded into it.
+const PAGES_AHEAD_MAX: u64 = 1_000_000;
+
+/// The size with which what is in the file looks like pages.
+fn page_bytes(file: &File) -> usize {
+    let score = |bytes: usize| {
+        let pages = length(file) / bytes as u64;
+        let step = (pages / SAMPLE).max(1);
+        let sampled = (0..pages).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let good = sampled.clone().filter(|page| {
+            let content = read(file, page * bytes as u64, bytes).unwrap_or_default();
+            Page::parse(u32::try_from(page + 1).unwrap_or(u32::MAX), &content).is_some_and(|page| page.is_plausible())
+        });
+        good.count() * 100 / sampled.count().max(1)
+    };
+    let said = read(file, SAID_AT, 2).map_or(0, |bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
+    let said = PAGE_BYTES_TRIED.into_iter().find(|bytes| *bytes == said);
+    let scores = PAGE_BYTES_TRIED.map(|bytes| (bytes, score(bytes)));
+    let best = scores.iter().map(|(_, score)| *score).max().unwrap_or_default();
+    // A multiple of the right size looks nearly as good.
+    let good = scores.iter().filter(|(_, score)| best * 6 <= score * 10).map(|(bytes, _)| *bytes);
+    said.into_iter()
+        .find(|said| good.clone().any(|good| good == *said))
+        .or_else(|| good.clone().next())
+        .unwrap_or(PAGE_BYTES)
+}
+
+/// Where the file's header says it.
+const SAID_AT: u64 = 16;
+
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |found| found.len())
+}
+
+fn all(file: &File) -> Vec<u8> {
+    read(file, 0, usize::try_from(length(file)).unwrap_or_default()).unwrap_or_default()
+}
+
+/// The bytes there, with zeros for what is behind the end; none where the disk doesn't give them.
+fn read(file: &File, at: u64, bytes: usize) -> Option<Vec<u8>> {
+    let mut content = vec![0; bytes];
+    let mut done = 0;
+    while done < bytes {
+        match file.read_at(&mut content[done..], at + done as u64) {
+            Ok(0) => break,
+            Ok(more) => done += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    (0 < done || bytes == 0).then_some(content)
+}

@@ -1,0 +1,317 @@
+//! A damaged database: nothing readable of it is lost, it is never replaced without a word, and it never stops the site.
+//!
+//! The damaged file is read page by page by [`image`] and [`btree`], which believe nothing; [`census`] tells whose each
+//! page is; [`refill`] copies rows into a new file; [`settle`] makes a state of them, and [`anew`] a new epoch. [`files`]
+//! exchanges the two. All of it happens at a start, before anybody has the file open: who meets damage while the agent
+//! runs writes that down, and the agent starts over.
+
+pub(super) mod anew;
+mod btree;
+mod census;
+mod files;
+mod heir;
+mod image;
+mod record;
+mod refill;
+pub mod restore;
+mod settle;
+mod table;
+mod wal;
+
+pub use files::{kept_at, quarantine};
+
+use super::ballast::{Ballast, is_full};
+use super::{Config, Error, log, schema, slate};
+use crate::clock::Moment;
+use crate::domain::event::{Event, Kind};
+use btree::u32_at;
+use census::Census;
+use files::Why;
+use image::Image;
+use refill::{Saved, Wanted};
+use rusqlite::{Connection, ErrorCode};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use table::Table;
+
+/// What a salvage has led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Salvaged {
+    pub cause: String,
+    /// Rows that were read, of all tables.
+    pub rows: u64,
+    pub events: u64,
+    /// What had the place of a row, and could not be read.
+    pub unreadable: u64,
+    /// Where the damaged file is now.
+    pub kept: Option<PathBuf>,
+}
+
+/// Looks, before SQLite does, for damage that SQLite would silently take for something else, and salvages what is
+/// damaged or was found to be. `was_made`: a database has been here before.
+///
+/// # Errors
+/// The salvage failed: nothing has changed.
+pub fn before_open(config: &Config, moment: &Moment, was_made: bool) -> Result<Option<Salvaged>, Error> {
+    let database = &config.path;
+    if let Some(why) = files::waiting(database) {
+        tracing::warn!(?why, "an exchange of the database was cut off when it was nearly done: it is finished now");
+        files::exchange(database, why, moment.wall)?;
+        return Ok(None);
+    }
+    let cause = match fs::symlink_metadata(database) {
+        Err(_) => {
+            files::unsuspect(database)?;
+            None
+        }
+        Ok(found) if found.is_dir() => Some("there is a directory in its place".to_owned()),
+        Ok(found) if found.len() == 0 && was_made => Some("the file is empty".to_owned()),
+        Ok(found) if found.is_file() => files::suspicion(database).or_else(|| damaged_log(database)),
+        Ok(_) => None,
+    };
+    match cause {
+        Some(cause) => salvage(config, moment, &cause).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// SQLite takes the first bad frame of a log for its end.
+fn damaged_log(database: &Path) -> Option<String> {
+    let log =
+        File::open(files::beside(database, "-wal")).ok().filter(|log| log.metadata().is_ok_and(|l| 0 < l.len()))?;
+    let bad = Image::new(File::open(database).ok()?, Some(log)).bad_frames();
+    (0 < bad).then(|| format!("parts of the write-ahead log can't be read: {bad}"))
+}
+
+/// Whether there is a write-ahead log, also an empty one.
+pub fn has_log(database: &Path) -> bool {
+    files::beside(database, "-wal").exists()
+}
+
+/// Begins a new epoch in a file that has lost its write-ahead log: whoever writes here leaves one, empty after a stop. A copy
+/// of a running database has none either, and is as much behind.
+pub fn miss_log(conn: &Connection, config: &Config, moment: &Moment, has_log: bool) -> Result<(), Error> {
+    if slate::take::<i64>(conn, slate::ANEW)?.is_some() || has_log {
+        return Ok(());
+    }
+    let last = log::latest(conn, 1)?.pop();
+    let Some(last) = last.filter(|last| last.kind != Kind::SiteStopped) else { return Ok(()) };
+    tracing::error!("the write-ahead log is missing, or an older copy was put back: a new epoch begins");
+    let events: u64 = conn.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
+    let cause = format!("the write-ahead log is missing, or this is an older copy, of {}", last.at);
+    let told = |lost| Event::StorageSalvaged { events, lost, cause: cause.as_str().into() };
+    anew::begin(conn, config, moment, Some(&told))?;
+    slate::take::<i64>(conn, slate::ANEW)?;
+    Ok(())
+}
+
+/// Whether an error says that the file itself is damaged, and not that it can't be got at.
+#[must_use]
+pub fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Sqlite(error) | Error::Open { why: error, .. } | Error::Migration { why: error, .. } => {
+            is_sqlite_damage(error)
+        }
+        Error::Damaged(_) => true,
+        Error::UnknownKind { kind } => is_garbled(kind),
+        _ => false,
+    }
+}
+
+/// Whether a kind of event is one that is known but for some bits, or none that any version could have. Any other is a
+/// newer version's.
+fn is_garbled(kind: &str) -> bool {
+    let differ = |known: &str| known.bytes().zip(kind.bytes()).filter(|(known, here)| known != here).count();
+    let is_near = |known: &str| known.len() == kind.len() && differ(known) <= GARBLED_BYTES_MAX;
+    let group = kind.split_once('.').map(|(group, _)| group);
+    let has_group = Kind::WORDS.iter().any(|(_, kind)| Some(kind.group()) == group);
+    !has_group || Kind::WORDS.iter().any(|(known, _)| is_near(known))
+}
+
+/// Where more has changed, nobody can tell what it was.
+const GARBLED_BYTES_MAX: usize = 3;
+
+fn is_sqlite_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, text) => match failure.code {
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => true,
+            ErrorCode::SystemIoFailure => {
+                failure.extended_code == IOERR_READ || failure.extended_code == IOERR_CORRUPTFS
+            }
+            // A schema of which a part is gone.
+            ErrorCode::Unknown => text.as_deref().is_some_and(|text| text.starts_with("no such ")),
+            _ => false,
+        },
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => true,
+        rusqlite::Error::SqlInputError { msg, .. } => msg.starts_with("no such "),
+        _ => false,
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>
+const IOERR_READ: i32 = 266;
+const IOERR_CORRUPTFS: i32 = 8458;
+
+/// Writes down beside the database that it is damaged, so that the next start salvages it.
+///
+/// # Errors
+/// It can't be written.
+pub fn suspect(database: &Path, why: &str) -> std::io::Result<()> {
+    files::suspect(database, why)
+}
+
+/// Makes a new file of what can be read of the damaged one, which is kept, and puts it in its place.
+///
+/// # Errors
+/// It is of a newer version, may not be read, or the new one can't be written: nothing has changed.
+pub fn salvage(config: &Config, moment: &Moment, cause: &str) -> Result<Salvaged, Error> {
+    let database = &config.path;
+    tracing::error!(database = %database.display(), cause, "the database is damaged: what can be read of it is saved");
+    let is_rebuilt = is_of_indexes_only(database);
+    let image = open(database)?;
+    let new = New { version: version(&image, database)?, image, cause, is_rebuilt };
+    let (part, saved) = match new.make(config, moment, Wanted::All) {
+        Err(error) if is_full(&error) => {
+            tracing::error!(
+                "there is no room for all of it: events that the platform has stay in the damaged file alone"
+            );
+            Ballast::of(database, config.ballast_bytes).release();
+            new.make(config, moment, Wanted::Unreceived)?
+        }
+        made => made?,
+    };
+    drop(new);
+    files::complete(database, &part, Why::Damaged)?;
+    let kept = files::exchange(database, Why::Damaged, moment.wall)?;
+    let Saved { rows, events, unreadable } = saved;
+    tracing::warn!(
+        rows,
+        events,
+        unreadable,
+        kept = kept.as_ref().map(|kept| kept.display().to_string()),
+        "the database has been salvaged: keep the damaged file until somebody has looked at it"
+    );
+    Ok(Salvaged { cause: cause.to_owned(), rows, events, unreadable, kept })
+}
+
+/// Whether SQLite, which must be able to read the file for that, finds nothing wrong but with indexes.
+fn is_of_indexes_only(database: &Path) -> bool {
+    let look = || -> Result<bool, Error> {
+        let conn = schema::open_reader(database)?;
+        let indexes: Vec<i64> = {
+            let mut statement = conn.prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'index'")?;
+            let roots = statement.query_map([], |row| row.get(0))?;
+            roots.collect::<Result<_, _>>()?
+        };
+        let mut statement = conn.prepare("PRAGMA quick_check")?;
+        let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let of_index = |line: &str| {
+            let tree = line.strip_prefix("Tree ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+            tree.is_some_and(|root| indexes.contains(&root)) || line.contains(" index ")
+        };
+        let lines = || found.iter().flat_map(|found| found.lines()).filter(|line| !line.starts_with("***"));
+        Ok(found.len() < FOUND_MAX && 0 < lines().count() && lines().all(of_index))
+    };
+    look().unwrap_or(false)
+}
+
+/// After so many findings SQLite ends its check.
+const FOUND_MAX: usize = 100;
+
+fn open(database: &Path) -> Result<Option<Image>, Error> {
+    match File::open(database) {
+        Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => {
+            Ok(Some(Image::new(file, File::open(files::beside(database, "-wal")).ok())))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(Error::Salvage { path: database.into(), why }),
+    }
+}
+
+/// The version of the file's tables: the newest where that can't be read.
+fn version(image: &Option<Image>, database: &Path) -> Result<i64, Error> {
+    let header = image.as_ref().and_then(|image| image.newest(1)).filter(|page| page.starts_with(MAGIC));
+    let said = header.and_then(|header| u32_at(&header, VERSION_AT)).map_or(0, i64::from);
+    match said {
+        1.. if said <= schema::VERSION => Ok(said),
+        1.. if said < schema::VERSION + VERSIONS_AHEAD_MAX => {
+            Err(Error::NewerFile { path: database.into(), found: said, known: schema::VERSION })
+        }
+        _ => Ok(schema::VERSION),
+    }
+}
+
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Where `user_version` stands in the file's header.
+const VERSION_AT: usize = 60;
+/// A version that is further ahead is no version, but damage.
+const VERSIONS_AHEAD_MAX: i64 = 1_000;
+
+/// The new file.
+struct New<'a> {
+    image: Option<Image>,
+    /// Of the tables in the damaged one.
+    version: i64,
+    cause: &'a str,
+    /// Only indexes are damaged, and all rows there: nothing is lost, and the epoch goes on.
+    is_rebuilt: bool,
+}
+
+impl New<'_> {
+    fn make(&self, config: &Config, moment: &Moment, wanted: Wanted) -> Result<(PathBuf, Saved), Error> {
+        let part = files::part(&config.path)?;
+        let conn = schema::make(&part, self.version)?;
+        let tables = Table::all(&conn)?;
+        let mut saved = Saved::default();
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        if let Some(image) = &self.image {
+            saved = refill::copy(image, &Census::take(image, &tables), &tables, &conn, wanted)?;
+        }
+        conn.execute_batch("COMMIT")?;
+        schema::migrate(&conn, &part)?;
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        if self.is_rebuilt && saved.unreadable == 0 && wanted == Wanted::All {
+            slate::set(&conn, slate::ANEW, &1)?;
+            tracing::warn!("only indexes were damaged: they are made anew, and nothing is lost");
+        } else {
+            let settled = settle::settle(&conn, &tables)?;
+            tracing::info!(?settled, "orders that did not fit the log");
+            if let Some(backups) = &config.backups {
+                heir::fill_in(&conn, backups, &config.rules.site)?;
+            }
+            let told = |lost| Event::StorageSalvaged { events: saved.events, lost, cause: self.cause.into() };
+            anew::begin(&conn, config, moment, Some(&told))?;
+        }
+        conn.execute_batch("COMMIT")?;
+        close(conn)?;
+        Ok((part, saved))
+    }
+}
+
+fn close(conn: Connection) -> Result<(), Error> {
+    conn.close().map_err(|(_, error)| error.into())
+}
+
+/// What the lock beside the database says once there has been one: an empty file is damage then, and no beginning.
+const MADE: &[u8] = b"a database has been made here\n";
+
+/// Whether a database has been made under this lock.
+pub fn was_made(lock: &File) -> bool {
+    let mut said = vec![0; MADE.len()];
+    lock.read_exact_at(&mut said, 0).is_ok() && said == MADE
+}
+
+/// Notes that one is there. That it can't be noted costs no start.
+pub fn note_made(lock: &File) {
+    if !was_made(lock)
+        && let Err(error) = lock.write_all_at(MADE, 0).and_then(|()| lock.sync_all())
+    {
+        tracing::warn!(%error, "the lock beside the database can't be written");
+    }
+}
