@@ -99,13 +99,15 @@ fn program(architecture: &str) -> PathBuf {
 
 /// An emulator runs programs of its own architecture and no others.
 fn assert_emulated(site: &Site, emulator: &str) {
-    let process = fs::read_link(format!("/proc/{}/exe", site.agent.process().pid())).unwrap();
+    let process = fs::read_link(format!("/proc/{}/exe", site.agent.process().pid())).expect("it runs");
     assert!(process.ends_with(emulator), "the agent runs as {}", process.display());
 }
 
 /// The events in its database, read by this machine's own program.
 fn logged(site: &Site) -> Vec<Value> {
-    let output = site.agent.command(&["events", "--since", "1", "--json"]).output().unwrap();
+    let output =
+        site.agent.command(&["events", "--since", "1", "--json"]).output().expect("the program can be started");
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }

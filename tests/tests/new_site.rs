@@ -19,8 +19,9 @@ const VALUES: [(&str, &str); 4] = [
 fn check(text: &str) -> Output {
     let dir = TempDir::new("new_site");
     let file = dir.join("parceld.toml");
-    fs::write(&file, text).unwrap();
-    Command::new(binaries::workspace("parceld")).arg("check-config").arg(&file).output().unwrap()
+    fs::write(&file, text).expect("the file can be written");
+    let output = Command::new(binaries::workspace("parceld")).arg("check-config").arg(&file).output();
+    output.expect("the program can be started")
 }
 
 /// The file with these values written into it.
