@@ -5,6 +5,7 @@
 mod debian;
 mod dist;
 mod gs1_table;
+mod programs;
 mod step;
 mod test;
 

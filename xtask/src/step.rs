@@ -74,6 +74,19 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
+    /// Runs it, and gives back its standard output.
+    ///
+    /// # Errors
+    /// As [`Step::run`].
+    pub fn run_and_take(self) -> anyhow::Result<String> {
+        let (name, begun) = (self.name, announce(self.name, self.command));
+        let command = self.command.stderr(Stdio::inherit());
+        let output = command.output().with_context(|| format!("cannot start: {}", shown(command)))?;
+        self.judge(output.status.success())?;
+        report(name, begun);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     fn judge(self, success: bool) -> anyhow::Result<()> {
         if !success {
             bail!("{} failed. To repeat it:\n  {}", self.name, shown(self.command));

@@ -7,6 +7,7 @@ use anyhow::bail;
 use crate::debian::{self, Tool, What};
 use crate::dist::architecture::{ALL, Architecture};
 use crate::dist::{self, smoke};
+use crate::programs;
 use crate::step::{Step, cargo};
 
 /// Debian's judge of packages: large, and only asked where packages are made.
@@ -45,14 +46,14 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         smoke::build(BOARD)?;
     }
 
-    let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
-    if full {
-        tests.args(["--", "--include-ignored"]);
-    }
     let mut counts = Counts::default();
-    let outcome = Step::new("tests", &mut tests).run_and_read(|line| counts.add(line));
+    let arguments: &[&str] = if full { &["--include-ignored"] } else { &[] };
+    let outcome = programs::run(arguments, |line| counts.add(line));
+    let mut examples = cargo(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
+    let documented = Step::new("examples", &mut examples).run_and_read(|line| counts.add(line));
     println!("{} passed, {} failed, {} ignored", counts.passed, counts.failed, counts.ignored);
     outcome?;
+    documented?;
     if full {
         let mut doc = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
         return Step::new("documentation", doc.env("RUSTDOCFLAGS", "--deny warnings")).run();
