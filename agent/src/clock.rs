@@ -95,7 +95,7 @@ impl Clock {
         let reading = read();
         if STEP_NOTED_MIN <= judge.step_to(reading).unsigned_abs() {
             // Who set it may have been a time server.
-            let evidence = Evidence::look(reading.wall, judge.asks_rtc());
+            let evidence = Evidence::look(reading, judge.asks_rtc());
             judge.hear(evidence);
         }
         let (wall, trusted) = judge.judge(reading);
@@ -106,7 +106,7 @@ impl Clock {
     pub fn look(self) {
         let mut judge = self.judge();
         let reading = read();
-        let evidence = Evidence::look(reading.wall, judge.asks_rtc());
+        let evidence = Evidence::look(reading, judge.asks_rtc());
         judge.hear(evidence);
         judge.judge(reading);
     }

@@ -1,10 +1,12 @@
 //! What speaks for the wall clock: the kernel, who keeps it, and a clock with a battery.
 
+use super::Reading;
 use jiff::{SignedDuration, Timestamp};
 use rtime_clock::adjtime::{Timex, adjtimex};
 use std::ffi::c_long;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// The kernel's bound on the clock's error, where nobody has set it for hours: 16 s. It is smaller while somebody keeps
 /// it. The flag STA_UNSYNC says less: chrony leaves it set where it doesn't keep the hardware clock too.
@@ -16,6 +18,9 @@ const SET_BY_TIMESYNCD: &str = "run/systemd/timesync/synchronized";
 /// Each is there while a program runs that sets the clock when it can.
 const KEEPERS: [&str; 5] =
     ["run/systemd/timesync", "run/chrony", "run/chronyd.pid", "run/ntpd.pid", "run/openntpd/ntpd.sock"];
+
+/// Until a boot has lasted so long, one of them may still be on its way: an agent can be there before them.
+const KEEPERS_COME_WITHIN: Duration = Duration::from_secs(120);
 
 /// The first hardware clock, in seconds since 1970.
 const RTC: &str = "sys/class/rtc/rtc0/since_epoch";
@@ -31,29 +36,29 @@ pub enum Evidence {
     /// Nothing better is to be had: no program here waits for a time server, or a hardware clock agrees, or nobody tells.
     #[default]
     Plausible,
-    /// A program waits for a time server that has not been heard, and no hardware clock agrees.
+    /// A program waits for a time server that has not been heard, or may yet come to; and no hardware clock agrees.
     Awaited,
 }
 
 impl Evidence {
     /// Asks the system. The hardware clock is on a slow bus, and asked only where it counts.
-    pub fn look(wall: Timestamp, asks_rtc: bool) -> Self {
+    pub fn look(reading: Reading, asks_rtc: bool) -> Self {
         let root = Path::new("/");
         let rtc_at = || if asks_rtc { rtc(root) } else { None };
-        weigh(root, kernel(), wall, rtc_at)
+        weigh(root, kernel(), reading, rtc_at)
     }
 }
 
 /// `kernel`: whether it says that somebody keeps the clock; none where it may not be asked.
-fn weigh(root: &Path, kernel: Option<bool>, wall: Timestamp, rtc_at: impl FnOnce() -> Option<Timestamp>) -> Evidence {
+fn weigh(root: &Path, kernel: Option<bool>, reading: Reading, rtc_at: impl FnOnce() -> Option<Timestamp>) -> Evidence {
     if kernel == Some(true) || root.join(SET_BY_TIMESYNCD).exists() {
         return Evidence::Synchronized;
     }
-    let is_kept = KEEPERS.iter().any(|keeper| root.join(keeper).exists());
+    let is_kept = reading.since_boot < KEEPERS_COME_WITHIN || KEEPERS.iter().any(|keeper| root.join(keeper).exists());
     if !is_kept || kernel.is_none() {
         return Evidence::Plausible;
     }
-    let agrees = |at: Timestamp| at.duration_since(wall).abs() <= RTC_OFF_MAX;
+    let agrees = |at: Timestamp| at.duration_since(reading.wall).abs() <= RTC_OFF_MAX;
     if rtc_at().is_some_and(agrees) { Evidence::Plausible } else { Evidence::Awaited }
 }
 
@@ -72,8 +77,13 @@ fn rtc(root: &Path) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    /// A system with these files, and what it says for a clock that shows 2026-11-26T10:00:00Z.
+    /// A system that has run for an hour with these files, and what it says for a clock that shows 2026-11-26T10:00:00Z.
     fn check(kernel: Option<bool>, files: &[(&str, &str)], expected: Evidence) {
+        check_at(3_600, kernel, files, expected);
+    }
+
+    /// The same so many seconds after the boot.
+    fn check_at(since_boot_s: u64, kernel: Option<bool>, files: &[(&str, &str)], expected: Evidence) {
         let root = std::env::temp_dir().join(format!("parceld-evidence-{}", uuid::Uuid::new_v4()));
         fs::create_dir_all(&root).unwrap();
         for (path, text) in files {
@@ -81,9 +91,20 @@ mod tests {
             fs::write(root.join(path), text).unwrap();
         }
         let wall = "2026-11-26T10:00:00Z".parse().unwrap();
-        let found = weigh(&root, kernel, wall, || rtc(&root));
+        let reading = Reading { wall, since_boot: Duration::from_secs(since_boot_s) };
+        let found = weigh(&root, kernel, reading, || rtc(&root));
         fs::remove_dir_all(&root).unwrap();
-        assert_eq!(found, expected, "{kernel:?} {files:?}");
+        assert_eq!(found, expected, "{since_boot_s} {kernel:?} {files:?}");
+    }
+
+    #[test]
+    fn a_board_that_has_just_started_may_yet_get_somebody_who_keeps_its_clock() {
+        check_at(8, Some(false), &[], Evidence::Awaited);
+        check_at(119, Some(false), &[], Evidence::Awaited);
+        check_at(120, Some(false), &[], Evidence::Plausible);
+        check_at(8, Some(false), &[(RTC, "1795687245\n")], Evidence::Plausible);
+        check_at(8, Some(true), &[], Evidence::Synchronized);
+        check_at(8, None, &[], Evidence::Plausible);
     }
 
     #[test]
