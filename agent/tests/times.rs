@@ -7,7 +7,7 @@ mod site;
 use jiff::Timestamp;
 use parceld::clock::{Boot, Known, Moment};
 use parceld::domain::event::{Event, Kind, Method};
-use parceld::journal::{self, Job, Label, Reader, Stored};
+use parceld::journal::{self, Job, Label, Reader, ReceiptOutcome, Stored};
 use proptest::prelude::*;
 use site::*;
 use std::time::Duration;
@@ -165,6 +165,56 @@ fn a_start_goes_on_from_the_newest_event() {
     let newest = Known { at: right(60).wall, trusted: true, since_boot: Some(Duration::from_secs(90)) };
     assert_eq!(known("b"), Some(newest));
     assert_eq!(known("c"), Some(Known { since_boot: None, ..newest }));
+}
+
+#[test]
+fn corrections_move_along_when_an_old_copy_begins_a_new_epoch() {
+    let folder = Folder::new();
+    let site = start(&folder, boot("b", 30), reckoned(0));
+    record(&site, reckoned(60));
+    site.stop_without_a_word();
+    // 100 s of the boot had gone by at the first start's moment 70.
+    let later = |second: u64, moment: Moment| Moment { since_start: Duration::from_secs(second), ..moment };
+    let site = start(&folder, boot("b", 130), later(0, reckoned(100)));
+    correct(&site, later(20, right(120)));
+    assert_eq!(corrections(&site), [format!("b 1-3 {OFF_MS}")]);
+    record(&site, later(22, reckoned(122)));
+    assert_eq!(site.receipt(site.epoch(), 40, true), ReceiptOutcome::NewEpoch);
+    assert_eq!(corrections(&site), [format!("b 2-2 {OFF_MS}")], "the new epoch's own");
+    correct(&site, later(24, right(124)));
+    assert_eq!(corrections(&site), [format!("b 2-2 {OFF_MS}"), format!("b 4-4 {OFF_MS}")]);
+    let told = told(&site);
+    let words = |place: usize| told[place - 1].split('.').next().unwrap().to_owned();
+    assert_eq!(
+        [1, 2, 4, 6].map(words),
+        [
+            "1 corrected 2026-11-22T08:00:00",
+            "2 corrected 2026-11-22T08:01:00",
+            "4 corrected 2026-11-22T08:01:40",
+            "6 corrected 2026-11-22T08:02:02",
+        ]
+    );
+    assert!(told[2].starts_with("3 synced"), "{told:?}");
+    site.stop_without_a_word();
+}
+
+#[test]
+fn a_correction_of_what_an_old_copy_had_before_its_epoch_names_nothing_of_the_new_one() {
+    let folder = Folder::new();
+    let site = start(&folder, boot("b", 30), reckoned(0));
+    site.stop_without_a_word();
+    let site = start(&folder, boot("b", 60), right(30));
+    correct(&site, right(31));
+    assert_eq!(corrections(&site), [format!("b 1-1 {}", corrections_off(&site))]);
+    assert_eq!(site.receipt(site.epoch(), 40, true), ReceiptOutcome::NewEpoch);
+    assert_eq!(corrections(&site), [format!("b 3-3 {}", corrections_off(&site))]);
+    assert!(told(&site)[0].starts_with("1 corrected"));
+    site.stop_without_a_word();
+}
+
+/// The offset that was told first.
+fn corrections_off(site: &Site) -> String {
+    corrections(site)[0].rsplit(' ').next().unwrap().to_owned()
 }
 
 /// What can happen to a journal: the seconds that pass before it, what is scanned if anything is, and what the wall clock

@@ -20,6 +20,7 @@ use uuid::Uuid;
 mod commands;
 mod cursors;
 mod duties;
+mod moved;
 mod quarantine;
 mod report;
 mod retention;
@@ -365,7 +366,7 @@ impl State {
             since_boot: self.since_boot(moment),
         };
         let id = log::append(&self.conn, place, &when, by, event)?;
-        if !moment.trusted && self.unsynced_from.is_none() {
+        if !moment.trusted && self.unsynced_from.is_none_or(|from| place < from) {
             self.owe_correction_from(Some(place))?;
         }
         self.head = place;

@@ -1,6 +1,6 @@
 //! Cursors: how far the broker and the platform are, and the new epoch of an older copy.
 
-use super::{State, begin_epoch};
+use super::{State, begin_epoch, moved};
 use crate::clock::Moment;
 use crate::contract::receipt::Receipt;
 use crate::domain::event::{Event, StartCause};
@@ -97,8 +97,8 @@ impl State {
     fn begin_epoch_of_old_copy(&mut self, moment: &Moment) -> Result<(), Error> {
         let base = self.head_at_start;
         let follows = (self.epoch.id.to_string().into_boxed_str(), self.epoch.sequence(base));
-        self.conn.execute("UPDATE events SET place = -(place + 1) WHERE ?1 < place", [base])?;
-        self.conn.execute("UPDATE events SET place = -place WHERE place < 0", [])?;
+        moved::make_room(&self.conn, base, self.epoch)?;
+        self.unsynced_from = slate::get(&self.conn, &slate::unsynced(self.boot))?;
         let newest = self.head + 1;
         let started = Event::SiteStarted {
             cause: StartCause::OldCopy,
