@@ -168,6 +168,26 @@ fn a_start_goes_on_from_the_newest_event() {
 }
 
 #[test]
+fn what_comes_late_from_the_dark_waits_to_be_set_right_too() {
+    let folder = Folder::new();
+    let site = start(&folder, boot("b", 30), reckoned(0));
+    let waits = |site: &Site| {
+        site.settle();
+        site.journal.head().borrow().uncorrected
+    };
+    assert!(waits(&site));
+    correct(&site, right(60));
+    assert!(!waits(&site));
+    // It waited for the writer while the clock was set.
+    record(&site, reckoned(50));
+    assert!(waits(&site));
+    correct(&site, right(62));
+    assert!(!waits(&site));
+    assert_eq!(corrections(&site), [format!("b 1-1 {OFF_MS}"), format!("b 3-3 {OFF_MS}")]);
+    site.stop_without_a_word();
+}
+
+#[test]
 fn corrections_move_along_when_an_old_copy_begins_a_new_epoch() {
     let folder = Folder::new();
     let site = start(&folder, boot("b", 30), reckoned(0));

@@ -77,6 +77,8 @@ pub struct Head {
     pub place: Place,
     pub sent: Place,
     pub received: Place,
+    /// Times of this boot wait for the clock to be believed, and then to be corrected.
+    pub uncorrected: bool,
 }
 
 /// Whether scans can be stored.

@@ -187,7 +187,13 @@ impl State {
     }
 
     pub fn head(&self) -> Head {
-        Head { epoch: self.epoch, place: self.head, sent: self.sent, received: self.received }
+        Head {
+            epoch: self.epoch,
+            place: self.head,
+            sent: self.sent,
+            received: self.received,
+            uncorrected: self.unsynced_from.is_some(),
+        }
     }
 
     /// Since when the file's cursors are behind, if they are.
