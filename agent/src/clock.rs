@@ -7,7 +7,7 @@
 mod evidence;
 mod standing;
 
-pub use standing::{Believed, Judge, Known, Reading, Standing, Step};
+pub use standing::{Believed, Judge, Known, Mark, Reading, Standing, Step};
 
 use evidence::Evidence;
 use jiff::Timestamp;

@@ -5,7 +5,7 @@
 mod site;
 
 use jiff::Timestamp;
-use parceld::clock::{Boot, Known, Moment};
+use parceld::clock::{Boot, Known, Mark, Moment};
 use parceld::domain::event::{Event, Kind, Method};
 use parceld::journal::{self, Job, Label, Reader, ReceiptOutcome, Stored};
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ fn record(site: &Site, moment: Moment) {
 }
 
 fn correct(site: &Site, moment: Moment) -> bool {
-    site.ask(|reply| Job::CorrectTimes { moment, reply }).unwrap()
+    site.ask(|reply| Job::CorrectTimes { moment, vouched: false, reply }).unwrap()
 }
 
 /// Each as `place label time`, the time of day.
@@ -154,7 +154,7 @@ fn many_times_are_set_right_a_little_at_a_time() {
 }
 
 #[test]
-fn a_start_goes_on_from_the_newest_event() {
+fn a_start_goes_on_from_the_newest_event_and_from_the_newest_that_was_believed() {
     let folder = Folder::new();
     let path = folder.file("j.db");
     assert_eq!(journal::known(&path, &boot("b", 0)), None);
@@ -162,9 +162,29 @@ fn a_start_goes_on_from_the_newest_event() {
     record(&site, right(60));
     site.stop_without_a_word();
     let known = |id: &str| journal::known(&path, &boot(id, 0));
-    let newest = Known { at: right(60).wall, trusted: true, since_boot: Some(Duration::from_secs(90)) };
-    assert_eq!(known("b"), Some(newest));
-    assert_eq!(known("c"), Some(Known { since_boot: None, ..newest }));
+    let believed = Mark { at: right(60).wall, since_boot: Some(Duration::from_secs(90)) };
+    assert_eq!(known("b"), Some(Known { newest: believed, believed: Some(believed), vouched: false }));
+    let of_another = Mark { since_boot: None, ..believed };
+    assert_eq!(known("c"), Some(Known { newest: of_another, believed: Some(of_another), vouched: false }));
+    // In doubt, after a time server was heard.
+    let doubtful =
+        |second: u64, moment: Moment| Moment { trusted: false, since_start: Duration::from_secs(second), ..moment };
+    let site = start(&folder, boot("b", 100), doubtful(0, right(70)));
+    assert!(
+        !site
+            .ask(|reply| Job::CorrectTimes {
+                moment: Moment { trusted: true, ..doubtful(1, right(71)) },
+                vouched: true,
+                reply
+            })
+            .unwrap()
+    );
+    record(&site, doubtful(5, right(75)));
+    site.stop_without_a_word();
+    let newest = Mark { at: right(75).wall, since_boot: Some(Duration::from_secs(105)) };
+    let corrected = Mark { at: right(71).wall, since_boot: Some(Duration::from_secs(101)) };
+    assert_eq!(known("b"), Some(Known { newest, believed: Some(corrected), vouched: true }));
+    assert!(!known("c").unwrap().vouched);
 }
 
 #[test]

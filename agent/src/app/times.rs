@@ -25,19 +25,20 @@ impl Times {
             tracing::info!(believed = standing.believed.word(), since = %standing.since, %clock, "the clock");
         }
         let head = *journal.head().borrow();
-        if standing.believed.is_trusted() && head.uncorrected {
-            correct(journal, self.clock);
+        let vouched = standing.believed == Believed::Synchronized;
+        if standing.believed.is_trusted() && (head.uncorrected || (vouched && !head.vouched)) {
+            correct(journal, self.clock, vouched);
         }
     }
 }
 
 /// Asks for one turn, and for the next one as long as there is more.
-fn correct(journal: &Journal, clock: Clock) {
+fn correct(journal: &Journal, clock: Clock, vouched: bool) {
     let again = journal.clone();
     let reply = Box::new(move |done| {
         if done == Ok(true) {
-            correct(&again, clock);
+            correct(&again, clock, vouched);
         }
     });
-    let _ = journal.try_submit(Job::CorrectTimes { moment: clock.now(), reply });
+    let _ = journal.try_submit(Job::CorrectTimes { moment: clock.now(), vouched, reply });
 }

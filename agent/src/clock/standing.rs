@@ -1,10 +1,11 @@
 //! Whether the wall clock is to be believed, and what things are labelled with while it isn't. Pure.
 //!
-//! A clock can't be right before the release of this program, nor before what the log knew last. Past that it is believed
-//! when something speaks for it, and for as long as it goes steadily from there: time servers that go away later take
-//! nothing back. A step forward of up to a month is a board that learns the time, and so is any that a time server makes
-//! where none was heard before. Another that is longer is an error until the clock comes back, whoever made it. A step back is believed at once where a time server made it, or else when the clock
-//! has gone steadily for a while.
+//! A clock can't be right before the release of this program, nor before the last time at which it was believed. Past
+//! that it is believed when something speaks for it, and for as long as it goes steadily from there, over restarts of the
+//! agent in one boot: time servers that go away later take nothing back. A step forward of up to a month is a board that
+//! learns the time, and so is any that a time server makes where none was heard before. Another that is longer is an error
+//! until the clock comes back, whoever made it. A step back is believed at once where a time server made it, or else when
+//! the clock has gone steadily for a while.
 
 use super::evidence::Evidence;
 use jiff::{SignedDuration, Timestamp};
@@ -29,15 +30,35 @@ pub struct Reading {
     pub since_boot: Duration,
 }
 
-/// The newest event of the log.
+/// What the log says of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
+    /// The newest event.
+    pub newest: Mark,
+    /// The newest one that happened while the clock was believed; none where there is none near.
+    pub believed: Option<Mark>,
+    /// Whether a time server has vouched for the clock in this boot.
+    pub vouched: bool,
+}
+
+/// When an event of the log happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
     /// Its label.
     pub at: Timestamp,
-    /// Whether the clock was believed then.
-    pub trusted: bool,
     /// How long this boot had lasted; none where it happened in another.
     pub since_boot: Option<Duration>,
+}
+
+impl Mark {
+    fn in_this_boot(self) -> Option<Reading> {
+        Some(Reading { wall: self.at, since_boot: self.since_boot? })
+    }
+
+    /// Where it happened in another boot: the earliest that can be.
+    fn earliest(self) -> Reading {
+        Reading { wall: self.at, since_boot: self.since_boot.unwrap_or_default() }
+    }
 }
 
 /// How far the wall clock is believed, and why.
@@ -111,7 +132,7 @@ pub struct Judge {
     /// The last reading that could be right, believed or not.
     tracked: Option<Reading>,
     doubt: Option<Doubt>,
-    /// When somebody last set it, before it was ever believed.
+    /// When somebody last set it.
     set_at: Option<Duration>,
     standing: Standing,
 }
@@ -136,11 +157,16 @@ impl Reading {
 }
 
 impl Judge {
-    /// Begins anew from what the log knew last.
+    /// Begins anew from what the log knew last. A doubt of this boot goes on: what was believed before it counts.
     pub fn resume(&mut self, known: Known) {
-        let in_this_boot = known.since_boot.filter(|_| known.trusted);
-        let anchor = in_this_boot.map(|since_boot| Reading { wall: known.at, since_boot });
-        *self = Self { evidence: self.evidence, known: Some(known), anchor, tracked: anchor, ..Self::default() };
+        let believed = known.believed.and_then(Mark::in_this_boot);
+        // What was reckoned from there on, so that labels go on.
+        let reckoned = |believed: &Reading| {
+            known.newest.in_this_boot().filter(|newest| believed.step_to(*newest).abs() <= STEP_MAX)
+        };
+        let anchor = believed.map(|believed| reckoned(&believed).unwrap_or(believed));
+        let (evidence, vouched) = (self.evidence, known.vouched);
+        *self = Self { evidence, known: Some(known), anchor, vouched, tracked: anchor, ..Self::default() };
     }
 
     /// What the system says for the clock now.
@@ -191,8 +217,6 @@ impl Judge {
         if STEP_NOTED_MIN <= by.abs() {
             self.standing.step = Some(Step { at: reading.wall, by });
             self.standing.changes += 1;
-        }
-        if STEP_MAX < by.abs() {
             self.set_at = Some(reading.since_boot);
         }
     }
@@ -203,7 +227,7 @@ impl Judge {
         }
         let is_synchronized = self.evidence == Evidence::Synchronized;
         if self.anchor.is_none() && !is_synchronized {
-            let is_behind = STEP_MAX < self.reckon(reading.since_boot).duration_since(reading.wall);
+            let is_behind = STEP_MAX < self.floor(reading.since_boot).duration_since(reading.wall);
             let set_for = self.set_at.map(|at| reading.since_boot.saturating_sub(at));
             match set_for {
                 None if is_behind => return Believed::Behind,
@@ -240,13 +264,20 @@ impl Judge {
         });
     }
 
-    /// What time it is at least, by what was known last.
+    /// What is reckoned to be the time: from what was believed in this boot, or else from the newest event.
     fn reckon(&self, since_boot: Duration) -> Timestamp {
-        let known = || {
-            let known = self.known?;
-            Some(Reading { wall: known.at, since_boot: known.since_boot.unwrap_or_default() })
-        };
-        let from = self.anchor.or_else(known);
+        let known = || Some(self.known?.newest.earliest());
+        self.going_on(self.anchor.or_else(known), since_boot)
+    }
+
+    /// Before this no clock is right. What a clock showed that nobody believed says nothing.
+    fn floor(&self, since_boot: Duration) -> Timestamp {
+        let believed = self.known.and_then(|known| known.believed);
+        self.going_on(believed.map(Mark::earliest), since_boot)
+    }
+
+    /// From the release where there is nothing to go on from.
+    fn going_on(&self, from: Option<Reading>, since_boot: Duration) -> Timestamp {
         let earliest = Reading { wall: released(), since_boot: self.begun };
         let earliest = earliest.going_on(since_boot);
         from.map_or(earliest, |from| from.going_on(since_boot).max(earliest))

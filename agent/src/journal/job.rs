@@ -58,7 +58,8 @@ pub enum Job {
     /// Keep the digest of a new token of the page in place of the old one's.
     KeepToken { digest: [u8; 32], reply: Reply<Result<(), NotSaved>> },
     /// Tell by how much the times of this boot are to be shifted, now that the clock is believed; `true`: there is more.
-    CorrectTimes { moment: Moment, reply: Reply<Result<bool, NotSaved>> },
+    /// `vouched`: a time server has vouched for it, which is kept for this boot.
+    CorrectTimes { moment: Moment, vouched: bool, reply: Reply<Result<bool, NotSaved>> },
     /// Decide by another configuration from here on; of the same site and file.
     Configure { config: Arc<Config>, reply: Reply<Result<(), NotSaved>> },
     /// Forget what is received and old; `true`: there is more.

@@ -2,8 +2,8 @@
 //!
 //! A place counts over all epochs of this file; what the platform sees is the epoch's id and the sequence in it.
 
-use super::Error;
-use crate::clock::Known;
+use super::{Error, slate};
+use crate::clock::{Known, Mark};
 use crate::contract;
 use crate::domain::event::{Event, Kind};
 use crate::domain::name::{OperatorId, StationId};
@@ -158,7 +158,11 @@ pub fn head(conn: &Connection) -> Result<Place, Error> {
     Ok(head.unwrap_or_default())
 }
 
-/// What the newest event says of the time, seen from `boot`.
+/// Events that are gone through, newest first, for one of which the clock was believed: two seconds on a slow card. A site
+/// whose clock was not believed for longer knows of none.
+const BELIEVED_WITHIN: u64 = 50_000;
+
+/// What the log says of the time, seen from `boot`.
 pub fn known(conn: &Connection, boot: &str) -> Result<Option<Known>, Error> {
     let has_boots: bool =
         conn.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'boots')", [], |row| row.get(0))?;
@@ -167,16 +171,23 @@ pub fn known(conn: &Connection, boot: &str) -> Result<Option<Known>, Error> {
         true => "(SELECT since_boot_us FROM boots WHERE key = events.boot AND id = ?1)",
         false => "nullif(?1, ?1)",
     };
-    let query = format!("SELECT at, synced, {since_boot} FROM events ORDER BY place DESC LIMIT 1");
-    let known = conn.query_row(&query, [boot], |row| {
-        let since_boot_us: Option<u64> = row.get(2)?;
-        Ok(Known {
-            at: Timestamp::from_microsecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
-            trusted: row.get(1)?,
-            since_boot: since_boot_us.map(Duration::from_micros),
-        })
-    });
-    Ok(known.optional()?)
+    let newest_of = |which: &str| {
+        let query = format!("SELECT at, {since_boot} FROM events WHERE {which} ORDER BY place DESC LIMIT 1");
+        let mark = conn.query_row(&query, [boot], |row| {
+            let since_boot_us: Option<u64> = row.get(1)?;
+            Ok(Mark {
+                at: Timestamp::from_microsecond(row.get(0)?).unwrap_or(Timestamp::UNIX_EPOCH),
+                since_boot: since_boot_us.map(Duration::from_micros),
+            })
+        });
+        mark.optional()
+    };
+    let Some(newest) = newest_of("true")? else { return Ok(None) };
+    let near = format!("(SELECT max(place) FROM events) - {BELIEVED_WITHIN} < place");
+    let believed = newest_of(&format!("{near} AND synced <> 0"))?;
+    let is_vouched = "SELECT EXISTS (SELECT 1 FROM boots JOIN slate ON name = ?2 || key WHERE id = ?1)";
+    let vouched = has_boots && conn.query_row(is_vouched, [boot, slate::VOUCHED], |row| row.get(0))?;
+    Ok(Some(Known { newest, believed, vouched }))
 }
 
 /// The newest epoch.

@@ -79,6 +79,8 @@ pub struct Head {
     pub received: Place,
     /// Times of this boot wait for the clock to be believed, and then to be corrected.
     pub uncorrected: bool,
+    /// It is kept that a time server has vouched for the clock in this boot.
+    pub vouched: bool,
 }
 
 /// Whether scans can be stored.

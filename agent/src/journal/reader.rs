@@ -74,7 +74,7 @@ impl Reader {
         log::latest(&self.conn, limit)
     }
 
-    /// What the newest event says of the time, seen from `boot`; none in an empty log.
+    /// What the log says of the time, seen from `boot`; none in an empty log.
     ///
     /// # Errors
     /// The file can't be read.

@@ -39,6 +39,14 @@ pub fn unsynced(boot: i64) -> String {
     format!("{UNSYNCED}{boot}")
 }
 
+/// Set once a time server has vouched for the clock in this boot.
+pub const VOUCHED: &str = "vouched/";
+
+/// Of the boot with this key.
+pub fn vouched(boot: i64) -> String {
+    format!("{VOUCHED}{boot}")
+}
+
 /// Whose file it is.
 pub const SITE: &str = "site";
 
@@ -59,7 +67,7 @@ const NAMES: [&str; 14] = [
     TOKEN,
     SITE,
 ];
-const BEGINNINGS: [&str; 4] = ["station/", "scanner/", "configured/", UNSYNCED];
+const BEGINNINGS: [&str; 5] = ["station/", "scanner/", "configured/", UNSYNCED, VOUCHED];
 
 /// Whether anything here writes a line of that name.
 pub fn is_known(name: &str) -> bool {

@@ -53,6 +53,8 @@ pub struct State {
     boot: i64,
     /// The first event of this boot whose time waits to be corrected.
     unsynced_from: Option<Place>,
+    /// A time server has vouched for the clock in this boot.
+    vouched: bool,
     /// Something has been written in this transaction.
     wrote: bool,
     /// What only memory knows, as it was before this transaction.
@@ -119,6 +121,7 @@ impl State {
         let boot = times::boot_key(&conn, &config.boot.id)?;
         times::forget_other_boots(&conn, boot)?;
         let unsynced_from = slate::get(&conn, &slate::unsynced(boot))?;
+        let vouched = slate::get::<i64>(&conn, &slate::vouched(boot))?.is_some();
         let sent = slate::get(&conn, slate::SENT)?.unwrap_or_default();
         let received = slate::get(&conn, slate::RECEIVED)?.unwrap_or_default();
         let mut state = Self {
@@ -138,6 +141,7 @@ impl State {
             uptime_base_s,
             boot,
             unsynced_from,
+            vouched,
             wrote: false,
             before: Memory::default(),
             stale: false,
@@ -193,6 +197,7 @@ impl State {
             sent: self.sent,
             received: self.received,
             uncorrected: self.unsynced_from.is_some(),
+            vouched: self.vouched,
         }
     }
 
@@ -322,6 +327,7 @@ impl State {
         self.head = log::head(&self.conn)?;
         self.epoch = log::epoch(&self.conn)?.unwrap_or(self.epoch);
         self.unsynced_from = slate::get(&self.conn, &slate::unsynced(self.boot))?;
+        self.vouched = slate::get::<i64>(&self.conn, &slate::vouched(self.boot))?.is_some();
         self.remember(self.before.clone());
         self.stale = false;
         Ok(())

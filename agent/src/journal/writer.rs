@@ -363,7 +363,7 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.keep_token(digest)?;
             Outcome::Kept
         }
-        Job::CorrectTimes { moment, .. } => Outcome::More(state.correct_times(moment)?),
+        Job::CorrectTimes { moment, vouched, .. } => Outcome::More(state.correct_times(moment, *vouched)?),
         Job::Configure { config, .. } => {
             state.configure(config)?;
             Outcome::Kept

@@ -34,9 +34,19 @@ fn check_steady(rows: &[(u64, &str, bool)]) {
     }
 }
 
-/// The newest event of the log.
+fn mark(at: &str, since_boot_s: Option<u64>) -> Mark {
+    Mark { at: time(at), since_boot: since_boot_s.map(Duration::from_secs) }
+}
+
+/// A log whose newest event is this one, with none before it of which the clock was believed.
 fn known(at: &str, trusted: bool, since_boot_s: Option<u64>) -> Option<Known> {
-    Some(Known { at: time(at), trusted, since_boot: since_boot_s.map(Duration::from_secs) })
+    let newest = mark(at, since_boot_s);
+    Some(Known { newest, believed: Some(newest).filter(|_| trusted), vouched: false })
+}
+
+/// A log that ends in doubt: its newest event, and the newest one of which the clock was believed.
+fn doubted(newest: Mark, believed: Mark, vouched: bool) -> Option<Known> {
+    Some(Known { newest, believed: Some(believed), vouched })
 }
 
 #[test]
@@ -133,6 +143,61 @@ fn what_goes_on_in_doubt_is_labelled_as_if_nobody_had_set_the_clock() {
             (660, "2026-11-26T08:11:00Z", Evidence::Plausible, Plausible, "2026-11-26T08:11:00Z"),
         ],
     );
+}
+
+#[test]
+fn a_doubt_goes_on_over_a_restart_of_the_agent() {
+    let believed = mark("2026-11-26T10:00:00Z", Some(1_000));
+    let newest = mark("2026-11-26T10:02:00Z", Some(1_120));
+    for vouched in [false, true] {
+        check(
+            doubted(newest, believed, vouched),
+            &[
+                (1_180, "2046-11-26T10:03:00Z", Evidence::Plausible, Stepped, "2026-11-26T10:03:00Z"),
+                (1_240, "2026-11-26T10:04:02Z", Evidence::Plausible, Plausible, "2026-11-26T10:04:02Z"),
+            ],
+        );
+    }
+    // Whoever says so, where one was heard before.
+    let vouched = doubted(newest, believed, true);
+    check(vouched, &[(1_180, "2046-11-26T10:03:00Z", Evidence::Synchronized, Stepped, "2026-11-26T10:03:00Z")]);
+    let taught = doubted(newest, believed, false);
+    check(taught, &[(1_180, "2027-11-26T10:03:00Z", Evidence::Synchronized, Synchronized, "2027-11-26T10:03:00Z")]);
+    // What a wrong clock showed is nothing to go on from.
+    let newest = mark("2046-11-26T10:02:00Z", Some(1_120));
+    check(
+        doubted(newest, believed, true),
+        &[(1_180, "2046-11-26T10:03:00Z", Evidence::Plausible, Stepped, "2026-11-26T10:03:00Z")],
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back_before_a_restart_is_believed_when_it_has_gone_on_for_a_while() {
+    let (believed, newest) = (("2026-11-26T12:00:00Z", 1_000), ("2026-11-26T12:05:00Z", 1_300));
+    check(
+        doubted(mark(newest.0, Some(newest.1)), mark(believed.0, Some(believed.1)), false),
+        &[
+            (1_400, "2026-11-26T10:06:40Z", Evidence::Plausible, Stepped, "2026-11-26T12:06:40Z"),
+            (1_999, "2026-11-26T10:16:39Z", Evidence::Plausible, Stepped, "2026-11-26T12:16:39Z"),
+            (2_000, "2026-11-26T10:16:40Z", Evidence::Plausible, Plausible, "2026-11-26T10:16:40Z"),
+        ],
+    );
+    // After another boot it is before what was believed, until somebody sets it: by however little.
+    check(
+        doubted(mark(newest.0, None), mark(believed.0, None), false),
+        &[
+            (30, "2026-11-26T10:06:00Z", Evidence::Plausible, Behind, "2026-11-26T12:05:30Z"),
+            (60, "2026-11-26T10:06:31Z", Evidence::Plausible, Stepped, "2026-11-26T12:06:00Z"),
+            (660, "2026-11-26T10:16:31Z", Evidence::Plausible, Plausible, "2026-11-26T10:16:31Z"),
+        ],
+    );
+}
+
+#[test]
+fn what_a_clock_showed_that_nobody_believed_says_nothing_against_another() {
+    let log = doubted(mark("2046-11-26T10:02:00Z", None), mark("2026-11-26T10:00:00Z", None), false);
+    check(log, &[(30, "2026-11-26T10:05:00Z", Evidence::Plausible, Plausible, "2026-11-26T10:05:00Z")]);
+    check(log, &[(30, "2026-11-26T09:50:00Z", Evidence::Plausible, Behind, "2046-11-26T10:02:30Z")]);
 }
 
 #[test]

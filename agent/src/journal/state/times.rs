@@ -53,8 +53,14 @@ impl State {
         Ok(())
     }
 
-    /// Records by how much times are to be shifted, a little at a time. Whether there is more.
-    pub fn correct_times(&mut self, moment: &Moment) -> Result<bool, Error> {
+    /// Records by how much times are to be shifted, a little at a time, and that a time server has vouched for the clock.
+    /// Whether there is more.
+    pub fn correct_times(&mut self, moment: &Moment, vouched: bool) -> Result<bool, Error> {
+        if vouched && !self.vouched {
+            slate::set(&self.conn, &slate::vouched(self.boot), &1)?;
+            self.vouched = true;
+            self.wrote = true;
+        }
         let Some(first) = self.unsynced_from.filter(|_| moment.trusted) else {
             return Ok(false);
         };
@@ -106,6 +112,7 @@ pub fn boot_key(conn: &Connection, id: &str) -> Result<i64, Error> {
 pub fn forget_other_boots(conn: &Connection, boot: i64) -> Result<(), Error> {
     let others = "DELETE FROM slate WHERE name LIKE ?1 || '%' AND name <> ?2";
     conn.execute(others, params![slate::UNSYNCED, slate::unsynced(boot)])?;
+    conn.execute(others, params![slate::VOUCHED, slate::vouched(boot)])?;
     let oldest = "(SELECT boot FROM events ORDER BY place LIMIT 1)";
     conn.execute(&format!("DELETE FROM boots WHERE key < {oldest} AND key <> ?1"), [boot])?;
     Ok(())
