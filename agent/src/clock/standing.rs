@@ -197,7 +197,7 @@ impl Judge {
             Believed::Synchronized | Believed::Plausible => {
                 self.anchor = Some(reading);
                 self.vouched |= believed == Believed::Synchronized;
-                reading.wall
+                self.label(reading.wall)
             }
             Believed::Awaited => reading.wall.max(reckoned),
             Believed::Stepped | Believed::Behind => reckoned,
@@ -262,6 +262,16 @@ impl Judge {
             Some(until) => is_synchronized || until <= reading.since_boot,
             None => is_taught,
         });
+    }
+
+    /// The label of what is believed. One that nobody vouched for or set may be a little behind what the log knew: labels
+    /// don't go back there.
+    fn label(&self, wall: Timestamp) -> Timestamp {
+        let known = self.known.and_then(|known| known.believed).filter(|_| !self.vouched && self.set_at.is_none());
+        match known {
+            Some(known) if known.at.duration_since(wall) <= STEP_MAX => wall.max(known.at),
+            _ => wall,
+        }
     }
 
     /// What is reckoned to be the time: from what was believed in this boot, or else from the newest event.
