@@ -16,6 +16,9 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 /// Files rest for a second or two, are tried for three, and are taken.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
+/// They are taken, refused, and a fault ten seconds later.
+const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(40);
+
 fn secured(site: &Site) -> &Secured {
     let Broker::Secured(secured) = &site.broker else { panic!("the site has another broker") };
     secured
@@ -215,7 +218,7 @@ fn passwords_do_instead_of_certificates() {
     let made = make.args(["-c", "-b"]).arg(&passwords).args([SITE, "a very long secret"]).output();
     assert!(made.expect("mosquitto_passwd runs").status.success());
     let named = passwords.display().to_string();
-    let secured = Secured::with(|settings| by_password(settings).replace("{directory}/passwords", &named));
+    let mut secured = Secured::with(|settings| by_password(settings).replace("{directory}/passwords", &named));
     let (ca, password) = (secured.file("site-ca.pem"), secured.file("password"));
     secured.authority.publish(&ca);
     replace(&password, "a very long secret\n");
@@ -232,10 +235,21 @@ fn passwords_do_instead_of_certificates() {
     until_up();
     assert_eq!(doctor(&agent, "topics")["outcome"], "ok");
 
-    // A wrong password is noticed with the file: what was let in stays in, and is refused when it comes anew.
+    // A wrong password is noticed with the file, and told: the connection is made with the right one again, a second time too.
     replace(&password, "another\n");
-    let found = wait::until("the refusal to be told", TAKEN_WITHIN, || finding(&agent, "login_refused"));
+    let told = || {
+        let found = finding(&agent, "new_broker_files_unusable");
+        found.filter(|_| agent.status()["broker"]["state"] == "up")
+    };
+    let found = wait::until("the refusal to be told", REFUSAL_TOLD_WITHIN, told);
     assert!(found["reason"].as_str().is_some_and(|reason| reason.contains("refused by the broker")), "{found}");
+    let reconnects = || agent.status()["broker"]["reconnects"].as_u64();
+    let before = reconnects();
+    secured.broker.restart();
+    let is_back = || told().filter(|_| before < reconnects());
+    wait::until("the connection with the old password, and the fault", REFUSAL_TOLD_WITHIN, is_back);
     replace(&password, "a very long secret\n");
+    let is_well = || finding(&agent, "new_broker_files_unusable").is_none().then_some(());
+    wait::until("the old file to be noticed", TAKEN_WITHIN, is_well);
     until_up();
 }

@@ -23,6 +23,9 @@ const SCANS: u32 = 20;
 /// Files rest for a second or two, are tried for three, and are taken.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
+/// They are taken, refused, and a fault ten seconds later.
+const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(40);
+
 /// A connection that was left in order is back within this.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -118,6 +121,43 @@ fn certificates_and_their_cas_are_replaced_under_load_and_nothing_is_lost() {
     }
     let started = |event: &&Value| event["type"] == "parceld.site.started.v1";
     assert_eq!(events.iter().filter(started).count(), 1, "no restart");
+}
+
+/// The handshake doesn't tell what the broker's rules say of another name.
+#[test]
+fn a_certificate_for_another_name_leaves_the_site_connected_with_its_own() {
+    let mut site = Site::secured(|setup| setup);
+    site.scan(0, &gtin('A'));
+    site.until_synced();
+    let Broker::Secured(secured) = &site.broker else { panic!("it is secured") };
+    let names = ["site.pem", "site.key"].map(|name| secured.file(name));
+    let own = names.clone().map(|name| fs::read_to_string(name).expect("it is there"));
+    secured.authority.sign(&["site-2"], VALID, &names[0], &names[1]);
+    let unfit = |site: &Site| {
+        let status = site.agent.status();
+        let findings = status["verdict"]["findings"].as_array()?.clone();
+        let told = findings.into_iter().find(|finding| finding["fault"] == "new_broker_files_unusable")?;
+        (status["broker"]["state"] == "up").then_some(told)
+    };
+    wait::until("the refusal to be told over a connection", REFUSAL_TOLD_WITHIN, || unfit(&site));
+    site.scan(0, &gtin('B'));
+    site.until_synced();
+
+    // A connection that is lost comes back the same way.
+    let reconnects = |site: &Site| site.agent.status()["broker"]["reconnects"].as_u64();
+    let before = reconnects(&site);
+    site.broker.restart();
+    let is_back = || unfit(&site).filter(|_| before < reconnects(&site));
+    wait::until("the connection, and the fault", REFUSAL_TOLD_WITHIN, is_back);
+    site.scan(0, &gtin('C'));
+    site.until_synced();
+
+    for (name, text) in names.iter().zip(own) {
+        replace(name, &text);
+    }
+    wait::until("the old files to be noticed", TAKEN_WITHIN, || unfit(&site).is_none().then_some(()));
+    site.until_received();
+    assert_gapless(&site.events());
 }
 
 /// Everything that is ever replaced, one after the other. Returns how long each left the agent without a connection.

@@ -73,14 +73,14 @@ enum Seen {
 /// Runs one connection until it ends.
 pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     let config = shared.config.clone();
-    shared.tls = None;
-    shared.renewal = Renewal::new(&config.broker, shared.clock.now());
+    shared.credentials = None;
+    shared.renewal = Renewal::new(&config.broker, shared.kept.as_ref(), shared.clock.now());
     let options = match options(shared, session) {
         Ok(options) => options,
         Err(trouble) => return trouble.into(),
     };
     shared.certificates_read();
-    let own = shared.tls.as_ref().and_then(|tls| tls.own);
+    let own = shared.tls().and_then(|tls| tls.own);
     let clock = shared.clock;
     let attempt = |is_accepted| {
         let (config, client_id) = (&config.broker, config.client_id.as_str());
@@ -96,7 +96,7 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
             ended = work.run(&inbox) => ended,
         }
     };
-    match (ended, &shared.tls) {
+    let trouble = match (ended, shared.tls()) {
         (Ended::Trouble(guess), Some(tls)) if guess.is_guessed() => {
             let mut stop = shared.stop.clone();
             let heard = tokio::select! {
@@ -104,12 +104,16 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
                 _ = stop.changed() => return Ended::Stopped,
             };
             match heard {
-                Heard::Refusal(error) => attempt(false).untrusted(&error).into(),
-                Heard::Silence | Heard::Nothing(_) => guess.into(),
+                Heard::Refusal(error) => attempt(false).untrusted(&error),
+                Heard::Silence => guess,
+                // It may only have gone.
+                Heard::Nothing(_) => return guess.into(),
             }
         }
-        (ended, _) => ended,
-    }
+        (Ended::Trouble(trouble), _) => trouble,
+        (ended, _) => return ended,
+    };
+    if shared.up_since.is_none() && trouble.is_about_us() { shared.refused(trouble) } else { trouble.into() }
 }
 
 /// Only polls: whatever must wait for something else happens in [`Work`].
@@ -155,7 +159,8 @@ async fn poll(
 
 fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
     let config = &shared.config;
-    let (mut options, tls) = way::options(&config.broker, &config.client_id, shared.clock)?;
+    let kept = shared.kept.as_ref().filter(|_| shared.renewal.goes_back()).map(|kept| &kept.credentials);
+    let (mut options, credentials) = way::options(&config.broker, &config.client_id, kept, shared.clock)?;
     options
         .set_keep_alive(config.keep_alive)
         .set_clean_start(false)
@@ -164,7 +169,7 @@ fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
         .set_max_packet_size(Some(2 * MESSAGE_BYTES_MAX as u32))
         .set_outgoing_inflight_upper_limit(config.window.saturating_mul(4).saturating_add(2 * COMMANDS_IN_FLIGHT_MAX))
         .set_manual_acks(true);
-    shared.tls = tls;
+    shared.credentials = Some(credentials);
     let lost = state(shared, session, Presence::Lost);
     let properties = LastWillProperties {
         delay_interval: None,

@@ -8,6 +8,7 @@
 mod backoff;
 mod certificate;
 mod client;
+mod kept;
 mod ledger;
 mod plan;
 pub mod probe;
@@ -25,6 +26,7 @@ use crate::pulse::Pulse;
 pub use certificate::Validity;
 use client::Ended;
 use jiff::Timestamp;
+use kept::{Credentials, Kept};
 use ledger::Flight;
 use plan::{Limits, Plan};
 use renewal::Renewal;
@@ -168,7 +170,7 @@ pub fn spawn(
     let epochs = reader.epochs()?;
     let pulse = Pulse::default();
     let shared = Shared {
-        renewal: Renewal::new(&config.broker, clock.now()),
+        renewal: Renewal::new(&config.broker, None, clock.now()),
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received).in_epoch_from(head.epoch.base),
         told: (head.sent, Duration::ZERO),
@@ -186,7 +188,8 @@ pub fn spawn(
         leaves_to_return: false,
         up_since: None,
         has_sent: false,
-        tls: None,
+        credentials: None,
+        kept: None,
         denied_flight: None,
     };
     let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
@@ -297,9 +300,11 @@ struct Shared {
     /// of an old copy.
     has_sent: bool,
     /// Of the last connection.
-    tls: Option<Tls>,
+    credentials: Option<Credentials>,
     /// Of the last connection, too.
     renewal: Renewal,
+    /// What the broker took before the files were replaced that are being tried, or that it has refused.
+    kept: Option<Kept>,
     /// What the broker has refused, until it takes one of its kind.
     denied_flight: Option<Flight>,
 }
@@ -362,7 +367,11 @@ impl Shared {
         if !self.new_config.has_changed().unwrap_or(false) {
             return;
         }
-        self.config = self.new_config.borrow_and_update().clone();
+        let config = self.new_config.borrow_and_update().clone();
+        if config.broker != self.config.broker {
+            self.kept = None;
+        }
+        self.config = config;
         self.topics = Topics::new(&self.config.root, &self.config.site);
         self.plan.change_limits(limits(&self.config));
         self.denied_flight = None;
@@ -376,6 +385,23 @@ impl Shared {
                 (true, _) => {}
             }
         });
+    }
+
+    /// Of the last connection.
+    fn tls(&self) -> Option<&Tls> {
+        self.credentials.as_ref()?.tls.as_ref()
+    }
+
+    /// What comes of a broker's refusal of this site before the connection was up. Where files were replaced, it is made once
+    /// more with what the broker took before; where it refuses that too, the files alone count again.
+    fn refused(&mut self, trouble: Trouble) -> Ended {
+        let goes_back = self.renewal.goes_back();
+        let Some(kept) = self.kept.take().filter(|_| !goes_back) else { return trouble.into() };
+        tracing::warn!(%trouble, "new files for the broker are refused: connecting anew with what it took before");
+        let refused = Some(self.renewal.login_refused(trouble, self.clock.now()));
+        self.kept = Some(Kept { refused, ..kept });
+        self.leaves_to_return = true;
+        Ended::Stopped
     }
 
     /// Returns when somebody wants to connect now; what else is asked meanwhile is noted.
@@ -402,7 +428,7 @@ impl Shared {
             }
             status.link = link;
             status.unfit = None;
-            if let Some(tls) = &self.tls {
+            if let Some(tls) = self.tls() {
                 status.certificates = tls.certificates();
             }
         });
@@ -411,7 +437,7 @@ impl Shared {
     /// Says until when the certificates are valid that a connection is about to be made with: a broker that can't be
     /// reached must not keep it from being told. What a broker has shown before stays known.
     fn certificates_read(&self) {
-        let Some(tls) = &self.tls else { return };
+        let Some(tls) = self.tls() else { return };
         self.status.send_modify(|status| {
             let server = status.certificates.server;
             status.certificates = Certificates { server, ..tls.certificates() };

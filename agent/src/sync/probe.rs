@@ -3,6 +3,7 @@
 //!
 //! It subscribes to what the agent subscribes to, and publishes to a topic beside the agent's state, which nobody reads.
 
+use super::kept::Credentials;
 use super::status::Certificates;
 use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
@@ -71,7 +72,7 @@ async fn connect(
     clock: Clock,
     seen: &mut Seen,
 ) -> Result<(), Trouble> {
-    let (mut options, tls) = way::options(config, client_id, clock)?;
+    let (mut options, Credentials { tls, .. }) = way::options(config, client_id, None, clock)?;
     options.set_clean_start(true).set_outgoing_inflight_upper_limit(REQUESTS_MAX as u16);
     let (client, mut event_loop) = AsyncClient::new(options, REQUESTS_MAX);
     let ended = ask(&client, &mut event_loop, topics, seen).await;

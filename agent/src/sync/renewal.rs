@@ -3,9 +3,11 @@
 //! A certificate and its key are two files, and nobody replaces both at once: a pair that doesn't fit is not taken, and
 //! what was read goes on. New files are taken once they have rested for a moment and do: they can be read, belong to each
 //! other and are in time, and a handshake beside the connection that is up finds both sides content. Only a broker that
-//! they say is revoked is left all the same.
+//! they say is revoked is left all the same. What the broker refuses to the login that follows is left alone until the files
+//! say something else, and the connection is made with what was [`kept`](super::kept).
 
 use super::certificate::{Validity, unusable};
+use super::kept::{Credentials, Kept, LoginRefused};
 use super::status::Unfit;
 use super::tls::{Heard, Tls};
 use super::trouble::{Attempt, Trouble};
@@ -34,6 +36,8 @@ pub struct Renewal {
     /// New files, which ones, whose handshake is under way.
     tried: Option<Vec<Stamp>>,
     refused: Option<Refused>,
+    /// Whether the connection is made with what was kept.
+    goes_back: bool,
 }
 
 /// New files that don't do.
@@ -43,6 +47,8 @@ struct Refused {
     trouble: Trouble,
     first: Moment,
     last: Duration,
+    /// What they say, where the broker has refused it to a login: a trial costs the connection.
+    login: Option<u64>,
 }
 
 /// What a look at the files has shown.
@@ -57,11 +63,36 @@ pub enum Look {
 }
 
 impl Renewal {
-    /// To be made before the files are read: whatever is replaced after that is new.
-    pub fn new(config: &BrokerConfig, now: Moment) -> Self {
-        let (used, contents) = (way::stamps(config), way::contents(config));
+    /// To be made before the files are read: whatever is replaced after that is new. What was `kept` is used where these very
+    /// files have been refused.
+    pub fn new(config: &BrokerConfig, kept: Option<&Kept>, now: Moment) -> Self {
+        let (seen, contents) = (way::stamps(config), way::contents(config));
         let look_at = now.since_start + LOOK_EVERY;
-        Self { seen: used.clone(), used, contents, look_at, tried: None, refused: None }
+        let kept = kept.filter(|kept| kept.is_to_be_used(contents));
+        let Some((kept, login)) = kept.and_then(|kept| Some((kept, kept.refused.as_ref()?))) else {
+            let used = seen.clone();
+            return Self { used, contents, seen, look_at, tried: None, refused: None, goes_back: false };
+        };
+        let (trouble, login) = (login.trouble.clone(), (login.at, login.contents));
+        let (first, last) = (login.0, now.since_start);
+        let refused = Refused { stamps: seen.clone(), trouble, first, last, login: Some(login.1) };
+        let (used, contents) = (kept.stamps.clone(), kept.contents);
+        Self { used, contents, seen, look_at, tried: None, refused: Some(refused), goes_back: true }
+    }
+
+    /// Whether the connection is made with what was kept.
+    pub fn goes_back(&self) -> bool {
+        self.goes_back
+    }
+
+    /// Keeps what the connection was made with, before it is made anew with other files.
+    pub fn keep(&self, credentials: Credentials) -> Kept {
+        Kept { credentials, stamps: self.used.clone(), contents: self.contents, refused: None }
+    }
+
+    /// The broker's refusal of the files that the connection was made with.
+    pub fn login_refused(&self, trouble: Trouble, at: Moment) -> LoginRefused {
+        LoginRefused { contents: self.contents, trouble, at }
     }
 
     /// When to look again, since the agent's start; never where a connection needs no files.
@@ -80,13 +111,19 @@ impl Renewal {
             return Look::Nothing;
         }
         let is_known = self.refused.as_ref().is_some_and(|refused| {
-            refused.stamps == stamps && now.since_start < refused.last.saturating_add(TRY_AGAIN_EVERY)
+            let is_early = now.since_start < refused.last.saturating_add(TRY_AGAIN_EVERY);
+            refused.stamps == stamps && (refused.login.is_some() || is_early)
         });
         if self.tried.is_some() || (!is_asked && (!has_rested || is_known)) {
             return Look::Nothing;
         }
-        if way::contents(&config.broker) == self.contents {
+        let contents = way::contents(&config.broker);
+        if contents == self.contents {
             (self.used, self.refused) = (stamps, None);
+            return Look::Nothing;
+        }
+        if let Some(refused) = self.refused.as_mut().filter(|refused| refused.login == Some(contents) && !is_asked) {
+            refused.stamps = stamps;
             return Look::Nothing;
         }
         match read(config, clock) {
@@ -129,7 +166,8 @@ impl Renewal {
         if first.is_none() {
             tracing::warn!(%trouble, "new files for the broker can't be used: the connection goes on with the old ones");
         }
-        self.refused = Some(Refused { stamps, trouble, first: first.unwrap_or(now), last: now.since_start });
+        let (first, last) = (first.unwrap_or(now), now.since_start);
+        self.refused = Some(Refused { stamps, trouble, first, last, login: None });
     }
 
     /// New files that have not been put right for a while.
@@ -142,7 +180,7 @@ impl Renewal {
 
 /// What a connection would be made with; `None` where it is not TLS.
 fn read(config: &Config, clock: Clock) -> Result<Option<Tls>, Trouble> {
-    let (_, tls) = way::options(&config.broker, &config.client_id, clock)?;
+    let (_, Credentials { tls, .. }) = way::options(&config.broker, &config.client_id, None, clock)?;
     let now = clock.now();
     let identity = config.broker.tls.as_ref().and_then(|tls| tls.identity.as_ref());
     // Without a clock nobody knows, and the broker decides.
@@ -219,7 +257,7 @@ mod tests {
         let folder = Folder::new("rested");
         let config = config(&folder.replace("password", "old"), None);
         let clock = Clock::start();
-        let mut renewal = Renewal::new(&config.broker, clock.now());
+        let mut renewal = Renewal::new(&config.broker, None, clock.now());
         let mut look = |is_asked| matches!(renewal.look(&config, is_asked, clock), Look::Take);
         assert!(!look(false) && !look(true), "nothing is new");
         folder.replace("password", "old");
@@ -236,7 +274,7 @@ mod tests {
         let folder = Folder::new("refused");
         let config = config(&folder.replace("password", "old"), Some(folder.replace("ca.pem", "no PEM")));
         let clock = Clock::start();
-        let mut renewal = Renewal::new(&config.broker, clock.now());
+        let mut renewal = Renewal::new(&config.broker, None, clock.now());
         folder.replace("ca.pem", "no PEM either");
         for _ in 0..3 {
             assert!(matches!(renewal.look(&config, true, clock), Look::Nothing));
@@ -249,5 +287,42 @@ mod tests {
         folder.replace("ca.pem", "no PEM");
         assert!(matches!(renewal.look(&config, true, clock), Look::Nothing));
         assert_eq!(renewal.unfit(later), None, "what is in use is back");
+    }
+
+    #[test]
+    fn leaves_files_that_a_login_has_refused_alone_until_they_say_something_else() {
+        let folder = Folder::new("login");
+        let config = config(&folder.replace("password", "old"), None);
+        let clock = Clock::start();
+        let now = clock.now();
+        let before = Renewal::new(&config.broker, None, now);
+        let (_, credentials) = way::options(&config.broker, "parceld", None, clock).unwrap();
+        let mut kept = before.keep(credentials);
+        folder.replace("password", "wrong");
+        let tried = Renewal::new(&config.broker, Some(&kept), now);
+        assert!(!tried.goes_back(), "nobody has refused it yet");
+        kept.refused = Some(tried.login_refused(Trouble::LoginRefused("wrong".into()), now));
+
+        let back = || Renewal::new(&config.broker, Some(&kept), now);
+        let (options, _) = way::options(&config.broker, "parceld", Some(&kept.credentials), clock).unwrap();
+        assert_eq!(options.credentials().map(|login| login.password), Some("old".into()));
+        let mut renewal = back();
+        assert!(renewal.goes_back());
+        let mut look = |is_asked| matches!(renewal.look(&config, is_asked, clock), Look::Take);
+        assert!(!look(false) && !look(false), "it is known");
+        folder.replace("password", "wrong");
+        assert!(!look(false) && !look(false), "it says the same");
+        assert!(look(true), "somebody asks");
+        let later = Moment { since_start: now.since_start + REPLACED_WITHIN, ..now };
+        let unfit = renewal.unfit(later).expect("a fault by now");
+        assert_eq!(unfit.trouble, Trouble::LoginRefused("wrong".into()));
+
+        folder.replace("password", "new");
+        assert!(!back().goes_back(), "it was never tried");
+        let look = |renewal: &mut Renewal| matches!(renewal.look(&config, false, clock), Look::Take);
+        assert!(!look(&mut renewal) && look(&mut renewal), "it has rested");
+        folder.replace("password", "old");
+        assert!(!look(&mut renewal) && !look(&mut renewal), "it is in use");
+        assert_eq!(renewal.unfit(later), None);
     }
 }

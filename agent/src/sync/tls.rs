@@ -52,11 +52,12 @@ pub enum Heard {
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
 
 impl Tls {
-    /// Reads the files anew. Dates are judged by `clock`: by what it reckons while the system's can't be believed.
+    /// Reads the files anew; this site's own certificate and key only where none are `kept`. Dates are judged by `clock`: by
+    /// what it reckons while the system's can't be believed.
     ///
     /// # Errors
     /// A file can't be read, isn't what it should be, or doesn't belong to the other.
-    pub fn read(config: &TlsConfig, clock: Clock) -> Result<Self, Trouble> {
+    pub fn read(config: &TlsConfig, kept: Option<&Self>, clock: Clock) -> Result<Self, Trouble> {
         let provider = Arc::new(ring::default_provider());
         let believed = certificates(&config.ca_file)?;
         let authority = believed.iter().filter_map(Validity::of).max_by_key(|validity| validity.until);
@@ -70,9 +71,13 @@ impl Tls {
             // The verifier is webpki's own, which also notes what it was shown.
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let (client, own, own_name) = match &config.identity {
-            None => (builder.with_no_client_auth(), None, None),
-            Some(identity) => {
+        let (client, own, own_name) = match (&config.identity, kept) {
+            (None, _) => (builder.with_no_client_auth(), None, None),
+            (Some(_), Some(kept)) => {
+                let resolver = Arc::clone(&kept.client.client_auth_cert_resolver);
+                (builder.with_client_cert_resolver(resolver), kept.own, kept.own_name.clone())
+            }
+            (Some(identity), None) => {
                 let chain = certificates(&identity.certificate_file)?;
                 let own = chain.first().and_then(Validity::of);
                 let own_name = chain.first().and_then(common_name);

@@ -101,6 +101,31 @@ impl Trouble {
     pub fn is_guessed(&self) -> bool {
         matches!(self, Self::HungUp(_) | Self::CertificateRefused(Refusal::Unsaid(_)))
     }
+
+    /// Whether a broker that can be reached, and is believed, may mean what this site proves itself with.
+    pub fn is_about_us(&self) -> bool {
+        match self {
+            Self::LoginRefused(_)
+            | Self::CertificateRefused(_)
+            | Self::CertificateWanted
+            | Self::HungUp(_)
+            | Self::SubscribeDenied { .. }
+            | Self::PublishDenied { .. } => true,
+            Self::Unreachable(_)
+            | Self::Busy(_)
+            | Self::NoPassword { .. }
+            | Self::FileUnusable { .. }
+            | Self::AuthorityUnknown { .. }
+            | Self::OtherName { .. }
+            | Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::Revoked { .. }
+            | Self::Unusable(_)
+            | Self::NoTls(_)
+            | Self::TakenOver { .. }
+            | Self::Broken(_) => false,
+        }
+    }
 }
 
 impl Attempt<'_> {

@@ -2,6 +2,7 @@
 
 use super::BrokerConfig;
 use super::certificate::{FILE_BYTES_MAX, read_within};
+use super::kept::Credentials;
 use super::tls::Tls;
 use super::trouble::Trouble;
 use crate::clock::Clock;
@@ -9,33 +10,48 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use std::hash::{Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// TCP, TLS, CONNECT and CONNACK together; a slow mobile link needs most of it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Options with network, TLS and login; every file is read anew. What TLS knows comes beside them.
+/// Options with network, TLS and login, and what they prove this site with. Every file is read anew, but those that `kept`
+/// takes the place of.
 ///
 /// # Errors
 /// A file can't be used.
-pub fn options(config: &BrokerConfig, client_id: &str, clock: Clock) -> Result<(MqttOptions, Option<Tls>), Trouble> {
+pub fn options(
+    config: &BrokerConfig,
+    client_id: &str,
+    kept: Option<&Credentials>,
+    clock: Clock,
+) -> Result<(MqttOptions, Credentials), Trouble> {
     let mut options = MqttOptions::new(client_id, &config.host, config.port);
     options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
-    if let Some(login) = &config.login {
-        let file = &login.password_file;
-        let unreadable = |why: std::io::Error| Trouble::NoPassword { file: file.clone(), why: why.to_string() };
-        let password = std::fs::read_to_string(file).map_err(unreadable)?;
-        options.set_credentials(&login.username, password.lines().next().unwrap_or_default());
+    let password = match (&config.login, kept) {
+        (None, _) => None,
+        (Some(_), Some(kept)) => kept.password.clone(),
+        (Some(login), None) => Some(password(&login.password_file)?),
+    };
+    if let (Some(login), Some(password)) = (&config.login, &password) {
+        options.set_credentials(&login.username, password);
     }
-    let tls = config.tls.as_ref().map(|tls| Tls::read(tls, clock)).transpose()?;
+    let kept = kept.and_then(|kept| kept.tls.as_ref());
+    let tls = config.tls.as_ref().map(|tls| Tls::read(tls, kept, clock)).transpose()?;
     if let Some(tls) = &tls {
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.client.clone())));
     }
-    Ok((options, tls))
+    Ok((options, Credentials { password, tls }))
+}
+
+fn password(file: &Path) -> Result<String, Trouble> {
+    let unreadable = |why: std::io::Error| Trouble::NoPassword { file: file.to_owned(), why: why.to_string() };
+    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// A file's age, length and number; `None` where it can't be looked at.

@@ -117,6 +117,8 @@ impl<'a> Work<'a> {
             }
             if self.takes_new_files {
                 tracing::info!("files for the broker were replaced: connecting anew with them");
+                let credentials = self.shared.credentials.clone();
+                self.shared.kept = credentials.map(|credentials| self.shared.renewal.keep(credentials));
                 self.shared.leaves_to_return = true;
                 return self.leave(inbox).await;
             }
@@ -347,6 +349,9 @@ impl<'a> Work<'a> {
         self.stage = Stage::Sending;
         let now = self.now();
         self.shared.up_since = Some(now);
+        if !self.shared.renewal.goes_back() {
+            self.shared.kept = None;
+        }
         self.shared.plan.connected(now);
         self.shared.link(Link::Up);
         tracing::info!(broker = %self.shared.config.broker.address(), "connected");
