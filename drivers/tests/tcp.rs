@@ -3,10 +3,17 @@
 mod harness;
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use harness::Watched;
 use parceld_drivers::port::{Address, NotSent};
+
+/// A connection that nobody has taken after this long is not taken.
+const UNANSWERED: Duration = Duration::from_millis(200);
+
+/// Sooner than a port gives up the connection, which is after two seconds.
+const TURNED_WITHIN: Duration = Duration::from_secs(1);
 
 fn address(place: SocketAddr) -> Address {
     Address::Tcp { host: place.ip().to_string(), port: place.port() }
@@ -67,4 +74,21 @@ fn a_refused_connection_is_reported_once_and_made_when_somebody_listens() {
     scanner.write_all(b"A\r").unwrap();
     assert_eq!(watched.next(), "Unidentified A");
     assert!(watched.stop().is_empty());
+}
+
+#[test]
+fn a_port_turns_when_it_is_asked_to_while_nobody_takes_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    // Room for one that nobody accepts: whoever comes after it gets no answer.
+    rustix::net::listen(&listener, 0).unwrap();
+    let _waiting: Vec<_> = std::iter::from_fn(|| TcpStream::connect_timeout(&place, UNANSWERED).ok()).collect();
+    let watched = Watched::spawn(address(place));
+    let pulse = watched.port.pulse();
+    for _ in 0..3 {
+        let before = pulse.turns();
+        pulse.ask();
+        harness::until_within(TURNED_WITHIN, || before < pulse.turns());
+    }
+    watched.stop();
 }

@@ -14,6 +14,7 @@
 
 mod backoff;
 mod link;
+mod name;
 mod serial;
 mod tcp;
 mod worker;

@@ -1,7 +1,6 @@
 //! Scanners behind a TCP address: network scanners, cradles and serial device servers. Printers connect alike.
 
 use std::io;
-use std::net::ToSocketAddrs as _;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -9,6 +8,7 @@ use mio::{Events, Interest, Poll};
 use rustix::net::sockopt;
 
 use super::link::Line;
+use super::name;
 use super::worker::{LINE, now};
 
 /// How long one address may take to answer. A scanner on a weak radio link answers the second SYN, after a second.
@@ -23,8 +23,8 @@ pub(super) fn open(host: &str, port: u16, poll: &mut Poll, is_wanted: impl Fn() 
     connect(host, port, poll, is_wanted).map(Line::Tcp)
 }
 
-/// Connects to the first address of `host` that answers. Ends early when `is_wanted` says so after a wake-up of
-/// `poll`; looking up a name ends when the system's resolver does.
+/// Connects to the first address of `host` that answers. Each wake-up of `poll` asks `is_wanted`, and it ends early when
+/// that says so.
 pub(crate) fn connect(
     host: &str,
     port: u16,
@@ -33,7 +33,7 @@ pub(crate) fn connect(
 ) -> Result<TcpStream, String> {
     let shown = |error: io::Error| format!("{host}:{port}: {error}");
     let mut last_error = io::Error::from(io::ErrorKind::NotFound);
-    for address in (host, port).to_socket_addrs().map_err(shown)? {
+    for address in name::addresses(host, port, poll, &is_wanted).map_err(shown)? {
         let connected = TcpStream::connect(address).and_then(|mut stream| {
             poll.registry().register(&mut stream, LINE, Interest::WRITABLE)?;
             let connected = wait_for_connection(&stream, poll, &is_wanted);
@@ -72,7 +72,7 @@ fn wait_for_connection(stream: &TcpStream, poll: &mut Poll, is_wanted: &impl Fn(
     }
 }
 
-fn time_left(deadline: Instant) -> io::Result<Duration> {
+pub(super) fn time_left(deadline: Instant) -> io::Result<Duration> {
     match deadline.checked_duration_since(now()) {
         Some(left) if !left.is_zero() => Ok(left),
         _ => Err(io::ErrorKind::TimedOut.into()),

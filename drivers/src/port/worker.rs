@@ -79,9 +79,15 @@ impl<S: FnMut(Event)> Worker<S> {
     }
 
     fn open(&mut self) -> Result<Line, NotOpened> {
+        let control = &self.control;
+        // Whoever waits for a scanner that doesn't answer turns all the same.
+        let turned = || {
+            control.turned();
+            control.is_wanted()
+        };
         let line = match &self.address {
             Address::Serial { path, settings } => serial::open(path, *settings)?,
-            Address::Tcp { host, port } => tcp::open(host, *port, &mut self.poll, || self.control.is_wanted())?,
+            Address::Tcp { host, port } => tcp::open(host, *port, &mut self.poll, turned)?,
         };
         let descriptor = line.descriptor();
         self.poll

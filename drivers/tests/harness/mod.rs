@@ -19,11 +19,16 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits for a condition that somebody else brings about.
-#[expect(clippy::disallowed_methods, reason = "a test waits until a deadline")]
 pub fn until(condition: impl Fn() -> bool) {
+    until_within(DEADLINE, condition);
+}
+
+/// The same, for what must not take longer.
+#[expect(clippy::disallowed_methods, reason = "a test waits until a deadline")]
+pub fn until_within(patience: Duration, condition: impl Fn() -> bool) {
     let started = std::time::Instant::now();
     while !condition() {
-        assert!(started.elapsed() < DEADLINE, "in vain");
+        assert!(started.elapsed() < patience, "in vain");
         std::thread::yield_now();
     }
 }
