@@ -98,11 +98,13 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     };
     let trouble = match (ended, shared.tls()) {
         (Ended::Trouble(guess), Some(tls)) if guess.is_guessed() => {
-            let mut stop = shared.stop.clone();
+            let (mut stop, pulse) = (shared.stop.clone(), shared.pulse.clone());
             let heard = tokio::select! {
-                heard = tls::hear(tls, &config.broker) => heard,
-                _ = stop.changed() => return Ended::Stopped,
+                heard = tls::hear(tls, &config.broker) => Some(heard),
+                () = pulse.keep_turning() => None,
+                _ = stop.changed() => None,
             };
+            let Some(heard) = heard else { return Ended::Stopped };
             match heard {
                 Heard::Refusal(error) => attempt(false).untrusted(&error),
                 Heard::Silence => guess,

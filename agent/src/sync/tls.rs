@@ -16,10 +16,11 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, Stream};
-use std::io::{ErrorKind, Read};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What one connection is made with.
 #[derive(Clone, Debug)]
@@ -48,8 +49,14 @@ pub enum Heard {
     Nothing(String),
 }
 
-/// Longer than a broker takes to look at a certificate, and short enough to wait for.
+/// Longer than a broker takes to look at a certificate, and short enough to wait for. For each address, too.
 const HEARD_WITHIN: Duration = Duration::from_secs(3);
+
+/// All of it together, however many addresses there are and however slowly the broker speaks.
+const HEARD_IN_ALL: Duration = Duration::from_secs(9);
+
+/// The same with the look-up of the name, which nothing ends early but its own limit: it is left alone then.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 
 impl Tls {
     /// Reads the files anew; this site's own certificate and key only where none are `kept`. Dates are judged by `clock`: by
@@ -107,7 +114,9 @@ impl Tls {
     /// Makes a handshake, says nothing, and listens for a moment: a broker that dislikes a certificate hangs up on whatever
     /// came with it, and its reason is lost on the way. Blocks.
     fn hear(&self, config: &BrokerConfig) -> Heard {
-        let mut socket = match connect(config) {
+        let deadline = Instant::now() + HEARD_IN_ALL;
+        let addresses = (config.host.as_str(), config.port).to_socket_addrs();
+        let mut socket = match addresses.and_then(|addresses| connect(addresses, deadline)) {
             Ok(socket) => socket,
             Err(why) => return Heard::Nothing(why.to_string()),
         };
@@ -131,20 +140,56 @@ impl Tls {
     }
 }
 
-fn connect(config: &BrokerConfig) -> std::io::Result<TcpStream> {
-    let mut addresses = (config.host.as_str(), config.port).to_socket_addrs()?;
-    let address = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
-    let socket = TcpStream::connect_timeout(&address, HEARD_WITHIN)?;
-    socket.set_read_timeout(Some(HEARD_WITHIN))?;
-    socket.set_write_timeout(Some(HEARD_WITHIN))?;
-    Ok(socket)
+/// A socket on which nothing waits beyond a deadline.
+struct Limited {
+    socket: TcpStream,
+    deadline: Instant,
 }
 
-/// What the broker says to a handshake, without holding anything else up.
+impl Read for Limited {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(patience(self.deadline)?))?;
+        self.socket.read(bytes)
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(patience(self.deadline)?))?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+/// How long the next wait may be.
+fn patience(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now()).min(HEARD_WITHIN);
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// Connects to the first address that answers, as the library does.
+fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: Instant) -> io::Result<Limited> {
+    let mut last_error = io::Error::from(ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, patience(deadline)?) {
+            Ok(socket) => return Ok(Limited { socket, deadline }),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+/// What the broker says to a handshake, within a few seconds and without holding anything else up.
 pub async fn hear(tls: &Tls, config: &BrokerConfig) -> Heard {
     let (tls, config) = (tls.clone(), config.clone());
-    let heard = tokio::task::spawn_blocking(move || tls.hear(&config)).await;
-    heard.unwrap_or_else(|error| Heard::Nothing(error.to_string()))
+    let hearing = tokio::task::spawn_blocking(move || tls.hear(&config));
+    match tokio::time::timeout(GIVEN_UP_AFTER, hearing).await {
+        Ok(heard) => heard.unwrap_or_else(|error| Heard::Nothing(error.to_string())),
+        Err(_) => Heard::Nothing(format!("no answer within {} s", GIVEN_UP_AFTER.as_secs())),
+    }
 }
 
 fn verifier(
@@ -219,5 +264,47 @@ impl ServerCertVerifier for Noting {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.webpki.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn connects_to_the_first_address_that_answers() {
+        let (taken, free) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let [taken_at, free_at] = [&taken, &free].map(|listener| listener.local_addr().unwrap());
+        drop(free);
+        let deadline = Instant::now() + HEARD_IN_ALL;
+        for addresses in [vec![free_at, taken_at], vec![taken_at, free_at]] {
+            let connected = connect(addresses.into_iter(), deadline).unwrap();
+            assert_eq!(connected.socket.peer_addr().unwrap(), taken_at);
+        }
+        for (addresses, kind) in [(vec![free_at], ErrorKind::ConnectionRefused), (vec![], ErrorKind::AddrNotAvailable)]
+        {
+            let error = connect(addresses.into_iter(), deadline).err().expect("nobody answers");
+            assert_eq!(error.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn listens_no_longer_than_until_the_deadline_to_a_broker_that_never_comes_to_the_point() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        let speaks = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            while client.write_all(b".").is_ok() {}
+        });
+        let mut heard = connect(std::iter::once(place), Instant::now() + Duration::from_millis(100)).unwrap();
+        let error = loop {
+            if let Err(error) = heard.read(&mut [0]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(heard);
+        speaks.join().unwrap();
     }
 }
