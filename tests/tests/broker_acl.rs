@@ -13,8 +13,8 @@ use std::time::Duration;
 
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Files rest for a second or two, are tried for three, and are taken.
-const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Files are seen within five seconds, rest for one, are tried for three, and are taken.
+const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// They are taken, refused, and a fault ten seconds later.
 const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(40);

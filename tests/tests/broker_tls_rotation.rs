@@ -20,8 +20,8 @@ const UNITS_EACH: u32 = 9_000;
 /// Scans between two things that happen.
 const SCANS: u32 = 20;
 
-/// Files rest for a second or two, are tried for three, and are taken.
-const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// Files are seen within five seconds, rest for one, are tried for three, and are taken.
+const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// They are taken, refused, and a fault ten seconds later.
 const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(40);

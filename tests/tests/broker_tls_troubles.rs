@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A fault is shown within this, and gone after it was mended.
-const SHOWN_WITHIN: Duration = Duration::from_secs(5);
+/// A fault is shown within this, and gone after it was mended: files are looked at every five seconds.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// New files that don't do are a fault after ten seconds.
-const UNFIT_WITHIN: Duration = Duration::from_secs(20);
+const UNFIT_WITHIN: Duration = Duration::from_secs(40);
 
 struct Shop {
     // Dropped in this order: the agent says good-bye to a broker that is still there.

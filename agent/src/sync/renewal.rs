@@ -16,7 +16,11 @@ use super::{BrokerConfig, Config};
 use crate::clock::{Clock, Moment};
 use std::time::Duration;
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A board that has nothing else to do wakes up for each look.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long files that were just replaced have to rest.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Files that don't do may come to do by themselves, as a certificate that is valid from later on.
 const TRY_AGAIN_EVERY: Duration = Duration::from_secs(30);
@@ -103,9 +107,9 @@ impl Renewal {
     /// Looks at the files. For whoever asks, those count too that have not rested yet.
     pub fn look(&mut self, config: &Config, is_asked: bool, clock: Clock) -> Look {
         let now = clock.now();
-        self.look_at = now.since_start + LOOK_EVERY;
         let stamps = way::stamps(&config.broker);
         let has_rested = std::mem::replace(&mut self.seen, stamps.clone()) == stamps;
+        self.look_at = now.since_start + if has_rested { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
         if stamps == self.used {
             self.refused = None;
             return Look::Nothing;
@@ -324,5 +328,22 @@ mod tests {
         folder.replace("password", "old");
         assert!(!look(&mut renewal) && !look(&mut renewal), "it is in use");
         assert_eq!(renewal.unfit(later), None);
+    }
+
+    #[test]
+    fn looks_seldom_and_again_soon_once_something_was_replaced() {
+        let folder = Folder::new("seldom");
+        let config = config(&folder.replace("password", "old"), None);
+        let clock = Clock::start();
+        let mut renewal = Renewal::new(&config.broker, None, clock.now());
+        let mut pause = || {
+            let before = clock.now().since_start;
+            let _ = renewal.look(&config, false, clock);
+            renewal.look_at().expect("there are files") - before
+        };
+        assert!(LOOK_EVERY <= pause(), "nothing is new");
+        folder.replace("password", "old");
+        assert!(pause() < LOOK_EVERY, "it has not rested");
+        assert!(LOOK_EVERY <= pause(), "it says the same");
     }
 }
