@@ -125,10 +125,10 @@ impl Writer {
     /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
     /// all the time and write nothing.
     fn next(&self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
-        let (within, since) = match (&*self.storage.borrow(), self.state.cursors_behind_since()) {
-            (Storage::Failing { .. }, _) => (RETRY_EVERY, self.tried_at),
-            (Storage::Well, Some(since)) => (CURSORS_BEHIND_MAX, since),
-            (Storage::Well, None) => return queue.recv().map(Some).map_err(|_| ()),
+        let (within, since) = match (self.is_failing(), self.state.cursors_behind_since()) {
+            (true, _) => (RETRY_EVERY, self.tried_at),
+            (false, Some(since)) => (CURSORS_BEHIND_MAX, since),
+            (false, None) => return queue.recv().map(Some).map_err(|_| ()),
         };
         let wait = within.saturating_sub(self.state.latest().saturating_sub(since));
         if wait.is_zero() {
@@ -285,9 +285,15 @@ impl Writer {
 
     /// What was saved may be smaller than a scan: a disk without room for one is not well yet.
     fn healed(&self) {
-        if !self.short && *self.storage.borrow() != Storage::Well && self.state.has_room() {
+        if !self.short && self.is_failing() && self.state.has_room() {
             self.well();
         }
+    }
+
+    /// Read and let go of: whoever says meanwhile that the disk doesn't answer must never wait for it.
+    fn is_failing(&self) -> bool {
+        let storage = self.storage.borrow();
+        *storage != Storage::Well
     }
 
     fn well(&self) {
