@@ -21,6 +21,51 @@ use uuid::Uuid;
 // I2: the log
 
 #[test]
+fn the_log_has_no_gaps_however_many_ask_at_once() {
+    let folder = Folder::new();
+    let mut config = config(&folder.file("j.db"));
+    config.stations.extend((1_000..1_004).map(|n| (format!("flood-{n}").as_str().into(), Mode::Pack)));
+    let mut site = Site::start_with(config);
+    for number in 1_000..1_004 {
+        site.put(number, "250xA");
+    }
+    let answers: Vec<Vec<String>> = std::thread::scope(|scope| {
+        let floods = (1_000..1_004).map(|number| {
+            let journal = site.journal.clone();
+            scope.spawn(move || flood(&journal, number))
+        });
+        let floods: Vec<_> = floods.collect();
+        floods.into_iter().map(|flood| flood.join().unwrap()).collect()
+    });
+    for answers in &answers {
+        assert_eq!(answers[0], "opened 0/250");
+        assert_eq!(answers[1], "accepted 1/250");
+        assert_eq!(answers[250], "completed 250/250");
+    }
+    let events = site.events();
+    assert_gapless(&events);
+    assert_eq!(of_kind(&events, Kind::ItemPicked), 1_000);
+    assert_eq!(events.len() as u64, site.head());
+    assert_eq!(ssccs(&events).into_iter().collect::<BTreeSet<_>>().len(), 4);
+}
+
+/// Opens an order at a station of its own and packs it without waiting for answers.
+fn flood(journal: &Journal, number: u64) -> Vec<String> {
+    let (sender, answers) = mpsc::channel();
+    let station = format!("flood-{number}");
+    for n in 0..=250 {
+        let code = if n == 0 { number.to_string() } else { "A".to_owned() };
+        let moment = at(n * 1_000);
+        let scan = read(&station, &code, &moment);
+        let sender = sender.clone();
+        let reply = Box::new(move |answer: Answer| drop(sender.send(told(&answer))));
+        let job = Job::Scan { station: station.as_str().into(), scan, method: Method::Scan, moment, reply };
+        journal.submit(job).unwrap();
+    }
+    (0..=250).map(|_| answers.recv_timeout(PATIENCE).unwrap()).collect()
+}
+
+#[test]
 fn the_log_played_back_is_what_scans_find() {
     let folder = Folder::new();
     let path = folder.file("j.db");
@@ -834,6 +879,65 @@ impl Drop for Small {
 }
 
 #[test]
+fn on_a_full_disk_green_is_in_the_file_and_red_is_not() {
+    let Some(small) = Small::mount(1 << 20) else {
+        return;
+    };
+    let path = small.file("j.db");
+    let mut config = config(&path);
+    config.stations.extend((0..4).map(|n| (format!("flood-{n}").as_str().into(), Mode::Pack)));
+    let mut site = Site::start_with(config);
+    for number in 0..4 {
+        assert_eq!(site.put(2_000 + number, "5000xA"), "accepted");
+        site.scan(&format!("flood-{number}"), &(2_000 + number).to_string());
+    }
+    let (mut green, mut red) = (0, 0);
+    let mut at_ms = 100_000;
+    let storage = site.journal.storage();
+    // A small job may still find room after a large one did not: the storage is as its last commit was.
+    let says_full = || matches!(&*storage.borrow(), journal::Storage::Failing { error } if error.contains("full"));
+    while red < 100 || !says_full() {
+        let answers = flood_all(&site.journal, &mut at_ms, 200);
+        green += answers.iter().filter(|answer| answer.starts_with("accepted")).count();
+        red += answers.iter().filter(|answer| *answer == "not_saved (storage)").count();
+        assert_eq!(answers.len(), 200);
+    }
+    let in_file = of_kind(&site.events(), Kind::ItemPicked);
+    assert_eq!(in_file, green, "while it is full");
+    let head = site.head();
+    assert_gapless(&site.events());
+    assert_eq!(head, site.events().len() as u64);
+    site.stop_without_a_word();
+
+    let room = Folder::new();
+    let copy = room.file("j.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let wal = small.file("j.db-wal");
+    if wal.exists() {
+        std::fs::copy(&wal, room.file("j.db-wal")).unwrap();
+    }
+    let again = Site::start(&copy);
+    assert_eq!(of_kind(&again.events(), Kind::ItemPicked), green, "opened anew");
+    assert_gapless(&again.events());
+}
+
+/// Scans at four stations without waiting for answers; all of the answers.
+fn flood_all(journal: &Journal, at_ms: &mut u64, count: usize) -> Vec<String> {
+    let (sender, answers) = mpsc::channel();
+    for n in 0..count {
+        *at_ms += 1_000;
+        let (station, moment) = (format!("flood-{}", n % 4), at(*at_ms));
+        let scan = read(&station, "A", &moment);
+        let sender = sender.clone();
+        let reply = Box::new(move |answer: Answer| drop(sender.send(told(&answer))));
+        let job = Job::Scan { station: station.as_str().into(), scan, method: Method::Scan, moment, reply };
+        journal.submit(job).unwrap();
+    }
+    drop(sender);
+    answers.iter().collect()
+}
+
+#[test]
 fn a_full_disk_heals_when_there_is_room_again() {
     let Some(small) = Small::mount(2 << 20) else {
         return;
@@ -935,6 +1039,20 @@ fn another_configuration_counts_from_the_next_scan_on() {
     assert_eq!(site.scan("bench", "1"), "opened 2/3", "so does a station that is gone");
     assert_gapless(&site.events());
     assert!(head < site.head());
+}
+
+#[test]
+fn a_station_that_is_not_configured_counts_nothing() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    site.put(1, "3xA");
+    assert_eq!(site.scan("bench-2", "1"), "opened 0/3");
+    assert_eq!(site.scan("bench-2", "A"), "accepted 1/3");
+    site.configure(|config| _ = config.stations.remove("bench-2")).unwrap();
+    assert_eq!(site.scan("bench-2", "1"), "refused (no_station)");
+    assert_eq!(site.scan("bench-2", "DONE"), "refused (no_station)");
+    assert_eq!(site.scan("bench", "1"), "opened 1/3", "nothing was opened there");
+    assert_eq!(of_kind(&site.events(), Kind::ScanRefused), 2);
 }
 
 #[test]

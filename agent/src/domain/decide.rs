@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     /// The site's running time.
     pub uptime_s: u64,
     pub station: &'a Station,
+    /// Whether the station is configured: what a line read before it was closed comes after another configuration.
+    pub is_configured: bool,
     /// What this scanner read last.
     pub last: Option<&'a LastScan>,
     /// The same code again within this time is bounce.
@@ -197,6 +199,9 @@ pub fn decide(facts: &Facts<'_>, scan: &Scan) -> Decision {
 
 /// A scan that repeats nothing.
 fn first(facts: &Facts<'_>, scan: &Scan) -> Decision {
+    if !facts.is_configured {
+        return Decision::refused(facts, Signal::Refused, Reason::NoStation);
+    }
     match &scan.meaning {
         Meaning::Forged => return Decision::refused(facts, Signal::Refused, Reason::CheckFailed),
         Meaning::Badge(operator) => return person::badge(facts, operator),

@@ -288,6 +288,8 @@ pub enum Reason {
     NotReady,
     /// Nobody knows this code.
     UnknownCode,
+    /// The station is no longer in the configuration.
+    NoStation,
     /// The storage can't take it.
     Storage,
 }
@@ -337,6 +339,7 @@ impl Reason {
             Self::Full => "full",
             Self::NotReady => "not_ready",
             Self::UnknownCode => "unknown_code",
+            Self::NoStation => "no_station",
             Self::Storage => "storage",
         }
     }
@@ -402,6 +405,7 @@ impl Reason {
             Self::Full => "there is no room for more: finish this first".into(),
             Self::NotReady => "the order is not ready for its customer".into(),
             Self::UnknownCode => "nobody knows this code".into(),
+            Self::NoStation => "this station was taken out of the configuration".into(),
             Self::Storage => "the storage can't take it: stop and call a technician".into(),
         }
     }

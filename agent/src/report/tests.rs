@@ -4,6 +4,7 @@ use crate::domain::event::Event;
 use crate::domain::name::ScannerId;
 use crate::domain::rules::{Flow, Rules};
 use crate::domain::signal::{Reason, Signal};
+use crate::domain::station::Mode;
 use crate::floor::status::{Garbled, Obstacle, ScannerSetup};
 use crate::journal::{Job, Journal, Writing};
 use crate::report::fault::Whose;
@@ -37,7 +38,7 @@ impl Running {
         let config = journal::Config {
             path: directory.join("parceld.db"),
             rules: rules(),
-            stations: [].into(),
+            stations: [("bench-1".into(), Mode::Pack)].into(),
             bounce: [].into(),
             repeating: Default::default(),
             printing: None,

@@ -71,6 +71,7 @@ pub fn reason_named(word: &str, detail: Option<&str>) -> Result<Reason, String> 
         Reason::Full,
         Reason::NotReady,
         Reason::UnknownCode,
+        Reason::NoStation,
         Reason::Storage,
     ];
     let found = reasons.into_iter().find(|reason| reason.word() == word);

@@ -70,6 +70,7 @@ fn every_reason_and_signal_comes_back_as_it_was() {
         Reason::Full,
         Reason::NotReady,
         Reason::UnknownCode,
+        Reason::NoStation,
         Reason::Storage,
     ];
     for (index, reason) in reasons.into_iter().enumerate() {

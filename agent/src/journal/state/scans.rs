@@ -22,6 +22,7 @@ use crate::journal::shelf::Shelf;
 
 impl State {
     pub fn scan(&mut self, station: &StationId, scan: &Scan, method: Method, moment: &Moment) -> Result<Answer, Error> {
+        // Of one that isn't configured every scan is refused, whatever its mode.
         let mode = self.config.stations.get(station).copied().unwrap_or(Mode::Pack);
         let context = self.shelf.station(station, &Station::idle(station.clone(), mode));
         let context = self.sign_out_if_idle(context, moment)?;
@@ -186,6 +187,7 @@ impl State {
             uptime_s,
             station,
             last,
+            is_configured: self.config.stations.contains_key(&station.id),
             bounce: self.config.bounce.get(&scan.scanner).copied().unwrap_or_default(),
             method,
             subject,
