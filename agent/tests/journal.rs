@@ -1042,6 +1042,41 @@ fn another_configuration_counts_from_the_next_scan_on() {
 }
 
 #[test]
+fn a_station_that_has_counted_takes_its_new_mode_when_the_count_is_written() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    assert_eq!(
+        site.tell("catalog.put", json!({"products": [{"sku": "A", "name": "A", "barcodes": ["A"]}]})),
+        "accepted"
+    );
+    let in_mode = |mode| move |config: &mut journal::Config| _ = config.stations.insert("bench".into(), mode);
+    site.configure(in_mode(Mode::Receive)).unwrap();
+    assert_eq!(site.scan("bench", "A"), "accepted 1/1");
+    site.configure(in_mode(Mode::Load)).unwrap();
+    assert_eq!(site.scan("bench", "A"), "accepted 2/2", "what was counted is not thrown away");
+    site.configure(|config| _ = config.stations.remove("bench")).unwrap();
+    site.stop_in_order();
+
+    let mut gone = config(&path);
+    gone.stations.remove("bench");
+    let mut site = Site::start_with(gone);
+    assert_eq!(site.scan("bench", "A"), "refused (no_station)");
+    site.configure(in_mode(Mode::Load)).unwrap();
+    assert_eq!(site.scan("bench", "A"), "accepted 3/3", "also where the station is gone for a while");
+    assert_eq!(site.scan("bench", "LOAD"), "refused (unwritten)");
+    assert_eq!(site.scan("bench", "DONE"), "completed 3/3");
+    assert_eq!(site.scan("bench", "A"), "refused (other_mode)", "from here on it loads");
+    assert_eq!(of_kind(&site.events(), Kind::StockAdjusted), 1);
+
+    site.configure(in_mode(Mode::Receive)).unwrap();
+    assert_eq!(site.scan("bench", "A"), "accepted 1/1");
+    site.configure(in_mode(Mode::Load)).unwrap();
+    assert_eq!(site.scan("bench", "CANCEL"), "accepted");
+    assert_eq!(site.scan("bench", "A"), "refused (other_mode)");
+}
+
+#[test]
 fn a_station_that_is_not_configured_counts_nothing() {
     let folder = Folder::new();
     let mut site = Site::start(&folder.file("j.db"));

@@ -26,7 +26,7 @@ use super::returns::Return;
 use super::rules::Rules;
 use super::signal::{Answer, Ask, EXPECTED_MAX, Reason, Signal};
 use super::sscc::Sscc;
-use super::station::{ACTIVE_STEP_S, Mode, Station, Step, Work};
+use super::station::{ACTIVE_STEP_S, Mode, Station, Step};
 use super::stock::Stock;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -246,15 +246,11 @@ fn repeat(facts: &Facts<'_>, scan: &Scan) -> Option<Answer> {
 }
 
 fn change_mode(facts: &Facts<'_>, mode: Mode) -> Decision {
-    if matches!(&facts.station.work, Work::Tally(lines) if !lines.is_empty()) {
+    if facts.station.has_unwritten() {
         return Decision::refused(facts, Signal::Refused, Reason::Unwritten);
     }
     let mut decision = Decision::nothing(facts, Answer::new(Signal::Opened).item(mode.word()));
-    decision.station = Station {
-        operator: facts.station.operator.clone(),
-        active_s: facts.station.active_s,
-        ..Station::idle(facts.station.id.clone(), mode)
-    };
+    decision.station = facts.station.anew_in(mode);
     decision
 }
 

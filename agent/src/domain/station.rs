@@ -224,6 +224,18 @@ impl Station {
         }
     }
 
+    /// The same station at its beginning in `mode`; who works here stays.
+    #[must_use]
+    pub fn anew_in(&self, mode: Mode) -> Self {
+        Self { operator: self.operator.clone(), active_s: self.active_s, ..Self::idle(self.id.clone(), mode) }
+    }
+
+    /// Whether something is counted or received that `DONE` has not written yet.
+    #[must_use]
+    pub fn has_unwritten(&self) -> bool {
+        matches!(&self.work, Work::Tally(lines) if !lines.is_empty())
+    }
+
     /// Lays down whatever is open and begun; who works here stays, and so does what was counted last.
     pub fn lay_down(&mut self) {
         self.work = Work::Idle;

@@ -11,7 +11,7 @@ use crate::domain::event::{Event, Kind, StartCause};
 use crate::domain::name::{OrderId, ScannerId, StationId};
 use crate::domain::station::Station;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub struct State {
     stale: bool,
     /// What this transaction has to print, once it is on disk.
     prints: Vec<PrintJob>,
+    /// The stations that go on in another mode than the configured one, until their count is written.
+    modes_wait: HashSet<StationId>,
     /// The stations that wait for a carrier's label, with its order and parcel; the last ones only.
     labels_wanted: VecDeque<(OrderId, u32, StationId)>,
 }
@@ -77,6 +79,7 @@ struct Memory {
     sent: Place,
     received: Place,
     scanners: HashMap<ScannerId, LastScan>,
+    modes_wait: HashSet<StationId>,
     config: Option<Arc<Config>>,
 }
 
@@ -146,10 +149,12 @@ impl State {
             before: Memory::default(),
             stale: false,
             prints: Vec::new(),
+            modes_wait: HashSet::new(),
             labels_wanted: VecDeque::new(),
             config: Arc::new(config),
         };
         state.take_configured_modes()?;
+        state.tell_uncounted();
         let started = Event::SiteStarted {
             cause,
             follows: None,
@@ -165,13 +170,17 @@ impl State {
     /// Decides by `config` from here on. Whatever is not another one's stays as it is: what is open, what was begun.
     pub fn configure(&mut self, config: &Arc<Config>) -> Result<(), Error> {
         self.config = Arc::clone(config);
-        self.take_configured_modes()
+        self.take_configured_modes()?;
+        self.tell_uncounted();
+        Ok(())
     }
 
     /// A station whose mode was changed in the configuration begins anew in it; one that is no longer there gives back
-    /// what it had open.
+    /// what it had open. What is counted and not written stands nowhere else, and staff were told that it counts: such a
+    /// station keeps it, and its mode until it is written or dropped.
     fn take_configured_modes(&mut self) -> Result<(), Error> {
-        let gone = |station: &&Station| !self.config.stations.contains_key(&station.id);
+        self.modes_wait.clear();
+        let gone = |station: &&Station| !self.config.stations.contains_key(&station.id) && !station.has_unwritten();
         for station in self.shelf.stations().filter(gone).cloned().collect::<Vec<_>>() {
             let mut laid_down = station.clone();
             laid_down.lay_down();
@@ -181,13 +190,37 @@ impl State {
         for (id, mode) in self.config.stations.clone() {
             let name = format!("configured/{id}");
             let known: Option<String> = slate::get(&self.conn, &name)?;
-            if known.as_deref() != Some(mode.word()) {
-                self.wrote = true;
-                slate::set(&self.conn, &name, &mode.word())?;
-                self.shelf.save_station(&self.conn, &Station::idle(id, mode))?;
+            if known.as_deref() == Some(mode.word()) {
+                continue;
             }
+            let before = self.shelf.station(&id, &Station::idle(id.clone(), mode));
+            if before.has_unwritten() {
+                self.modes_wait.insert(id);
+                continue;
+            }
+            self.wrote = true;
+            slate::set(&self.conn, &name, &mode.word())?;
+            self.shelf.save_station(&self.conn, &before.anew_in(mode))?;
         }
         Ok(())
+    }
+
+    /// A station whose count has just been written or dropped goes on in the mode that waited for that.
+    fn take_mode_that_waits(&mut self, station: &Station) -> Result<(), Error> {
+        match self.modes_wait.contains(&station.id) && !station.has_unwritten() {
+            true => self.take_configured_modes(),
+            false => Ok(()),
+        }
+    }
+
+    fn tell_uncounted(&self) {
+        for station in self.shelf.stations().filter(|station| station.has_unwritten()) {
+            if !self.config.stations.contains_key(&station.id) {
+                tracing::warn!(station = %station.id, "is gone with a count that is not written: it waits for the station to be configured again");
+            } else if self.modes_wait.contains(&station.id) {
+                tracing::warn!(station = %station.id, mode = station.mode.word(), "keeps its mode until its count is written with DONE, or dropped with CANCEL");
+            }
+        }
     }
 
     pub fn head(&self) -> Head {
@@ -238,6 +271,7 @@ impl State {
             sent: self.sent,
             received: self.received,
             scanners: self.shelf.scanners().clone(),
+            modes_wait: self.modes_wait.clone(),
             config: Some(Arc::clone(&self.config)),
         }
     }
@@ -338,6 +372,7 @@ impl State {
         self.sent = memory.sent;
         self.received = memory.received;
         self.shelf.remember_scanners(memory.scanners);
+        self.modes_wait = memory.modes_wait;
         if let Some(config) = memory.config {
             self.config = config;
         }

@@ -46,6 +46,7 @@ impl State {
         // What is counted or received has no event before it is written.
         let tallied = matches!(decision.station.work, Work::Tally(_)) && decision.station.work != context.work;
         self.store(&decision, &context, moment)?;
+        self.take_mode_that_waits(&decision.station)?;
         let last = LastScan {
             text: scan.text.clone(),
             signal: decision.answer.signal,
@@ -186,8 +187,8 @@ impl State {
             gone: &self.gone,
             uptime_s,
             station,
-            last,
             is_configured: self.config.stations.contains_key(&station.id),
+            last,
             bounce: self.config.bounce.get(&scan.scanner).copied().unwrap_or_default(),
             method,
             subject,
