@@ -30,7 +30,7 @@ use status::{Answered, FloorStatus, Garbled, Line, Obstacle, ScannerSetup, Scann
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{broadcast, oneshot, watch};
-use voices::Voices;
+use voices::{Voice, Voices};
 
 /// Dates on goods are of no century before this one, whatever a clock says that has not been set.
 const YEAR_MIN: i16 = 2026;
@@ -317,6 +317,7 @@ fn logged(code: &[u8]) -> String {
 struct ScannerLine {
     floor: Floor,
     scanner: Scanner,
+    voice: Voice,
     ear: Ear,
     lost: bool,
 }
@@ -385,10 +386,12 @@ impl ScannerLine {
             status.last_read_at = Some(moment.wall);
         });
         let scan = self.floor.read(id.clone(), read.symbology, &read.payload, again(read.repeat), &moment);
-        let floor = self.floor.clone();
+        // Set as soon as this thread is there: it is this thread that waits for it, and not the writer.
+        self.voice.answerer.wait();
+        let (floor, voice) = (self.floor.clone(), self.voice.clone());
         let patience = self.scanner.port.driver.answer_within();
         self.floor.submit(self.scanner.station.clone(), scan, Method::Scan, moment, move |answer| {
-            let told = floor.voices.answer(&id, feedback(answer.signal));
+            let told = floor.voices.answer(&voice, feedback(answer.signal));
             let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
             let late = patience.is_some_and(|patience| patience <= took);
             let reason = match told {

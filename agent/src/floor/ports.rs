@@ -81,14 +81,13 @@ impl Ports {
             if open.iter().any(|known| known.scanner == *scanner) {
                 continue;
             }
-            let ear = Ear::default();
-            self.floor.expect(scanner, ear.clone());
-            let mut line =
-                ScannerLine { floor: self.floor.clone(), scanner: scanner.clone(), ear: ear.clone(), lost: false };
-            let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
-            let _ = voice.answerer.set(port.answerer());
-            ear.belongs_to(port.tap());
-            open.push(Open { scanner: scanner.clone(), voice, port });
+            match self.open_one(scanner, voice) {
+                Ok(opened) => open.push(opened),
+                Err(error) => {
+                    self.floor.voices.set(open.iter().map(|known| known.voice.clone()).collect());
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }
@@ -99,6 +98,18 @@ impl Ports {
         let reply = Box::new(move |()| _ = done.try_send(()));
         is_unasked
             || self.floor.journal.submit(Job::Barrier { reply }).is_ok() && is_done.recv_timeout(CLOSES_WITHIN).is_ok()
+    fn open_one(&self, scanner: &Scanner, voice: Voice) -> io::Result<Open> {
+        let ear = Ear::default();
+        self.floor.expect(scanner, ear.clone());
+        let (floor, scanner) = (self.floor.clone(), scanner.clone());
+        let mut line =
+            ScannerLine { floor, scanner: scanner.clone(), voice: voice.clone(), ear: ear.clone(), lost: false };
+        let port = port::spawn(scanner.port.clone(), move |event| line.event(event))?;
+        let _ = voice.answerer.set(port.answerer());
+        ear.belongs_to(port.tap());
+        Ok(Open { scanner, voice, port })
+    }
+
     }
 
     /// Each scanner's thread, for whoever watches over it, and how often that was changed; none where it is as `known`, or

@@ -35,20 +35,19 @@ impl Voices {
         Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Answers the scanner, and lets others speak for it where it can't be heard.
+    /// Answers a scan over the line that read it, `own`, and lets others speak for it where it can't be heard. Never waits:
+    /// the writer gives its answers here.
     ///
     /// # Errors
-    /// The scanner's own line did not take its answer.
-    pub fn answer(&self, scanner: &ScannerId, feedback: Feedback) -> Result<(), NotSent> {
+    /// The scanner's own line did not take its answer, or is no longer there.
+    pub fn answer(&self, own: &Voice, feedback: Feedback) -> Result<(), NotSent> {
         let all = self.all();
-        let Some(own) = all.iter().find(|voice| voice.scanner == *scanner) else {
-            return Ok(());
-        };
+        let line = own.answerer.get().ok_or(NotSent::Lost);
         if feedback == Feedback::NotSaved {
             self.alarmed().insert(own.station.clone());
         }
         if own.speaks && own.driver.can_answer() {
-            return own.answerer.wait().answer(feedback);
+            return line?.answer(feedback);
         }
         let others = all.iter().filter(|other| other.station == own.station && other.scanner != own.scanner);
         for other in others.filter(|other| other.speaks) {
@@ -56,8 +55,8 @@ impl Voices {
             let _ = other.answerer.get().map(|answerer| answerer.voice(feedback));
         }
         match feedback {
-            Feedback::NotSaved => own.answerer.wait().answer(feedback),
-            _ => own.answerer.wait().answer(Feedback::Silent),
+            Feedback::NotSaved => line?.answer(feedback),
+            _ => line?.answer(Feedback::Silent),
         }
     }
 
@@ -99,5 +98,29 @@ impl Voices {
 
     fn alarmed(&self) -> std::sync::MutexGuard<'_, BTreeSet<StationId>> {
         self.alarmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn a_line_that_never_came_about_holds_nobody_up() {
+        for (speaks, feedback) in [(true, Feedback::Accepted), (false, Feedback::Accepted), (false, Feedback::NotSaved)]
+        {
+            let (scanner, station) = ("s".into(), "bench".into());
+            let voice = Voice { scanner, station, driver: Driver::default(), speaks, answerer: Arc::default() };
+            let voices = Voices::default();
+            voices.set(vec![voice.clone()]);
+            let (told, answer) = mpsc::channel();
+            thread::spawn(move || told.send(voices.answer(&voice, feedback)));
+            let answer = answer.recv_timeout(Duration::from_secs(10)).unwrap();
+            assert_eq!(answer, Err(NotSent::Lost), "{feedback:?}");
+        }
     }
 }
