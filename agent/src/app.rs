@@ -10,6 +10,7 @@ mod settings;
 mod stall;
 mod stop;
 mod times;
+mod turn;
 mod watchdog;
 
 use crate::access::{Access, By};
@@ -69,6 +70,8 @@ const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a stop waits for the journal, for each thing that it asks of it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a stop waits for a configuration that is being taken: what that waits for itself is less, but for the disk.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the agent until it is told to stop, or until a part that it can't do without has ended.
 ///
@@ -214,6 +217,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     // Nobody asks for labels any more but the journal.
     drop(reloading);
+    stopping.part("a configuration that is being read", || close(&reloading));
 
     stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
     stopping.part("a scanner's line", || ports.stop());
@@ -427,6 +431,12 @@ fn record_stop(journal: &Journal, clock: Clock) {
 }
 
 /// Waits until the writer has done what it was asked so far. Whether it has.
+fn close(reloading: &Reloading) {
+    if !reloading.close(RELOAD_TIMEOUT) {
+        tracing::warn!("a configuration is still being taken: the agent stops all the same");
+    }
+}
+
 fn is_done(journal: &Journal) -> bool {
     let (done, is_done) = std::sync::mpsc::sync_channel(1);
     let barrier = Job::Barrier {

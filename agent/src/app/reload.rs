@@ -7,6 +7,7 @@
 
 use super::logging::Logging;
 use super::settings;
+use super::turn::Turns;
 use crate::access::Access;
 use crate::action::{Actions, Reload, Reloaded};
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What runs, for whoever has to know. All clones are the same.
@@ -109,14 +111,16 @@ pub struct Reloading {
     parts: Parts,
     clock: Clock,
     started_at: Timestamp,
-    turn: Mutex<()>,
+    turns: Turns,
     /// A part could not take what all others have taken.
     is_torn: AtomicBool,
 }
 
 impl Reload for Reloading {
     fn reload(&self) -> Reloaded {
-        let _turn = lock(&self.turn);
+        let Some(_turn) = self.turns.take() else {
+            return Reloaded::Refused { why: "the agent stops".into(), more: 0 };
+        };
         let stamps = self.running.files().stamps();
         let now = self.clock.now().wall;
         let loaded = match self.running.stack.load() {
@@ -152,7 +156,13 @@ impl Reload for Reloading {
 
 impl Reloading {
     pub fn new(running: Running, parts: Parts, clock: Clock, started_at: Timestamp) -> Self {
-        Self { running, parts, clock, started_at, turn: Mutex::new(()), is_torn: AtomicBool::new(false) }
+        Self { running, parts, clock, started_at, turns: Turns::default(), is_torn: AtomicBool::new(false) }
+    }
+
+    /// Refuses from here on, and waits for what is under way: no part is changed behind the back of a stop. Whether that
+    /// has ended within `patience`.
+    pub fn close(&self, patience: Duration) -> bool {
+        self.turns.close(patience)
     }
 
     /// Whether a part could not take what all others have taken: only a new start makes one of them again.

@@ -10,7 +10,7 @@ use crate::domain::name::ScannerId;
 use crate::journal::Job;
 use parceld_drivers::port::{self, Port};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Ports {
     floor: Floor,
     open: Mutex<Vec<Open>>,
+    /// The agent stops: nothing is opened any more.
+    closes: AtomicBool,
     /// Counts what was changed.
     changes: AtomicU64,
 }
@@ -41,7 +43,8 @@ impl Floor {
     /// # Errors
     /// A thread could not be started. A port that can't be opened is no error: it is tried again all the time.
     pub fn open(&self, scanners: &[Scanner]) -> io::Result<Ports> {
-        let ports = Ports { floor: self.clone(), open: Mutex::default(), changes: AtomicU64::new(0) };
+        let (open, closes, changes) = Default::default();
+        let ports = Ports { floor: self.clone(), open, closes, changes };
         ports.change_to(scanners)?;
         Ok(ports)
     }
@@ -49,12 +52,15 @@ impl Floor {
 
 impl Ports {
     /// Opens what is new, closes what is gone, and does both to what is set up otherwise. What such a line has read is
-    /// decided and answered before it is closed.
+    /// decided and answered before it is closed. Does nothing once a stop has had them [`rest`](Self::rest).
     ///
     /// # Errors
     /// A thread could not be started: its scanner and those after it are not open.
     pub fn change_to(&self, scanners: &[Scanner]) -> io::Result<()> {
         let mut open = self.open();
+        if self.closes.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let (stays, goes): (Vec<Open>, Vec<Open>) = open.drain(..).partition(|known| scanners.contains(&known.scanner));
         let voices: Vec<Voice> = scanners
             .iter()
@@ -92,12 +98,6 @@ impl Ports {
         Ok(())
     }
 
-    /// Whether the journal has decided what it was handed so far; not asked where nothing depends on it.
-    fn is_decided(&self, is_unasked: bool) -> bool {
-        let (done, is_done) = sync_channel(1);
-        let reply = Box::new(move |()| _ = done.try_send(()));
-        is_unasked
-            || self.floor.journal.submit(Job::Barrier { reply }).is_ok() && is_done.recv_timeout(CLOSES_WITHIN).is_ok()
     fn open_one(&self, scanner: &Scanner, voice: Voice) -> io::Result<Open> {
         let ear = Ear::default();
         self.floor.expect(scanner, ear.clone());
@@ -110,6 +110,12 @@ impl Ports {
         Ok(Open { scanner, voice, port })
     }
 
+    /// Whether the journal has decided what it was handed so far; not asked where nothing depends on it.
+    fn is_decided(&self, is_unasked: bool) -> bool {
+        let (done, is_done) = sync_channel(1);
+        let reply = Box::new(move |()| _ = done.try_send(()));
+        is_unasked
+            || self.floor.journal.submit(Job::Barrier { reply }).is_ok() && is_done.recv_timeout(CLOSES_WITHIN).is_ok()
     }
 
     /// Each scanner's thread, for whoever watches over it, and how often that was changed; none where it is as `known`, or
@@ -122,12 +128,13 @@ impl Ports {
         (known != Some(changes)).then(|| (changes, pulses()))
     }
 
-    /// Takes in nothing more; the lines stay open for answers. The first scanner whose thread goes on beyond `patience`.
+    /// Takes in nothing more, and opens nothing more; the lines stay open for answers. The first scanner whose thread goes on beyond `patience`.
     ///
     /// # Errors
     /// One still reads: what it hands in later is decided, and may find its line closed.
     pub fn rest(&self, patience: Duration) -> Result<(), ScannerId> {
         let open = self.open();
+        self.closes.store(true, Ordering::Relaxed);
         open.iter().for_each(|open| open.port.rest());
         match open.iter().find(|open| !open.port.rests_within(patience)) {
             Some(open) => Err(open.scanner.id.clone()),
@@ -137,6 +144,7 @@ impl Ports {
 
     /// Lets the last answers end, closes every line and waits for its thread.
     pub fn stop(&self) {
+        self.closes.store(true, Ordering::Relaxed);
         let open: Vec<Open> = self.open().drain(..).collect();
         open.iter().for_each(|open| open.port.end());
         open.into_iter().for_each(|open| open.port.stop());
