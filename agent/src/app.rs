@@ -35,12 +35,14 @@ use anyhow::Context;
 use reload::{Reloading, Running};
 use rustix::fs::Mode;
 use stall::Stall;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use stop::Stopping;
 use times::Times;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use watchdog::{Part, Watchdog};
@@ -68,10 +70,10 @@ const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How long a stop waits for the scanners' threads to take in nothing more: what they do in between takes milliseconds.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a stop waits for the journal, for each thing that it asks of it.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a stop waits for a configuration that is being taken: what that waits for itself is less, but for the disk.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a stop waits for the journal, for each thing that it asks of it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the agent until it is told to stop, or until a part that it can't do without has ended.
 ///
@@ -80,6 +82,9 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     // The database holds the key of the command barcodes: what is made from here on is not for everybody.
     rustix::process::umask(Mode::from_raw_mode(UMASK));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // First of all: a start can take minutes, and what is asked meanwhile is done when it is over.
+    let signals = Signals::catch(&runtime).context("signals can't be caught")?;
     let clock = Clock::start();
     let lines = Lines::default();
     let logging = logging::start(&start.loaded.config.log, lines.keeper(clock), clock);
@@ -163,7 +168,6 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         running.keep();
     }
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pulse = Pulse::default();
     let (ended, stopping) = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
@@ -173,10 +177,8 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         tokio::spawn(volume.keep_time());
         tokio::spawn(health::look_through(journal.clone()));
         tokio::spawn(backups::keep(config.storage.backup_every, Arc::clone(&actions), Arc::clone(&gatherer)));
-        match signal(SignalKind::hangup()) {
-            Ok(hangup) => _ = tokio::spawn(read_again_on_hangup(hangup, Arc::clone(&actions))),
-            Err(error) => tracing::error!(%error, "no signal has the configuration read again: parceld reload does"),
-        }
+        let Signals { terminate, interrupt, hangup } = signals;
+        tokio::spawn(read_again_on_hangup(hangup, Arc::clone(&actions)));
         let page = tokio::spawn(show_page(settings::web(config), pages, stopped.clone()));
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
         let door = answer_technicians(socket, floor.clone(), Arc::clone(&gatherer), actions, stopped);
@@ -201,10 +203,10 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         tokio::task::yield_now().await;
         notify::ready();
         let watchdog = parts.watchdog(seen, clock);
-        let ended = watch_over(&parts, clock).await;
+        let ended = watch_over(&parts, terminate, interrupt, clock).await;
         let stopping = match ended {
-            Ok(Ended::Damaged) => Stopping::to_start_over(),
-            Ok(Ended::Stopped(_)) | Err(_) => Stopping::begin(),
+            Ended::Damaged => Stopping::to_start_over(),
+            Ended::Stopped(_) => Stopping::begin(),
         };
         if let Some(watchdog) = watchdog {
             watchdog.stop();
@@ -215,9 +217,9 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     });
     // A backup that is under way holds no stop up: the next one clears away what is left of it.
     runtime.shutdown_background();
+    stopping.part("a configuration that is being read", || close(&reloading));
     // Nobody asks for labels any more but the journal.
     drop(reloading);
-    stopping.part("a configuration that is being read", || close(&reloading));
 
     stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
     stopping.part("a scanner's line", || ports.stop());
@@ -228,7 +230,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     stopping.part("the printers", || labels.stop());
     stopping.finish();
     tracing::info!("stopped");
-    match ended? {
+    match ended {
         Ended::Stopped(code) => Ok(code),
         Ended::Damaged => Ok(health::start_over()),
     }
@@ -250,11 +252,28 @@ enum Ended {
     Damaged,
 }
 
+/// What the system asks of the agent.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From here on none of them ends the process by itself.
+    fn catch(runtime: &Runtime) -> io::Result<Self> {
+        let _within = runtime.enter();
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Serves until a signal comes or a critical part dies.
-async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<Ended> {
+async fn watch_over(parts: &Parts<'_>, mut terminate: Signal, mut interrupt: Signal, clock: Clock) -> Ended {
     let journal = parts.journal;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
     let mut look_at_disk = tokio::time::interval(LOOK_AT_DISK_EVERY);
     let (mut disk_tried_at, mut stall) = (None, Stall::default());
@@ -265,9 +284,9 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<Ended> {
     loop {
         parts.pulse.turned();
         tokio::select! {
-            _ = terminate.recv() => return Ok(Ended::Stopped(ExitCode::SUCCESS)),
-            _ = interrupt.recv() => return Ok(Ended::Stopped(ExitCode::SUCCESS)),
-            () = &mut damaged => return Ok(Ended::Damaged),
+            _ = terminate.recv() => return Ended::Stopped(ExitCode::SUCCESS),
+            _ = interrupt.recv() => return Ended::Stopped(ExitCode::SUCCESS),
+            () = &mut damaged => return Ended::Damaged,
             () = parts.pulse.asked() => {}
             _ = retain.tick() => forget_old(journal, clock),
             _ = sign_out.tick() => {
@@ -285,7 +304,7 @@ async fn watch_over(parts: &Parts<'_>, clock: Clock) -> anyhow::Result<Ended> {
             _ = look_after.tick() => {
                 if let Some(dead) = parts.dead() {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");
-                    return Ok(Ended::Stopped(ExitCode::FAILURE));
+                    return Ended::Stopped(ExitCode::FAILURE);
                 }
             }
         }
@@ -412,6 +431,12 @@ async fn answer_technicians(
     }
 }
 
+fn close(reloading: &Reloading) {
+    if !reloading.close(RELOAD_TIMEOUT) {
+        tracing::warn!("a configuration is still being taken: the agent stops all the same");
+    }
+}
+
 /// Has the scanners read no more, and waits until what they read before is decided and answered.
 fn answer_what_was_scanned(ports: &Ports, journal: &Journal) {
     if let Err(scanner) = ports.rest(REST_TIMEOUT) {
@@ -431,12 +456,6 @@ fn record_stop(journal: &Journal, clock: Clock) {
 }
 
 /// Waits until the writer has done what it was asked so far. Whether it has.
-fn close(reloading: &Reloading) {
-    if !reloading.close(RELOAD_TIMEOUT) {
-        tracing::warn!("a configuration is still being taken: the agent stops all the same");
-    }
-}
-
 fn is_done(journal: &Journal) -> bool {
     let (done, is_done) = std::sync::mpsc::sync_channel(1);
     let barrier = Job::Barrier {

@@ -334,3 +334,44 @@ fn the_service_manager_hears_of_it_and_watches_over_the_scanners_that_there_are(
         }
     }
 }
+
+/// Whether the process has a handler of its own for this signal.
+fn catches(agent: &Agent, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.process().pid())).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    (caught >> (signal.as_raw() - 1)) & 1 == 1
+}
+
+#[test]
+fn what_is_asked_for_during_a_long_start_is_done_after_it() {
+    let mut agent = AgentSetup::new(SITE, "mqtt://127.0.0.1:1").station("bench-1", "pack").start();
+    agent.ready();
+    agent.stop();
+    let database = rusqlite::Connection::open(agent.database()).expect("a database");
+    for (signal, ends) in [(Signal::HUP, false), (Signal::TERM, true)] {
+        // The start waits for whoever writes.
+        database.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+        agent.restart();
+        wait::until("the agent to hear signals", PATIENCE, || catches(&agent, signal).then_some(()));
+        let pid = i32::try_from(agent.process().pid()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(pid, signal).expect("the agent runs");
+        database.execute_batch("ROLLBACK").expect("it is given up");
+        match ends {
+            false => {
+                agent.ready();
+                let reads = || agent.log().contains("configuration read again").then_some(());
+                wait::until("the configuration to be read again", PATIENCE, reads);
+                agent.stop();
+            }
+            true => {
+                let ended = wait::until("the agent to end", PATIENCE, || agent.ended());
+                assert!(ended.success(), "{ended}: {}", agent.log());
+                let last: String = database
+                    .query_row("SELECT kind FROM events ORDER BY place DESC LIMIT 1", [], |row| row.get(0))
+                    .expect("there are events");
+                assert_eq!(last, "site.stopped");
+            }
+        }
+    }
+}
