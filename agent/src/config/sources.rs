@@ -102,6 +102,14 @@ impl Stack {
     }
 }
 
+/// What of a file can be read at all, whatever its bytes; none of what is no file, which may never end.
+pub(super) fn readable(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    File::open(path).ok()?.take(FILE_BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The files that belong to a configuration, in the order in which they count: by the bytes of their names.
 fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Unreadable { path: folder.to_owned(), source };

@@ -308,8 +308,76 @@ fn what_was_right_last_is_kept_for_its_own_file_alone() {
         assert_eq!(copy, copy_of(&database));
         assert_eq!(loaded.config, config);
     }
+    let at_large = good.replace(&format!("[storage]\npath = {database:?}\n"), "");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let drop_in = folder.write("conf.d/storage.toml", &format!("[storage]\npath = {database:?}\n"));
+    let (_, loaded) = kept::last_good(&folder.stack()).expect("a file of conf.d names the database");
+    assert_eq!(loaded.config, config);
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, at_large.replace("[site]", "[site")).unwrap();
+    assert!(kept::last_good(&folder.stack()).is_some());
+    fs::remove_file(drop_in).unwrap();
     let other = folder.write("other.toml", &good.replace("[site]", "[site"));
+    fs::write(&file, good.replace("[site]", "[site")).unwrap();
     assert!(kept::last_good(&Stack::of(&other)).is_none(), "it is of another file");
     folder.write("parceld.db.config.toml", "garbage");
     assert!(kept::last_good(&folder.stack()).is_none(), "a damaged copy is none");
+}
+
+/// A folder with a default place, and what runs on a database at `place` in it.
+fn runs_on(folder: &Folder, place: &str) -> PathBuf {
+    let database = folder.path().join(place).join("parceld.db");
+    fs::create_dir_all(database.parent().unwrap()).unwrap();
+    folder.write("parceld.toml", &format!("{GOOD}[storage]\npath = {database:?}\n"));
+    let config = folder.stack().load().unwrap().config;
+    kept::keep_near(&folder.stack(), &config, &folder.path().join("default/parceld.db")).unwrap();
+    database
+}
+
+/// The database that a start with this text goes on with.
+fn goes_on_with(folder: &Folder, text: &str) -> Option<PathBuf> {
+    folder.write("parceld.toml", text);
+    let found = kept::last_good_near(&folder.stack(), &folder.path().join("default/parceld.db"));
+    found.map(|(copy, loaded)| {
+        assert_eq!(copy, copy_of(&loaded.config.storage.path));
+        loaded.config.storage.path
+    })
+}
+
+#[test]
+fn a_database_that_was_left_is_never_started_on() {
+    let folder = Folder::new("layers-moved");
+    let at_first = runs_on(&folder, "default");
+    assert_eq!(goes_on_with(&folder, ""), Some(at_first.clone()), "a file that lost all its text");
+    let ssd = runs_on(&folder, "ssd");
+    assert_eq!(goes_on_with(&folder, ""), Some(ssd.clone()));
+    assert_eq!(goes_on_with(&folder, &format!("[storage]\npath = {ssd:?}\n[site\n")), Some(ssd.clone()));
+    let stale = format!("[storage]\npath = {at_first:?}\n[site\n");
+    assert_eq!(goes_on_with(&folder, &stale), Some(ssd.clone()), "the one that was left is no candidate");
+    let other = runs_on(&folder, "other-ssd");
+    assert!(!copy_of(&ssd).exists(), "its copy is forgotten");
+    assert_eq!(goes_on_with(&folder, ""), Some(other.clone()));
+    fs::remove_file(copy_of(&other)).unwrap();
+    assert_eq!(goes_on_with(&folder, ""), None, "a disk that is not there");
+
+    // As a version that kept only one copy left it.
+    let back = runs_on(&folder, "default");
+    fs::copy(copy_of(&back), folder.path().join("old")).unwrap();
+    let ssd = runs_on(&folder, "ssd");
+    fs::rename(folder.path().join("old"), copy_of(&back)).unwrap();
+    let broken = format!("[storage]\npath = {ssd:?}\n[site\n");
+    assert_eq!(goes_on_with(&folder, &broken), None, "two places say two things");
+}
+
+#[test]
+fn another_file_s_copy_at_the_default_place_stays() {
+    let folder = Folder::new("layers-two");
+    let theirs = runs_on(&folder, "default");
+    let text = fs::read_to_string(copy_of(&theirs)).unwrap().replace("parceld.toml", "theirs.toml");
+    fs::write(copy_of(&theirs), &text).unwrap();
+    let ours = runs_on(&folder, "ssd");
+    assert_eq!(fs::read_to_string(copy_of(&theirs)).unwrap(), text);
+    assert_eq!(goes_on_with(&folder, &format!("[storage]\npath = {ours:?}\n[site\n")), Some(ours));
+    assert_eq!(goes_on_with(&folder, ""), None);
 }
