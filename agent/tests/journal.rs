@@ -750,7 +750,7 @@ fn pages_that_hold_nothing_any_more_are_given_back_a_few_at_a_time() {
     let mut site = Site::start(&path);
     site.now_ms = 2 * 1_000 * KEEP.as_secs();
     let turns = (1..).find(|_| !site.ask(|reply| Job::Retain { moment: at(site.now_ms), reply }));
-    assert!((100..5_000).contains(&turns.unwrap()), "{turns:?} turns");
+    assert!((100..1_000).contains(&turns.unwrap()), "{turns:?} turns");
     site.stop_in_order();
     let after = std::fs::metadata(&path).unwrap().len();
     assert!(after < before / 3, "{before} bytes, then {after}");
@@ -962,7 +962,8 @@ fn a_full_disk_heals_when_there_is_room_again() {
     assert_eq!(site.scan("bench", "A"), "not_saved (storage)");
     let put = command("cmd-full", "order.put", order(2, 1, "1xA"));
     assert_eq!(site.command(&put), Err(NotSaved));
-    assert_eq!(site.try_receipt(epoch, sequence, false), Err(NotSaved));
+    // A cursor is one page: it may find room where a scan doesn't.
+    let received = site.try_receipt(epoch, sequence, false);
     assert_eq!(site.head(), sequence, "nothing was recorded");
 
     std::fs::remove_file(filler).unwrap();
@@ -970,7 +971,11 @@ fn a_full_disk_heals_when_there_is_room_again() {
     until("the storage is well again without a scan", || *storage.borrow() == journal::Storage::Well);
     assert_eq!(site.scan("bench", "A"), format!("accepted {}/5000", counted + 1));
     assert_eq!(status(&site.command(&put).unwrap()), "accepted");
-    assert_eq!(site.receipt(epoch, sequence, false), ReceiptOutcome::Advanced(sequence));
+    let expected = match received {
+        Ok(_) => ReceiptOutcome::Repeated(sequence),
+        Err(NotSaved) => ReceiptOutcome::Advanced(sequence),
+    };
+    assert_eq!(site.receipt(epoch, sequence, false), expected);
     assert_gapless(&site.events());
     assert_eq!(of_kind(&site.events(), Kind::ItemPicked), counted + 1);
 }

@@ -66,7 +66,10 @@ impl State {
         if spare == 0 {
             return Ok(false);
         }
-        self.conn.execute_batch(&format!("PRAGMA incremental_vacuum({spare})"))?;
+        // Each step of the statement gives one back.
+        let mut giving = self.conn.prepare(&format!("PRAGMA incremental_vacuum({spare})"))?;
+        let mut given = giving.query([])?;
+        while given.next()?.is_some() {}
         let left = count("freelist_count")?;
         Ok(kept < left && left < free)
     }
