@@ -24,6 +24,8 @@ pub enum Owner {
 #[derive(Debug, Default)]
 pub struct Census {
     pub owners: Vec<(u32, Owner)>,
+    /// Pages of tables that no tree has led to.
+    pub strays: usize,
     claimed: HashSet<u32>,
     /// Pages that a tree leads to and whose own account says otherwise.
     doubtful: HashMap<u32, Owner>,
@@ -110,6 +112,7 @@ impl Census {
         let candidates = [pointed, accounted].into_iter().flatten();
         if let Some(owner) = candidates.into_iter().find(|owner| fits(image, &page, *owner, tables)) {
             self.claim(number, owner);
+            self.strays += usize::from(owner != Owner::Index);
             self.descend(image, tables, account, number, owner);
         }
     }
@@ -121,6 +124,7 @@ impl Census {
         let distinct = tables.iter().enumerate().filter(|(_, table)| table.is_distinct());
         let mut fitting = distinct.map(|(at, _)| Owner::Table(at)).filter(|owner| fits(image, &page, *owner, tables));
         if let Some(owner) = fitting.next() {
+            self.strays += 1;
             self.claim(number, owner);
         }
     }

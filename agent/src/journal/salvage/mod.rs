@@ -123,8 +123,13 @@ pub fn is_damage(error: &Error) -> bool {
 /// Whether a kind of event is one that is known but for some bits, or none that any version could have. Any other is a
 /// newer version's.
 fn is_garbled(kind: &str) -> bool {
-    let differ = |known: &str| known.bytes().zip(kind.bytes()).filter(|(known, here)| known != here).count();
-    let is_near = |known: &str| known.len() == kind.len() && differ(known) <= GARBLED_BYTES_MAX;
+    // What is alike at the beginning and at the end; in between lies what has changed.
+    let is_near = |known: &str| {
+        let same = |pair: &(u8, u8)| pair.0 == pair.1;
+        let head = known.bytes().zip(kind.bytes()).take_while(same).count();
+        let tail = known.bytes().rev().zip(kind.bytes().rev()).take_while(same).count();
+        known.len().max(kind.len()) <= head + tail + GARBLED_BYTES_MAX
+    };
     let group = kind.split_once('.').map(|(group, _)| group);
     let has_group = Kind::WORDS.iter().any(|(_, kind)| Some(kind.group()) == group);
     !has_group || Kind::WORDS.iter().any(|(known, _)| is_near(known))
@@ -208,11 +213,12 @@ fn is_of_indexes_only(database: &Path) -> bool {
             let roots = statement.query_map([], |row| row.get(0))?;
             roots.collect::<Result<_, _>>()?
         };
-        let mut statement = conn.prepare("PRAGMA quick_check")?;
+        let mut statement = conn.prepare(&format!("PRAGMA quick_check({FOUND_MAX})"))?;
         let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let of_index = |line: &str| {
             let tree = line.strip_prefix("Tree ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-            tree.is_some_and(|root| indexes.contains(&root)) || line.contains(" index ")
+            // What hangs on a page of an index that can't be read seems to be of no use.
+            tree.is_some_and(|root| indexes.contains(&root)) || line.contains(" index ") || line.ends_with("never used")
         };
         let lines = || found.iter().flat_map(|found| found.lines()).filter(|line| !line.starts_with("***"));
         Ok(found.len() < FOUND_MAX && 0 < lines().count() && lines().all(of_index))
@@ -220,8 +226,8 @@ fn is_of_indexes_only(database: &Path) -> bool {
     look().unwrap_or(false)
 }
 
-/// After so many findings SQLite ends its check.
-const FOUND_MAX: usize = 100;
+/// Findings after which SQLite ends its check: with so many nobody looks which they are.
+const FOUND_MAX: usize = 10_000;
 
 fn open(database: &Path) -> Result<Option<Image>, Error> {
     match File::open(database) {
@@ -268,15 +274,17 @@ impl New<'_> {
         let part = files::part(&config.path)?;
         let conn = schema::make(&part, self.version)?;
         let tables = Table::all(&conn)?;
-        let mut saved = Saved::default();
+        let (mut saved, mut is_whole) = (Saved::default(), false);
         conn.execute_batch("BEGIN IMMEDIATE")?;
         if let Some(image) = &self.image {
-            saved = refill::copy(image, &Census::take(image, &tables), &tables, &conn, wanted)?;
+            let census = Census::take(image, &tables);
+            saved = refill::copy(image, &census, &tables, &conn, wanted)?;
+            is_whole = census.strays == 0 && saved.unreadable == 0 && wanted == Wanted::All;
         }
         conn.execute_batch("COMMIT")?;
         schema::migrate(&conn, &part)?;
         conn.execute_batch("BEGIN IMMEDIATE")?;
-        if self.is_rebuilt && saved.unreadable == 0 && wanted == Wanted::All {
+        if self.is_rebuilt && is_whole {
             slate::set(&conn, slate::ANEW, &1)?;
             tracing::warn!("only indexes were damaged: they are made anew, and nothing is lost");
         } else {
@@ -313,5 +321,26 @@ pub fn note_made(lock: &File) {
         && let Err(error) = lock.write_all_at(MADE, 0).and_then(|()| lock.sync_all())
     {
         tracing::warn!(%error, "the lock beside the database can't be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_bits_have_made_is_told_from_one_of_a_newer_version() {
+        for (kind, garbled) in [
+            ("pick.itemWpicked", true),
+            ("notification.requestedb", true),
+            ("ick.item_picked", true),
+            ("bench", true),
+            ("", true),
+            ("robot.arm_moved", true),
+            ("pick.tote_weighed", false),
+            ("site.temperature_measured", false),
+        ] {
+            assert_eq!(is_garbled(kind), garbled, "{kind}");
+        }
     }
 }
