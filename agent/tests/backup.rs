@@ -34,7 +34,7 @@ fn scans_are_answered_in_time_while_a_backup_is_made() {
     assert_eq!(site.put(1, "9000xA"), "accepted");
     assert_eq!(site.scan("bench", "1"), "opened 0/9000");
     let clock = Clock::start();
-    let mut timed = |site: &mut Site| {
+    let timed = |site: &mut Site| {
         let begun = clock.now().since_start;
         let answer = site.scan("bench", "A");
         assert!(answer.starts_with("accepted"), "{answer}");
@@ -56,8 +56,8 @@ fn scans_are_answered_in_time_while_a_backup_is_made() {
         }
         (beside, copying.join().unwrap())
     });
-    println!("alone: {}", figures(alone));
-    println!("while {EVENTS} events are copied, in {took:?}: {}", figures(beside.clone()));
+    println!("alone: {}", figures(&alone));
+    println!("while {EVENTS} events are copied, in {took:?}: {}", figures(&beside));
     assert!(percentile(beside, 99) <= P99_MAX);
 }
 
@@ -66,8 +66,8 @@ fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
     times[times.len() * percent / 100]
 }
 
-fn figures(times: Vec<Duration>) -> String {
-    let [p50, p99] = [50, 99].map(|percent| percentile(times.clone(), percent));
+fn figures(times: &[Duration]) -> String {
+    let [p50, p99] = [50, 99].map(|percent| percentile(times.to_vec(), percent));
     let most = times.iter().max().unwrap();
     format!("{} scans, p50 {p50:?}, p99 {p99:?}, longest {most:?}", times.len())
 }

@@ -20,7 +20,7 @@ use std::{env, fs};
 
 /// Cases of a run; each is a copy of one file with damage of its own.
 const SEEDS: u64 = 90;
-const PAGE: usize = 4_096;
+const PAGE: usize = 2_048;
 
 /// Of what lies outside the damage.
 const SAVED_PERCENT_MIN: usize = 99;
@@ -469,7 +469,8 @@ fn damaged_indexes_are_made_anew_and_nothing_else_changes() {
 #[test]
 fn a_file_that_holds_nothing_begins_anew_and_says_so() {
     let template = Template::get();
-    let cases: [(&str, fn(&Case)); 4] = [
+    type Hurt = fn(&Case);
+    let cases: [(&str, Hurt); 4] = [
         ("empty", |case| fs::write(&case.path, "").unwrap()),
         ("noise", |case| {
             let mut random = Random::new(1);

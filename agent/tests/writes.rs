@@ -22,8 +22,8 @@ const FLOOD: u64 = 12_000;
 const UNITS: u64 = 6;
 
 /// Bytes that an event may cost whose scan is alone in its transaction, or among others: a page more in each is too much.
-const ALONE_BYTES_MAX: u64 = 12_000;
-const FLOOD_BYTES_MAX: u64 = 1_400;
+const ALONE_BYTES_MAX: u64 = 8_000;
+const FLOOD_BYTES_MAX: u64 = 1_100;
 
 fn written() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap();

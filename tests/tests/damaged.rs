@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const BENCH: usize = 0;
 const OTHER_BENCH: usize = 1;
-const PAGE: u64 = 4_096;
+const PAGE: u64 = 2_048;
 const UNITS: usize = 4;
 const ORDERS: usize = 12;
 

@@ -2,12 +2,12 @@
 
 use super::btree::{Page, u32_at};
 use super::wal::Log;
+use crate::journal::schema::PAGE_BYTES;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// What every file of ours has; others are tried where it doesn't fit.
-pub const PAGE_BYTES: usize = 4_096;
-const PAGE_BYTES_TRIED: [usize; 8] = [PAGE_BYTES, 1_024, 2_048, 8_192, 16_384, 512, 32_768, 65_536];
+/// Sizes that pages may have; files of ours have the third or, older ones, the fourth.
+const PAGE_BYTES_TRIED: [usize; 8] = [512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536];
 
 /// Pages that are looked at to find out how large they are.
 const SAMPLE: u64 = 512;
@@ -132,7 +132,7 @@ fn page_bytes(file: &File) -> usize {
     let said = PAGE_BYTES_TRIED.into_iter().find(|bytes| *bytes == said);
     let scores = PAGE_BYTES_TRIED.map(|bytes| (bytes, score(bytes)));
     let best = scores.iter().map(|(_, score)| *score).max().unwrap_or_default();
-    // A multiple of the right size looks nearly as good.
+    // A multiple of the right size looks as good as it, a part of it half as good.
     let good = scores.iter().filter(|(_, score)| best * 6 <= score * 10).map(|(bytes, _)| *bytes);
     said.into_iter()
         .find(|said| good.clone().any(|good| good == *said))
