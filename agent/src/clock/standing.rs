@@ -162,7 +162,7 @@ impl Judge {
         let believed = known.believed.and_then(Mark::in_this_boot);
         // What was reckoned from there on, so that labels go on.
         let reckoned = |believed: &Reading| {
-            known.newest.in_this_boot().filter(|newest| believed.step_to(*newest).abs() <= STEP_MAX)
+            known.newest.in_this_boot().filter(|newest| believed.step_to(*newest).abs() <= FORWARD_MAX)
         };
         let anchor = believed.map(|believed| reckoned(&believed).unwrap_or(believed));
         let (evidence, vouched) = (self.evidence, known.vouched);
