@@ -1,7 +1,5 @@
 //! Scanners' lines while the agent is changed and stopped.
 
-#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
-
 mod site;
 
 use parceld::clock::Clock;

@@ -56,7 +56,6 @@ impl Drop for Turn<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 mod tests {
     use super::*;
     use std::sync::mpsc;

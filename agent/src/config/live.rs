@@ -7,7 +7,7 @@ use toml::Value;
 /// The keys that count only after a restart. Every other one counts as soon as the configuration is read again.
 ///
 /// The site's id and its database are what the agent is; its zone is in every day that was begun; its sockets are where
-/// others have found it.
+/// others have found it; the ballast is made, and the first backup timed, at a start.
 pub const RESTART: [&str; 7] = [
     "site.id",
     "site.timezone",
@@ -139,6 +139,8 @@ impl Config {
         live.site.timezone = running.site.timezone.clone();
         live.site.timezone_name.clone_from(&running.site.timezone_name);
         live.storage.path.clone_from(&running.storage.path);
+        live.storage.ballast_bytes = running.storage.ballast_bytes;
+        live.storage.backup_every = running.storage.backup_every;
         live.web.listen = running.web.listen;
         live.control.socket.clone_from(&running.control.socket);
         live

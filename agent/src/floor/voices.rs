@@ -102,7 +102,6 @@ impl Voices {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 mod tests {
     use super::*;
     use std::sync::mpsc;
