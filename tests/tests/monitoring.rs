@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 /// What the document tells and this agent has nothing of: it sees no certificate, no receipt and no clock that steps, and
 /// its broker is away.
-const UNSEEN: [&str; 10] = [
+const UNSEEN: [&str; 13] = [
     "clock.last_step.at",
     "clock.last_step.by_ms",
     "receipts.at",
@@ -22,6 +22,9 @@ const UNSEEN: [&str; 10] = [
     "storage.last_backup.at",
     "storage.last_backup.bytes",
     "storage.last_backup.verified",
+    "storage.damaged.count",
+    "storage.damaged.path",
+    "storage.damaged.at",
 ];
 
 /// An agent with one of everything, after a scan; its broker is away.

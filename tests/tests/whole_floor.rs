@@ -106,7 +106,10 @@ impl Floor {
     fn assert_same_picture(&self) {
         self.site.until_answered();
         self.site.until_synced();
-        assert_eq!(told(&self.site.events()), told(&self.recorded()), "the events");
+        // A promise may be judged while they are read.
+        wait::until("the same events here and there", wait::GENEROUS, || {
+            (told(&self.site.events()) == told(&self.recorded())).then_some(())
+        });
         self.assert_same_things(&[]);
     }
 

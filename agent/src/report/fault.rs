@@ -369,9 +369,10 @@ const BACKUPS_MISSED_MAX: i32 = 3;
 fn backup(facts: &Facts) -> Option<Found> {
     let every = SignedDuration::try_from(facts.about.backup_every).ok().filter(|every| !every.is_zero())?;
     let last = facts.space.last_backup.map(|backup| backup.at);
-    let since = last.unwrap_or(facts.about.started_at);
+    let runs_for = SignedDuration::try_from(facts.runs_for).unwrap_or(SignedDuration::MAX);
+    let age = last.map_or(runs_for, |at| facts.now.duration_since(at));
     let fault = Fault::BackupOverdue { last, why: facts.space.backup_failure.clone() };
-    let is_overdue = every.saturating_mul(BACKUPS_MISSED_MAX) < facts.now.duration_since(since);
+    let is_overdue = every.saturating_mul(BACKUPS_MISSED_MAX) < age;
     is_overdue.then_some(Found { fault, severity: Severity::Attention, since: last })
 }
 

@@ -193,6 +193,7 @@ impl Gatherer {
         let configured = self.configured();
         Facts {
             now: moment.wall,
+            runs_for: moment.since_start,
             configuration_changed: configured.stamps != self.watched.files.stamps(),
             configured,
             loudness: *self.watched.loudness.borrow(),

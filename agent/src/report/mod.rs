@@ -79,6 +79,8 @@ pub struct Site {
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub now: Timestamp,
+    /// Since the agent started; never steps.
+    pub runs_for: Duration,
     pub about: About,
     pub configured: Configured,
     /// Its files were written to since they were read.

@@ -198,6 +198,7 @@ pub fn facts() -> Facts {
     floor.answered(answered);
     Facts {
         now: now(),
+        runs_for: Duration::from_secs(3_600),
         about: About {
             site: Site { id: "sthlm-03".into(), name: "Södermalm".into() },
             version: "1.2.3".into(),
@@ -386,6 +387,13 @@ fn finds_each_fault_and_judges_it() {
     check("a backup of three days ago", |facts| backed_up(facts, 72), "well");
     check("an older one", |facts| backed_up(facts, 73), "attention, backup_overdue Attention");
     check("a clock that went back", |facts| backed_up(facts, -9_000), "well");
+    let without = |facts: &mut Facts, runs_for_h: u64| {
+        facts.about.backup_every = Duration::from_secs(24 * 3_600);
+        facts.about.started_at = seconds_ago(300 * 24 * 3_600);
+        facts.runs_for = Duration::from_secs(runs_for_h * 3_600);
+    };
+    check("none yet, and a clock that was set by months", |facts| without(facts, 1), "well");
+    check("none in three days", |facts| without(facts, 73), "attention, backup_overdue Attention");
     let space = |free_bytes, runway_days| Space { free_bytes, runway_days, ..Space::default() };
     let low = "attention, low_space Attention";
     for (what, free_bytes, runway_days, expected) in [
