@@ -11,11 +11,15 @@ use super::architecture::{Architecture, Toolchain};
 use super::release::Release;
 use crate::step::Step;
 
-/// What a board's card and its update over a slow line should bear.
-const PROGRAM_BYTES_MAX: u64 = 8_000_000;
+/// What a board's card and its update over a slow line should bear. A sixth of the program is tables for unwinding, without
+/// which a page that panics would stop the scanning.
+const PROGRAM_BYTES_MAX: u64 = 11_000_000;
 
 /// Libraries that Debian's libc6 and libgcc-s1 bring, by the start of their names. Others would have to be depended on.
 const LIBRARIES: [&str; 7] = ["ld-linux", "libc.so", "libdl.so", "libgcc_s.so", "libm.so", "libpthread.so", "librt.so"];
+
+/// No panic passes through C: rusqlite catches it before.
+const NO_C_UNWINDING: &str = "-fno-asynchronous-unwind-tables -fno-unwind-tables";
 
 /// Separates flags in the variable that takes those with spaces.
 const FLAG_SEPARATOR: &str = "\u{1f}";
@@ -37,7 +41,7 @@ pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Bi
     build.args(["--release", "--package", "parceld", "--bin", "parceld"]);
     build.env("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix", &folders, FLAG_SEPARATOR));
     let compiler_flags = format!("CFLAGS_{}", architecture.triple().replace('-', "_"));
-    build.env(compiler_flags, flags("-ffile-prefix-map", &folders, " "));
+    build.env(compiler_flags, format!("{} {NO_C_UNWINDING}", flags("-ffile-prefix-map", &folders, " ")));
     Step::new(architecture.name(), release.dated(&mut build)).run()?;
 
     let path = path(architecture);
