@@ -2,22 +2,21 @@
 
 use super::Reading;
 use jiff::{SignedDuration, Timestamp};
-use rtime_clock::adjtime::{Timex, adjtimex};
-use std::ffi::c_long;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 /// The kernel's bound on the clock's error, where nobody has set it for hours: 16 s. It is smaller while somebody keeps
 /// it. The flag STA_UNSYNC says less: chrony leaves it set where it doesn't keep the hardware clock too.
-const ERROR_US_MAX: c_long = 16_000_000;
+#[cfg(target_pointer_width = "64")]
+const ERROR_US_MAX: std::ffi::c_long = 16_000_000;
 
-/// systemd-timesyncd makes this file when it sets the clock; it goes with the boot.
+/// systemd-timesyncd makes this folder when it starts, and this file when it sets the clock; it goes with the boot.
+const TIMESYNCD: &str = "run/systemd/timesync";
 const SET_BY_TIMESYNCD: &str = "run/systemd/timesync/synchronized";
 
 /// Each is there while a program runs that sets the clock when it can.
-const KEEPERS: [&str; 5] =
-    ["run/systemd/timesync", "run/chrony", "run/chronyd.pid", "run/ntpd.pid", "run/openntpd/ntpd.sock"];
+const KEEPERS: [&str; 5] = [TIMESYNCD, "run/chrony", "run/chronyd.pid", "run/ntpd.pid", "run/openntpd/ntpd.sock"];
 
 /// Until a boot has lasted so long, one of them may still be on its way: an agent can be there before them.
 const KEEPERS_COME_WITHIN: Duration = Duration::from_secs(120);
@@ -45,7 +44,7 @@ impl Evidence {
     pub fn look(reading: Reading, asks_rtc: bool) -> Self {
         let root = Path::new("/");
         let rtc_at = || if asks_rtc { rtc(root) } else { None };
-        weigh(root, kernel(), reading, rtc_at)
+        weigh(root, kernel(root), reading, rtc_at)
     }
 }
 
@@ -62,10 +61,23 @@ fn weigh(root: &Path, kernel: Option<bool>, reading: Reading, rtc_at: impl FnOnc
     if rtc_at().is_some_and(agrees) { Evidence::Plausible } else { Evidence::Awaited }
 }
 
-fn kernel() -> Option<bool> {
-    let mut asked = Timex::new();
-    adjtimex(&mut asked).ok()?;
+#[cfg(target_pointer_width = "64")]
+fn kernel(_root: &Path) -> Option<bool> {
+    let mut asked = rtime_clock::adjtime::Timex::new();
+    rtime_clock::adjtime::adjtimex(&mut asked).ok()?;
     Some(asked.0.maxerror < ERROR_US_MAX)
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+fn kernel(root: &Path) -> Option<bool> {
+    unless_timesyncd_tells(root)
+}
+
+/// In place of the kernel where no crate asks it, on 32 bits: timesyncd's file will tell when it has set the clock, and
+/// until then nobody has. Of others nothing is known.
+#[cfg(any(test, not(target_pointer_width = "64")))]
+fn unless_timesyncd_tells(root: &Path) -> Option<bool> {
+    root.join(TIMESYNCD).exists().then_some(false)
 }
 
 fn rtc(root: &Path) -> Option<Timestamp> {
@@ -84,6 +96,15 @@ mod tests {
 
     /// The same so many seconds after the boot.
     fn check_at(since_boot_s: u64, kernel: Option<bool>, files: &[(&str, &str)], expected: Evidence) {
+        check_told(since_boot_s, |_| kernel, files, expected);
+    }
+
+    fn check_told(
+        since_boot_s: u64,
+        kernel: impl FnOnce(&Path) -> Option<bool>,
+        files: &[(&str, &str)],
+        expected: Evidence,
+    ) {
         let root = std::env::temp_dir().join(format!("parceld-evidence-{}", uuid::Uuid::new_v4()));
         fs::create_dir_all(&root).unwrap();
         for (path, text) in files {
@@ -92,9 +113,10 @@ mod tests {
         }
         let wall = "2026-11-26T10:00:00Z".parse().unwrap();
         let reading = Reading { wall, since_boot: Duration::from_secs(since_boot_s) };
-        let found = weigh(&root, kernel, reading, || rtc(&root));
+        let told = kernel(&root);
+        let found = weigh(&root, told, reading, || rtc(&root));
         fs::remove_dir_all(&root).unwrap();
-        assert_eq!(found, expected, "{since_boot_s} {kernel:?} {files:?}");
+        assert_eq!(found, expected, "{since_boot_s} {told:?} {files:?}");
     }
 
     #[test]
@@ -105,6 +127,16 @@ mod tests {
         check_at(8, Some(false), &[(RTC, "1795687245\n")], Evidence::Plausible);
         check_at(8, Some(true), &[], Evidence::Synchronized);
         check_at(8, None, &[], Evidence::Plausible);
+    }
+
+    #[test]
+    fn without_the_kernel_timesyncd_is_awaited_and_nobody_else() {
+        let check = |files: &[(&str, &str)], expected| check_told(3_600, unless_timesyncd_tells, files, expected);
+        check(&[("run/systemd/timesync/x", "")], Evidence::Awaited);
+        check(&[("run/systemd/timesync/x", ""), (RTC, "1795687245\n")], Evidence::Plausible);
+        check(&[(SET_BY_TIMESYNCD, "")], Evidence::Synchronized);
+        check(&[("run/chrony/chronyd.pid", "1")], Evidence::Plausible);
+        check(&[], Evidence::Plausible);
     }
 
     #[test]
