@@ -442,6 +442,7 @@ fn answer_what_was_scanned(ports: &Ports, journal: &Journal) {
     if let Err(scanner) = ports.rest(REST_TIMEOUT) {
         tracing::warn!(%scanner, "still reads: what it hands in now may get no answer");
     }
+    notify::resting();
     if !is_done(journal) {
         tracing::error!("what was scanned last is not decided: it gets no answer");
     }

@@ -23,6 +23,10 @@ fn is_stopping(message: &Message) -> bool {
     message.says("STOPPING=1")
 }
 
+fn takes_nothing_in(message: &Message) -> bool {
+    message.status().is_some_and(|status| status.starts_with("stopping: no scan is taken in"))
+}
+
 fn events(site: &Site) -> Vec<Value> {
     let output = site.agent.command(&["events", "--json", "--since", "0"]).output().expect("the agent's program runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -70,8 +74,8 @@ fn what_was_scanned_before_the_stop_is_decided_and_answered() {
         (site.agent.status()["scanners"][0]["reads"] == CODES).then_some(())
     });
     site.agent.process().begin_to_terminate();
-    manager.until("the stop", is_stopping);
-    // Nobody reads this one: the line rests.
+    manager.until("the scanners' rest", takes_nothing_in);
+    // Nobody reads this one.
     site.scanners[1].send("TOO-LATE");
     drop(frozen);
 

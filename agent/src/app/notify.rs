@@ -17,9 +17,14 @@ pub fn reloading() {
     }
 }
 
-/// No scan is taken in any more.
+/// The agent is on its way down; scans are still taken in until [`resting`].
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("stopping: what was scanned is decided and answered")]);
+    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+}
+
+/// No scan is taken in any more.
+pub fn resting() {
+    status("stopping: no scan is taken in, what was scanned is decided and answered");
 }
 
 /// One line that `systemctl status` shows.
