@@ -14,8 +14,10 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use site::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Instant;
 use std::{env, fs};
 
 /// Cases of a run; each is a copy of one file with damage of its own.
@@ -492,4 +494,266 @@ fn a_file_that_holds_nothing_begins_anew_and_says_so() {
         assert_eq!(of_kind(&site.events(), Kind::StorageSalvaged), 1, "{what}: told once");
         site.stop_in_order();
     }
+}
+
+#[test]
+fn a_suspicion_that_is_not_true_leaves_the_file_in_its_place() {
+    let template = Template::get();
+    for name in [STOPPED, CUT] {
+        let case = template.copy(name);
+        salvage::suspect(&case.path, "disk I/O error").unwrap();
+        let site = case.check(name, &Damage::default());
+        assert_eq!((site.epoch(), salvage::quarantine(&case.path).len()), (template.epoch, 0), "{name}");
+        assert!(!end_of(&case.path, ".suspected").exists(), "{name}: it is taken back");
+        let unfounded = salvage::unfounded(&case.path);
+        assert_eq!(unfounded.iter().map(|(_, said)| said.as_str()).collect::<Vec<_>>(), ["disk I/O error"], "{name}");
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn a_suspicion_that_is_true_is_found_by_whatever_reads_the_row() {
+    let template = Template::get();
+    for (what, change) in [
+        ("an event", "UPDATE events SET data = substr(data, 2) WHERE place = 40"),
+        ("a running time", "UPDATE events SET uptime_s = -5 WHERE place = 41"),
+        ("an order", "UPDATE progress SET body = 'x' WHERE key = 3"),
+        ("a station", "UPDATE slate SET value = 'x' WHERE name = 'station/bench'"),
+    ] {
+        let case = template.copy(STOPPED);
+        let file = Connection::open(&case.path).unwrap();
+        assert_eq!(file.execute(change, []).unwrap(), 1, "{what}");
+        drop(file);
+        salvage::suspect(&case.path, "somebody met it").unwrap();
+        let site = Site::start(&case.path);
+        assert_eq!(salvage::quarantine(&case.path).len(), 1, "{what}");
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn a_number_that_no_clock_gives_costs_its_row_and_not_every_start() {
+    let case = Template::get().copy(STOPPED);
+    let file = Connection::open(&case.path).unwrap();
+    file.execute("UPDATE events SET uptime_s = -5 WHERE place = (SELECT max(place) FROM events)", []).unwrap();
+    drop(file);
+    for _ in 0..2 {
+        let site = Site::start(&case.path);
+        assert_eq!(salvage::quarantine(&case.path).len(), 1);
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn a_database_that_is_gone_is_not_begun_anew_in_silence() {
+    let template = Template::get();
+    for (name, what) in [(STOPPED, "with its log"), (CUT, "but for its log")] {
+        let case = template.copy(name);
+        fs::remove_file(&case.path).unwrap();
+        if name == STOPPED {
+            fs::remove_file(end_of(&case.path, "-wal")).unwrap();
+        }
+        let backups = case.path.with_file_name("backups");
+        fs::create_dir(&backups).unwrap();
+        fs::copy(template.folder.file(STOPPED), backups.join("sthlm-03-20261122T080000Z.db")).unwrap();
+        let mut config = config(&case.path);
+        config.backups = Some(backups);
+        config.stations.insert("spare".into(), Mode::Pack);
+        let mut site = Site::start_with(config);
+        let events = site.events();
+        assert_eq!(of_kind(&events, Kind::StorageSalvaged), 1, "gone {what}: it is told");
+        assert_eq!(site.journal.site_key(), template.site_key, "gone {what}: barcodes go on");
+        assert_ne!(site.epoch().id, template.epoch.id, "gone {what}");
+        let kept = salvage::quarantine(&case.path);
+        if name == CUT {
+            let logged = template.events.iter().filter(|event| events.iter().any(|saved| saved.id == event.id)).count();
+            assert!(0 < logged, "what only the log has is read");
+            assert!(end_of(&kept[0], "-wal").is_file(), "the log is kept");
+        }
+        assert_eq!(kept.len(), usize::from(name == CUT), "gone {what}");
+        assert_eq!(site.put(9_001, "1xA"), "accepted", "gone {what}");
+        assert_eq!(site.scan("spare", "9001"), "opened 0/1", "gone {what}");
+        assert_eq!(site.scan("spare", "A"), "completed 1/1", "gone {what}");
+        let last = given(&site.events()).last().unwrap();
+        assert!(!template.ssccs.contains(&last), "gone {what}: {last} was given before");
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn a_file_that_comes_damaged_at_each_start_is_not_salvaged_for_ever() {
+    let case = Template::get().copy(STOPPED);
+    case.zero(&[1]);
+    let original = fs::read(&case.path).unwrap();
+    for times in 1..=3 {
+        let site = Site::start(&case.path);
+        assert_eq!(salvage::quarantine(&case.path).len(), times);
+        site.stop_in_order();
+        case.zero(&[1]);
+    }
+    let refused = journal::open(config(&case.path), at(60_000)).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("so often of late"), "{refused}");
+    let kept = salvage::quarantine(&case.path);
+    assert_eq!(kept.len(), 3);
+    assert!(fs::read(&kept[0]).unwrap() == original, "the first is what was there before anybody salvaged");
+    // Later it is worth another attempt, and what is younger than a day stays.
+    let (journal, writing) = journal::open(config(&case.path), at(3 * 3_600_000)).unwrap();
+    assert_eq!(salvage::quarantine(&case.path).len(), 4);
+    drop(journal);
+    writing.stop();
+}
+
+/// The log of a copy on which `statements` were committed, one transaction for each.
+fn log_after(name: &str, transactions: &[String]) -> Vec<u8> {
+    let fork = Template::get().copy(name);
+    let file = Connection::open(&fork.path).unwrap();
+    for transaction in transactions {
+        file.execute_batch(transaction).unwrap();
+    }
+    fs::read(end_of(&fork.path, "-wal")).unwrap()
+}
+
+#[test]
+fn what_failed_commits_have_left_in_the_log_never_stands_in_for_what_was_green() {
+    let template = Template::get();
+    let head = template.events.len() as u64 - 1;
+    let batch = |events: u64, of: &str| {
+        format!(
+            "BEGIN; INSERT INTO events (place, id, at, uptime_s, synced, kind, station, data)
+             SELECT {head} + value, randomblob(16), 1, 1, 1, 'site.stopped', '{of}', '{{}}'
+             FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {events}) SELECT value FROM n);
+             COMMIT"
+        )
+    };
+    // A batch fails, then some of it; each next one is written over the beginning of the one before.
+    let refused = [log_after(CUT, &[batch(400, "refused")]), log_after(CUT, &[batch(150, "refused")])];
+    let green = log_after(CUT, &[batch(1, "green")]);
+    assert!(green.len() < refused[1].len() && refused[1].len() < refused[0].len());
+    let case = template.copy(CUT);
+    let log = [&green[..], &refused[1][green.len()..], &refused[0][refused[1].len()..]].concat();
+    fs::write(end_of(&case.path, "-wal"), log).unwrap();
+    let site = Site::start(&case.path);
+    let of = |of: &str| site.events().iter().filter(|event| event.station.as_deref() == Some(of)).count();
+    assert_eq!((of("green"), of("refused")), (1, 0));
+    assert_eq!((site.epoch(), salvage::quarantine(&case.path).len()), (template.epoch, 0), "nothing is damaged");
+    site.stop_in_order();
+}
+
+#[test]
+fn a_tool_that_closes_the_file_after_a_crash_has_lost_no_log() {
+    let template = Template::get();
+    for (what, is_folded) in [("closed by a tool", true), ("deleted", false)] {
+        let case = template.copy(CUT);
+        let log = end_of(&case.path, "-wal");
+        fs::hard_link(&log, end_of(&case.path, ".wal-too")).unwrap();
+        if is_folded {
+            let tool = Connection::open(&case.path).unwrap();
+            tool.query_row("SELECT count(*) FROM events", [], |_| Ok(())).unwrap();
+        } else {
+            fs::remove_file(&log).unwrap();
+        }
+        assert!(!log.exists(), "{what}");
+        let site = Site::start(&case.path);
+        assert_eq!(site.epoch() == template.epoch, is_folded, "{what}");
+        assert_eq!(of_kind(&site.events(), Kind::StorageSalvaged), usize::from(!is_folded), "{what}");
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn the_log_has_a_second_name_from_the_start_on() {
+    let folder = Folder::new();
+    let path = folder.file("parceld.db");
+    for _ in 0..2 {
+        let mut site = Site::start(&path);
+        site.scan("bench", "nobody-knows");
+        let inode = |end: &str| fs::metadata(end_of(&path, end)).unwrap().ino();
+        assert_eq!(inode("-wal"), inode(".wal-too"));
+        site.stop_in_order();
+    }
+}
+
+#[test]
+fn the_log_of_a_file_that_is_known_to_be_damaged_is_left_for_the_salvage() {
+    let folder = Folder::in_memory();
+    for (what, is_damaged, is_left, is_folded) in
+        [("whole", false, false, true), ("damaged", true, false, false), ("left as it is", true, true, true)]
+    {
+        let path = folder.file(&format!("{what}.db"));
+        let mut site = Site::start(&path);
+        site.scan("bench", "nobody-knows");
+        if is_damaged {
+            site.journal.damage().found("a page is not what it should be");
+            site.journal.damage().leave(is_left);
+        }
+        site.stop_in_order();
+        let left = fs::metadata(end_of(&path, "-wal")).unwrap().len();
+        assert_eq!(left == 0, is_folded, "{what}: {left} bytes of the log are left");
+    }
+}
+
+/// Of a large site that nobody has sent anything away for.
+const MANY: u64 = 1_000_000;
+/// Of the 256 MB that the service may take, beside what the agent has already.
+const PEAK_BYTES_MAX: u64 = 128 << 20;
+
+#[test]
+#[ignore = "long"]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is measured")]
+fn a_million_events_are_salvaged_in_bounded_memory() {
+    let template = Template::get();
+    let folder = Folder::new();
+    let path = folder.file("parceld.db");
+    fs::copy(template.folder.file(STOPPED), &path).unwrap();
+    fs::copy(lock(&template.folder.file(STOPPED)), lock(&path)).unwrap();
+    let file = Connection::open(&path).unwrap();
+    let subject = "orders/o-1";
+    let (each, head): (u64, u64) = file
+        .query_row("SELECT sum(subject = ?1), max(place) FROM events", [subject], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let copies = MANY / each;
+    file.execute_batch(&format!(
+        "BEGIN; INSERT INTO events (place, id, at, uptime_s, synced, kind, station, subject, data, operator, boot, since_boot_us)
+         WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n WHERE value + 1 < {copies}),
+         one AS (SELECT *, row_number() OVER (ORDER BY place) AS nth FROM events WHERE subject = '{subject}')
+         SELECT {head} + value * {each} + nth, randomblob(16), at, uptime_s, synced, kind, station, 'orders/m-' || value,
+             replace(data, '\"o-1\"', '\"m-' || value || '\"'), operator, boot, since_boot_us
+         FROM n, one; COMMIT"
+    ))
+    .unwrap();
+    drop(file);
+    let bytes = fs::metadata(&path).unwrap().len();
+    let hurt = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&hurt, &[0; PAGE], 0).unwrap();
+    drop(hurt);
+    let measure = |what: &str| {
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        let (before, began) = (peak_bytes(), Instant::now());
+        let site = Site::start(&path);
+        let (took, peak) = (began.elapsed(), peak_bytes());
+        println!(
+            "{what}: {} events, {} MB, in {:.0} s; memory at its peak {} MB, {} MB before",
+            site.head(),
+            bytes >> 20,
+            took.as_secs_f64(),
+            peak >> 20,
+            before >> 20
+        );
+        assert!(peak - before < PEAK_BYTES_MAX, "{what}: {peak} bytes, {before} before");
+        site.stop_in_order();
+    };
+    measure("salvaged");
+    let salvaged = salvage::quarantine(&path);
+    assert_eq!(salvaged.len(), 1);
+    assert!(MANY < journal::Reader::open(&path).unwrap().cursors().unwrap().head);
+    salvage::suspect(&path, "a suspicion").unwrap();
+    measure("examined");
+    assert_eq!(salvage::quarantine(&path), salvaged);
+}
+
+/// The most memory that this process has had at once since it was last asked to forget.
+fn peak_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }

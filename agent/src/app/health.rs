@@ -2,9 +2,7 @@
 
 use crate::clock::Clock;
 use crate::journal::{Error, Journal, Reader, salvage};
-use jiff::{SignedDuration, Timestamp};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -16,8 +14,6 @@ const BETWEEN_TABLES: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3_600);
 /// Where damage can't be written down, or comes again and again, the agent works on as far as it can.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// So many salvages in such a time don't help: the card is failing, and each costs more than it saves.
-const OFTEN: (usize, SignedDuration) = (3, SignedDuration::from_hours(1));
 
 /// Looks through all tables soon after the start and then daily, and tells the journal what it finds.
 pub async fn look_through(journal: Journal) {
@@ -53,12 +49,20 @@ pub async fn damaged(journal: &Journal, clock: Clock) {
     let found = damage.wait_for(Option::is_some).await.map(|found| found.clone().unwrap_or_default());
     let Ok(found) = found else { return std::future::pending().await };
     loop {
-        match may_salvage(journal.path(), clock.now().wall) {
-            false => tracing::error!("it was salvaged so often of late that it is left as it is: replace the card"),
-            true => match salvage::suspect(journal.path(), &found) {
+        let is_often = salvage::is_often(journal.path(), clock.now().wall);
+        journal.damage().leave(is_often);
+        if is_often {
+            tracing::error!(
+                "it was salvaged, or read in vain, so often of late that it is left as it is: replace the card"
+            );
+        } else {
+            match salvage::suspect(journal.path(), &found) {
                 Ok(()) => return,
-                Err(error) => tracing::error!(%error, "that it is damaged can't be written down"),
-            },
+                Err(error) => {
+                    tracing::error!(%error, "that it is damaged can't be written down");
+                    journal.damage().leave(true);
+                }
+            }
         }
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }
@@ -67,7 +71,7 @@ pub async fn damaged(journal: &Journal, clock: Clock) {
 /// Becomes a new start of the same program, in the same process: whoever watches over it need not know. Returns only where
 /// that fails, with the code that has the service manager start it.
 pub fn start_over() -> ExitCode {
-    tracing::warn!("starting over, to salvage the database");
+    tracing::warn!("starting over: the database is read, and salvaged if it is damaged");
     let why = Command::new(PROGRAM).args(std::env::args_os().skip(1)).exec();
     tracing::error!(%why, "can't start over: the service manager has to");
     ExitCode::FAILURE
@@ -75,10 +79,3 @@ pub fn start_over() -> ExitCode {
 
 /// This one, also where a newer one has taken its name.
 const PROGRAM: &str = "/proc/self/exe";
-
-fn may_salvage(database: &Path, now: Timestamp) -> bool {
-    let (times, within) = OFTEN;
-    let lately = |at: Timestamp| now.duration_since(at) < within;
-    let kept = salvage::quarantine(database);
-    kept.iter().filter(|kept| salvage::kept_at(kept).is_some_and(lately)).count() < times
-}

@@ -118,7 +118,10 @@ pub fn database(path: &Path, is_running: bool) -> Check {
             format!("readable; too large to be looked through in {} s", CHECKED_WITHIN.as_secs()),
         ),
         Ok((Some(whole), cursors, schema)) if whole == "ok" => {
-            let found = format!("whole, {} events, schema {schema}", cursors.head);
+            let mut found = format!("whole, {} events, schema {schema}", cursors.head);
+            if let Some((at, said)) = salvage::unfounded(path).last() {
+                found += &format!("; thought to be damaged at {at:.0} ({said}), and read in vain");
+            }
             match salvage::quarantine(path).last() {
                 None => check(Outcome::Ok, found),
                 Some(kept) => check(Outcome::Warning, format!("{found}; it was damaged, and has been salvaged")).fix(

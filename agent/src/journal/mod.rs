@@ -40,6 +40,8 @@ use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -128,11 +130,14 @@ pub struct Journal {
 
 /// Where whoever meets damage in the file says so: the agent then starts over, and salvages it.
 #[derive(Clone, Debug)]
-pub struct Damage(watch::Sender<Option<String>>);
+pub struct Damage {
+    known: watch::Sender<Option<String>>,
+    is_left: Arc<AtomicBool>,
+}
 
 impl Damage {
     fn new() -> Self {
-        Self(watch::channel(None).0)
+        Self { known: watch::channel(None).0, is_left: Arc::default() }
     }
 
     /// Notes an error that says that the file is damaged; the first one counts. Others are nothing to it.
@@ -144,7 +149,7 @@ impl Damage {
 
     /// Notes what a check has found.
     pub fn found(&self, what: &str) {
-        let is_new = self.0.send_if_modified(|known| {
+        let is_new = self.known.send_if_modified(|known| {
             let is_new = known.is_none();
             known.get_or_insert_with(|| what.to_owned());
             is_new
@@ -154,9 +159,20 @@ impl Damage {
         }
     }
 
+    /// Whether something was found, and a start is to come that salvages it.
+    #[must_use]
+    pub fn awaits_salvage(&self) -> bool {
+        self.known.borrow().is_some() && !self.is_left.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the file is left as it is, and worked with as long as that goes.
+    pub fn leave(&self, is_left: bool) {
+        self.is_left.store(is_left, Ordering::Relaxed);
+    }
+
     /// What was found, once something is.
     pub fn watch(&self) -> watch::Receiver<Option<String>> {
-        self.0.subscribe()
+        self.known.subscribe()
     }
 }
 
@@ -189,6 +205,8 @@ pub enum Error {
     Locked { path: PathBuf },
     #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]
     Directory { path: PathBuf, why: std::io::Error },
+    #[error("{}: can't be looked at: {why}: may the user that runs this read it and enter its directory, and does its disk answer?", .path.display())]
+    Unreachable { path: PathBuf, why: std::io::Error },
     #[error("{}: the damaged database can't be salvaged: {why}", .path.display())]
     Salvage { path: PathBuf, why: std::io::Error },
     #[error("a thread can't be started: {why}")]
@@ -213,27 +231,42 @@ pub enum Error {
 /// # Errors
 /// The file can't be opened, is in use, can't be salvaged, or was written by a newer version.
 pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error> {
+    open_with(config, moment, &Pulse::default())
+}
+
+/// The same, and `pulse` turns while it moves: a migration, or a salvage, takes long where the file is large.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal, Writing), Error> {
     if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let failed = |why| Error::Directory { path: directory.into(), why };
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
-    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock))?;
+    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock), pulse)?;
     let ballast = Ballast::of(&config.path, config.ballast_bytes);
-    let mut opened = state::State::open(config.clone(), moment);
+    let mut opened = state::State::open(config.clone(), moment, pulse);
     if opened.as_ref().is_err_and(ballast::is_full) && ballast.release() {
         tracing::warn!("the disk is full: the room that was kept for that is given up");
-        opened = state::State::open(config.clone(), moment);
+        opened = state::State::open(config.clone(), moment, pulse);
+    }
+    // Where no agent has run before, the configuration names some other file.
+    let may_be_ours = salvaged.is_none() && had_lock;
+    if may_be_ours && let Some(error) = opened.as_ref().err().filter(|error| salvage::is_damage(error)) {
+        // What is damaged is so the second time too.
+        tracing::warn!(%error, "the database can't be read: it is tried once more");
+        opened = state::State::open(config.clone(), moment, pulse);
     }
     let (state, facts) = match opened {
-        // Where no agent has run before, the configuration names some other file.
-        Err(error) if salvaged.is_none() && had_lock && salvage::is_damage(&error) => {
-            salvage::salvage(&config, &moment, &error.to_string())?;
-            state::State::open(config, moment)?
+        Err(error) if may_be_ours && salvage::is_damage(&error) => {
+            salvage::salvage(&config, &moment, &error.to_string(), pulse)?;
+            state::State::open(config, moment, pulse)?
         }
         opened => opened?,
     };
+    salvage::name_log_too(&facts.path);
     salvage::note_made(&lock);
     let path = facts.path.clone();
     let (head_sender, head) = watch::channel(state.head());

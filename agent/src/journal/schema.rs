@@ -1,11 +1,14 @@
 //! The file's shape: pragmas, migrations, and the refusal of what this version must not touch.
 
 use super::Error;
+use crate::pulse::Pulse;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use std::ffi::c_int;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// Each entry takes the file one version further; entries are never edited, only added.
 const MIGRATIONS: [&str; 4] = [
@@ -25,32 +28,57 @@ pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// there: half as large ones cost two thirds of the bytes, and an order's terms still fit on one.
 pub const PAGE_BYTES: usize = 2_048;
 
+/// How long whoever writes waits for others: there are none, but for somebody who looks into the file by hand.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Opens the file for writing, makes or migrates its tables.
 pub fn open_writer(path: &Path) -> Result<Connection, Error> {
+    open_writer_at_start(path, &Pulse::default())
+}
+
+/// The same, where a migration may take long: `pulse` turns with it, and what it has to sort doesn't go into memory.
+pub fn open_writer_at_start(path: &Path, pulse: &Pulse) -> Result<Connection, Error> {
     let have = rusqlite::version_number();
     if have < SQLITE_VERSION_MIN {
         return Err(Error::OldSqlite { have: rusqlite::version().to_owned() });
     }
-    let conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
+    let mut conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
     keep_log(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}"))?;
     conn.execute_batch(
-        "PRAGMA busy_timeout = 5000;
-         PRAGMA auto_vacuum = INCREMENTAL;
+        "PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 8388608;
-         PRAGMA temp_store = MEMORY;
+         PRAGMA temp_store = FILE;
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA foreign_keys = OFF;",
     )?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    turn(&mut conn, Some(pulse))?;
     migrate(&conn, path)?;
+    turn(&mut conn, None)?;
+    conn.execute_batch("PRAGMA temp_store = MEMORY")?;
     Ok(conn)
 }
+
+/// Has `pulse` turn while statements run; `None`: no longer.
+pub fn turn(conn: &mut Connection, pulse: Option<&Pulse>) -> Result<(), Error> {
+    let turned = pulse.cloned().map(|pulse| {
+        move || {
+            pulse.turned();
+            false
+        }
+    });
+    Ok(conn.progress_handler(STEPS_FOR_A_TURN, turned)?)
+}
+
+/// Steps of SQLite's machine: some milliseconds.
+const STEPS_FOR_A_TURN: c_int = 100_000;
 
 /// Makes a file with the tables of `version`, to be filled by nobody else: it is neither synced nor journaled.
 pub fn make(path: &Path, version: i64) -> Result<Connection, Error> {
@@ -66,7 +94,7 @@ pub fn make(path: &Path, version: i64) -> Result<Connection, Error> {
         "PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = OFF;
          PRAGMA synchronous = OFF;
-         PRAGMA temp_store = MEMORY;
+         PRAGMA temp_store = FILE;
          PRAGMA trusted_schema = OFF;
          PRAGMA locking_mode = EXCLUSIVE;",
     )?;

@@ -10,6 +10,7 @@ use crate::domain::dispatch::Gone;
 use crate::domain::event::{Event, Kind, StartCause};
 use crate::domain::name::{OrderId, ScannerId, StationId};
 use crate::domain::station::Station;
+use crate::pulse::Pulse;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
@@ -93,9 +94,10 @@ pub struct Opened {
 }
 
 impl State {
-    pub fn open(config: Config, moment: Moment) -> Result<(Self, Opened), Error> {
+    /// Opens the file and brings it to this version, which turns `pulse`.
+    pub fn open(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Self, Opened), Error> {
         let has_log = salvage::has_log(&config.path);
-        let conn = schema::open_writer(&config.path)?;
+        let conn = schema::open_writer_at_start(&config.path, pulse)?;
         conn.execute_batch("BEGIN IMMEDIATE")?;
         salvage::miss_log(&conn, &config, &moment, has_log)?;
         let head_at_start = log::head(&conn)?;
@@ -383,6 +385,16 @@ impl State {
         self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
     }
 
+    /// Folds all of the log and begins it anew, with nothing behind its end; waits for no reader. Whether that was possible.
+    pub fn restart_log(&self) -> bool {
+        let is_busy = self
+            .conn
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+        let waits_again = self.conn.busy_timeout(schema::BUSY_TIMEOUT).is_ok();
+        is_busy.is_ok_and(|is_busy| is_busy == 0) && waits_again
+    }
+
     /// At the end: folds all of it and leaves a short log.
     pub fn fold(&self) {
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -459,7 +471,8 @@ fn site_key(conn: &Connection) -> Result<[u8; SITE_KEY_BYTES], Error> {
     Ok(key)
 }
 
-fn is_storage_fault(error: &Error) -> bool {
+/// Whether the disk is at fault, and it isn't only full.
+pub fn is_storage_fault(error: &Error) -> bool {
     let Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = error else {
         return false;
     };

@@ -3,7 +3,7 @@
 use super::ballast::{Ballast, is_full};
 use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Retried};
 use super::log::Place;
-use super::state::State;
+use super::state::{State, is_storage_fault};
 use super::{Damage, Error, Head, Storage};
 use crate::domain::signal::{Answer, Reason, Signal};
 use crate::pulse::Pulse;
@@ -42,6 +42,8 @@ pub struct Writer {
     ballast: Ballast,
     /// The disk is full: what is left is for cursors, and nothing that grows is taken.
     short: bool,
+    /// Something of a commit that failed may lie behind the end of the write-ahead log.
+    leftovers: bool,
     jobs_since_checkpoint: u32,
     /// When a failing storage was last tried.
     tried_at: Duration,
@@ -77,6 +79,7 @@ impl Writer {
             damage,
             ballast,
             short: false,
+            leftovers: false,
             jobs_since_checkpoint: 0,
             tried_at: Duration::ZERO,
         }
@@ -119,7 +122,9 @@ impl Writer {
             }
         }
         self.flush();
-        self.state.fold();
+        if self.may_fold() {
+            self.state.fold();
+        }
     }
 
     /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
@@ -257,9 +262,12 @@ impl Writer {
         match written {
             Ok(_) => {
                 if self.short {
-                    self.state.checkpoint();
+                    if self.may_fold() {
+                        self.state.checkpoint();
+                    }
                     self.short = !self.ballast.make();
                 }
+                self.restart_log();
                 self.healed();
                 self.announce();
             }
@@ -277,6 +285,10 @@ impl Writer {
         if let Err(error) = self.state.roll_back(error) {
             tracing::error!(%error, "the database can't be read again");
             self.damage.suspect(&error);
+        }
+        if is_storage_fault(error) {
+            self.leftovers = true;
+            self.restart_log();
         }
         if (known_alone || self.short) && !matches!(error, Error::Panicked { .. }) {
             self.storage.send_replace(Storage::Failing { error: error.to_string() });
@@ -313,7 +325,26 @@ impl Writer {
         });
     }
 
+    /// A file that is to be salvaged stays as it is, with its log beside it: that is what can be saved.
+    fn may_fold(&self) -> bool {
+        !self.damage.awaits_salvage()
+    }
+
+    /// What failed must not be taken for what was committed by whoever reads the log after a crash. Where it can't be done
+    /// now, it is tried again.
+    fn restart_log(&mut self) {
+        if self.leftovers && self.may_fold() && self.state.restart_log() {
+            self.leftovers = false;
+        }
+    }
+
     fn checkpoint(&mut self, nobody_waits: bool) {
+        if !self.may_fold() {
+            return;
+        }
+        if nobody_waits {
+            self.restart_log();
+        }
         let due = if nobody_waits { CHECKPOINT_JOBS } else { CHECKPOINT_JOBS_MAX };
         if due <= self.jobs_since_checkpoint && self.state.checkpoint() {
             self.jobs_since_checkpoint = 0;

@@ -71,8 +71,10 @@ pub fn begin(
     for (place, event) in (base + 1..).zip([Some(started), told].into_iter().flatten()) {
         log::append(conn, place, &when, By::default(), &event)?;
     }
+    // Whatever of those follows on a gap goes on in the new one.
+    conn.execute("DELETE FROM epochs WHERE ?1 <= base", [base])?;
     let id = log::mint(moment.wall);
-    conn.execute("INSERT OR REPLACE INTO epochs (id, base) VALUES (?1, ?2)", params![id.as_bytes(), base])?;
+    conn.execute("INSERT INTO epochs (id, base) VALUES (?1, ?2)", params![id.as_bytes(), base])?;
     slate::set(conn, slate::SENT, &received)?;
     slate::set(conn, slate::RECEIVED, &received)?;
     slate::set(conn, slate::KNOWN_BEFORE, &known.max(base))?;

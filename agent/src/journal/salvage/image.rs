@@ -1,8 +1,9 @@
 //! A database file as pages, with what its write-ahead log has of them. Nothing that is read is believed.
 
 use super::btree::{Page, u32_at};
-use super::wal::Log;
+use super::wal::{self, Log};
 use crate::journal::schema::PAGE_BYTES;
+use crate::pulse::Pulse;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -18,11 +19,14 @@ const POINTER_BYTES: usize = 5;
 /// The file.
 #[derive(Debug)]
 pub struct Image {
-    file: File,
+    /// None: there is no more than a log.
+    file: Option<File>,
     /// None: there is none, or nothing in it counts.
     log: Option<(File, Log)>,
     pub page_bytes: usize,
     pub pages: u32,
+    /// Turns with each page that is read: a large file takes long.
+    pulse: Pulse,
 }
 
 /// What the file says a page is, in files that keep account (`auto_vacuum`).
@@ -36,17 +40,19 @@ pub enum Pointer {
 }
 
 impl Image {
-    pub fn new(file: File, log: Option<File>) -> Self {
-        let page_bytes = page_bytes(&file);
+    pub fn new(file: Option<File>, log: Option<File>, pulse: &Pulse) -> Self {
+        let said = file.as_ref().map(page_bytes);
         let log = log.and_then(|file| {
-            let read = Log::read(&all(&file), page_bytes);
-            (0 < read.frames && read.page_bytes == page_bytes).then_some((file, read))
+            let read = Log::read(&file, said.unwrap_or(PAGE_BYTES), pulse);
+            (0 < read.frames && said.is_none_or(|said| said == read.page_bytes)).then_some((file, read))
         });
-        let in_file = length(&file).div_ceil(page_bytes as u64);
+        let page_bytes = said.or(log.as_ref().map(|(_, log)| log.page_bytes)).unwrap_or(PAGE_BYTES);
+        let in_file = file.as_ref().map_or(0, length).div_ceil(page_bytes as u64);
         let in_log = log.as_ref().and_then(|(_, log)| log.pages.keys().max().copied()).unwrap_or_default();
         // A number in the log may be hurt.
         let in_log = u64::from(in_log).min(in_file + PAGES_AHEAD_MAX);
-        Self { file, log, page_bytes, pages: u32::try_from(in_file.max(in_log)).unwrap_or(u32::MAX) }
+        let pages = u32::try_from(in_file.max(in_log)).unwrap_or(u32::MAX);
+        Self { file, log, page_bytes, pages, pulse: pulse.clone() }
     }
 
     /// How many frames of the log are damaged.
@@ -54,8 +60,23 @@ impl Image {
         self.log.as_ref().map_or(0, |(_, log)| log.bad)
     }
 
+    /// Whether everything that the log has is in the file too; not if it has nothing.
+    pub fn is_folded(&self) -> bool {
+        let Some((log_file, log)) = &self.log else { return false };
+        let is_in_file = |page: u32, image: &wal::Image| {
+            let at = u64::from(page.saturating_sub(1)) * self.page_bytes as u64;
+            let there = self.file.as_ref().and_then(|file| read(file, at, self.page_bytes));
+            there.is_some() && there == read(log_file, image.at, self.page_bytes)
+        };
+        // What lies behind the file's end was given back.
+        let pages = log.pages.iter().filter(|(page, _)| (1..=log.file_pages).contains(*page));
+        log.bad == 0
+            && pages.into_iter().all(|(page, images)| images.last().is_some_and(|image| is_in_file(*page, image)))
+    }
+
     /// What the page holds: the newest first, then older ones as long as those before can't be believed whole.
     pub fn contents(&self, page: u32) -> Vec<Vec<u8>> {
+        self.pulse.turned();
         let mut contents = Vec::new();
         if let Some((file, log)) = &self.log {
             for image in log.pages.get(&page).into_iter().flatten().rev() {
@@ -66,7 +87,7 @@ impl Image {
             }
         }
         let at = u64::from(page.saturating_sub(1)) * self.page_bytes as u64;
-        contents.extend(read(&self.file, at, self.page_bytes));
+        contents.extend(self.file.as_ref().and_then(|file| read(file, at, self.page_bytes)));
         contents
     }
 
@@ -147,12 +168,8 @@ fn length(file: &File) -> u64 {
     file.metadata().map_or(0, |found| found.len())
 }
 
-fn all(file: &File) -> Vec<u8> {
-    read(file, 0, usize::try_from(length(file)).unwrap_or_default()).unwrap_or_default()
-}
-
 /// The bytes there, with zeros for what is behind the end; none where the disk doesn't give them.
-fn read(file: &File, at: u64, bytes: usize) -> Option<Vec<u8>> {
+pub fn read(file: &File, at: u64, bytes: usize) -> Option<Vec<u8>> {
     let mut content = vec![0; bytes];
     let mut done = 0;
     while done < bytes {

@@ -3,11 +3,13 @@
 //! The damaged file is read page by page by [`image`] and [`btree`], which believe nothing; [`census`] tells whose each
 //! page is; [`refill`] copies rows into a new file; [`settle`] makes a state of them, and [`anew`] a new epoch. [`files`]
 //! exchanges the two. All of it happens at a start, before anybody has the file open: who meets damage while the agent
-//! runs writes that down, and the agent starts over.
+//! runs writes that down, and the agent starts over. What was written down is a suspicion, and [`examine`] tells whether
+//! it is true.
 
 pub(super) mod anew;
 mod btree;
 mod census;
+mod examine;
 mod files;
 mod heir;
 mod image;
@@ -18,12 +20,13 @@ mod settle;
 mod table;
 mod wal;
 
-pub use files::{kept_at, quarantine};
+pub use files::{is_often, kept_at, name_log_too, quarantine, unfounded};
 
 use super::ballast::{Ballast, is_full};
 use super::{Config, Error, log, schema, slate};
 use crate::clock::Moment;
 use crate::domain::event::{Event, Kind};
+use crate::pulse::Pulse;
 use btree::u32_at;
 use census::Census;
 use files::Why;
@@ -50,11 +53,11 @@ pub struct Salvaged {
 }
 
 /// Looks, before SQLite does, for damage that SQLite would silently take for something else, and salvages what is
-/// damaged or was found to be. `was_made`: a database has been here before.
+/// damaged. `was_made`: a database has been here before.
 ///
 /// # Errors
-/// The salvage failed: nothing has changed.
-pub fn before_open(config: &Config, moment: &Moment, was_made: bool) -> Result<Option<Salvaged>, Error> {
+/// The database can't be looked at, or the salvage failed: nothing has changed.
+pub fn before_open(config: &Config, moment: &Moment, was_made: bool, pulse: &Pulse) -> Result<Option<Salvaged>, Error> {
     let database = &config.path;
     if let Some(why) = files::waiting(database) {
         tracing::warn!(?why, "an exchange of the database was cut off when it was nearly done: it is finished now");
@@ -62,32 +65,80 @@ pub fn before_open(config: &Config, moment: &Moment, was_made: bool) -> Result<O
         return Ok(None);
     }
     let cause = match fs::symlink_metadata(database) {
-        Err(_) => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let has_been = was_made || log_bytes(database).is_some();
             files::unsuspect(database)?;
-            None
+            has_been.then(|| "the file is gone".to_owned())
         }
+        Err(why) => return Err(Error::Unreachable { path: database.into(), why }),
         Ok(found) if found.is_dir() => Some("there is a directory in its place".to_owned()),
         Ok(found) if found.len() == 0 && was_made => Some("the file is empty".to_owned()),
-        Ok(found) if found.is_file() => files::suspicion(database).or_else(|| damaged_log(database)),
+        Ok(found) if found.is_file() => match damaged_log(database, pulse)? {
+            Some(cause) => Some(cause),
+            None => return salvage_if_damaged(config, moment, pulse),
+        },
         Ok(_) => None,
     };
     match cause {
-        Some(cause) => salvage(config, moment, &cause).map(Some),
+        Some(cause) => salvage(config, moment, &cause, pulse).map(Some),
         None => Ok(None),
     }
 }
 
-/// SQLite takes the first bad frame of a log for its end.
-fn damaged_log(database: &Path) -> Option<String> {
-    let log =
-        File::open(files::beside(database, "-wal")).ok().filter(|log| log.metadata().is_ok_and(|l| 0 < l.len()))?;
-    let bad = Image::new(File::open(database).ok()?, Some(log)).bad_frames();
-    (0 < bad).then(|| format!("parts of the write-ahead log can't be read: {bad}"))
+/// Examines a file that is thought to be damaged, and salvages it if it is.
+fn salvage_if_damaged(config: &Config, moment: &Moment, pulse: &Pulse) -> Result<Option<Salvaged>, Error> {
+    let database = &config.path;
+    let Some(said) = files::suspicion(database) else { return Ok(None) };
+    if files::is_often(database, moment.wall) {
+        // It is open to SQLite, and whoever meets the damage says so again.
+        tracing::error!(said, "{OFTEN}; it is worked with as it is");
+        return Ok(None);
+    }
+    tracing::warn!(said, "the database is thought to be damaged: all of it is read");
+    match examine::examine(database, pulse)? {
+        Some(found) => {
+            let cause = if found == said { said } else { format!("{said}; {found}") };
+            salvage(config, moment, &cause, pulse).map(Some)
+        }
+        None => {
+            tracing::warn!(
+                said,
+                "all of it can be read, and nothing is damaged: it stays. Does its disk lose its connection?"
+            );
+            files::note_unfounded(database, &said, moment.wall)?;
+            Ok(None)
+        }
+    }
 }
 
-/// Whether there is a write-ahead log, also an empty one.
+const OFTEN: &str = "it was salvaged, or read in vain, so often of late that once more doesn't help: replace the card";
+
+/// SQLite takes the first bad frame of a log for its end.
+fn damaged_log(database: &Path, pulse: &Pulse) -> Result<Option<String>, Error> {
+    if log_bytes(database).is_none() {
+        return Ok(None);
+    }
+    let opened = |path: &Path| File::open(path).map_err(|why| Error::Unreachable { path: path.into(), why });
+    let log = opened(&files::beside(database, "-wal"))?;
+    let bad = Image::new(Some(opened(database)?), Some(log), pulse).bad_frames();
+    Ok((0 < bad).then(|| format!("parts of the write-ahead log can't be read: {bad}")))
+}
+
+/// How long the write-ahead log is; `None` where there is none, or nothing in it.
+fn log_bytes(database: &Path) -> Option<u64> {
+    let found = fs::metadata(files::beside(database, "-wal")).ok()?;
+    Some(found.len()).filter(|bytes| 0 < *bytes)
+}
+
+/// Whether there is a write-ahead log, also an empty one; or all that one had is in the file: then some tool has closed it
+/// in order, and taken the log away.
 pub fn has_log(database: &Path) -> bool {
-    files::beside(database, "-wal").exists()
+    files::beside(database, "-wal").exists() || is_log_in_file(database)
+}
+
+fn is_log_in_file(database: &Path) -> bool {
+    let (Ok(file), Some(log)) = (File::open(database), files::log_too(database)) else { return false };
+    Image::new(Some(file), Some(log), &Pulse::default()).is_folded()
 }
 
 /// Begins a new epoch in a file that has lost its write-ahead log: whoever writes here leaves one, empty after a stop. A copy
@@ -170,16 +221,20 @@ pub fn suspect(database: &Path, why: &str) -> std::io::Result<()> {
     files::suspect(database, why)
 }
 
-/// Makes a new file of what can be read of the damaged one, which is kept, and puts it in its place.
+/// Makes a new file of what can be read of the damaged one, which is kept, and puts it in its place. Turns `pulse`.
 ///
 /// # Errors
-/// It is of a newer version, may not be read, or the new one can't be written: nothing has changed.
-pub fn salvage(config: &Config, moment: &Moment, cause: &str) -> Result<Salvaged, Error> {
+/// It is of a newer version, may not be read, was salvaged too often, or the new one can't be written: nothing has changed.
+pub fn salvage(config: &Config, moment: &Moment, cause: &str, pulse: &Pulse) -> Result<Salvaged, Error> {
     let database = &config.path;
+    if files::is_often(database, moment.wall) {
+        let why = std::io::Error::other(format!("{cause}; {OFTEN}"));
+        return Err(Error::Salvage { path: database.into(), why });
+    }
     tracing::error!(database = %database.display(), cause, "the database is damaged: what can be read of it is saved");
-    let is_rebuilt = is_of_indexes_only(database);
-    let image = open(database)?;
-    let new = New { version: version(&image, database)?, image, cause, is_rebuilt };
+    let is_rebuilt = is_of_indexes_only(database, pulse);
+    let image = open(database, pulse)?;
+    let new = New { version: version(&image, database)?, image, cause, is_rebuilt, pulse };
     let (part, saved) = match new.make(config, moment, Wanted::All) {
         Err(error) if is_full(&error) => {
             tracing::error!(
@@ -205,9 +260,10 @@ pub fn salvage(config: &Config, moment: &Moment, cause: &str) -> Result<Salvaged
 }
 
 /// Whether SQLite, which must be able to read the file for that, finds nothing wrong but with indexes.
-fn is_of_indexes_only(database: &Path) -> bool {
+fn is_of_indexes_only(database: &Path, pulse: &Pulse) -> bool {
     let look = || -> Result<bool, Error> {
-        let conn = schema::open_reader(database)?;
+        let mut conn = schema::open_reader(database)?;
+        schema::turn(&mut conn, Some(pulse))?;
         let indexes: Vec<i64> = {
             let mut statement = conn.prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'index'")?;
             let roots = statement.query_map([], |row| row.get(0))?;
@@ -229,13 +285,12 @@ fn is_of_indexes_only(database: &Path) -> bool {
 /// Findings after which SQLite ends its check: with so many nobody looks which they are.
 const FOUND_MAX: usize = 10_000;
 
-fn open(database: &Path) -> Result<Option<Image>, Error> {
+fn open(database: &Path, pulse: &Pulse) -> Result<Option<Image>, Error> {
+    let log = File::open(files::beside(database, "-wal")).ok();
     match File::open(database) {
-        Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => {
-            Ok(Some(Image::new(file, File::open(files::beside(database, "-wal")).ok())))
-        }
+        Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => Ok(Some(Image::new(Some(file), log, pulse))),
         Ok(_) => Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(log.map(|log| Image::new(None, Some(log), pulse))),
         Err(why) => Err(Error::Salvage { path: database.into(), why }),
     }
 }
@@ -267,12 +322,14 @@ struct New<'a> {
     cause: &'a str,
     /// Only indexes are damaged, and all rows there: nothing is lost, and the epoch goes on.
     is_rebuilt: bool,
+    pulse: &'a Pulse,
 }
 
 impl New<'_> {
     fn make(&self, config: &Config, moment: &Moment, wanted: Wanted) -> Result<(PathBuf, Saved), Error> {
         let part = files::part(&config.path)?;
-        let conn = schema::make(&part, self.version)?;
+        let mut conn = schema::make(&part, self.version)?;
+        schema::turn(&mut conn, Some(self.pulse))?;
         let tables = Table::all(&conn)?;
         let (mut saved, mut is_whole) = (Saved::default(), false);
         conn.execute_batch("BEGIN IMMEDIATE")?;

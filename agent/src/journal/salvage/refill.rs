@@ -63,7 +63,12 @@ fn copy_table(
     let mut insert = conn.prepare(&table.insert())?;
     let pages = census.owners.iter().filter(|(_, owner)| *owner == Owner::Table(at));
     for (number, _) in pages {
-        for content in image.contents(*number) {
+        // An event never changes: of two copies, that which is surely whole is believed.
+        let mut contents = image.contents(*number);
+        if table.name == EVENTS {
+            contents.reverse();
+        }
+        for content in contents {
             let Some(page) = Page::parse(*number, &content).filter(|page| page.kind.is_table() == table.has_rowid)
             else {
                 continue;

@@ -100,7 +100,7 @@ fn check(from: &Path, site: &str) -> Result<(), Unfit> {
 
 fn prepare(config: &Config, part: &Path, moment: &Moment) -> Result<(u64, Option<Timestamp>, u64), Error> {
     let conn = Connection::open(part).map_err(|why| Error::Open { path: part.into(), why })?;
-    conn.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY")?;
+    conn.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE")?;
     schema::migrate(&conn, part)?;
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let events: u64 = conn.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;

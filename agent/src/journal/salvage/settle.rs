@@ -13,11 +13,14 @@ use crate::domain::station::{Station, Work};
 use crate::journal::log::Place;
 use crate::journal::shelf::Shelf;
 use crate::journal::{Error, SITE_KEY_BYTES, row, slate};
-use rusqlite::{Connection, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
 
 /// Orders that are looked at in the log; a site has fewer open at once.
 const ORDERS_MAX: usize = 20_000;
+/// Those whose events are in memory at once; more need another look through the log.
+const ORDERS_AT_ONCE: usize = 2_000;
 
 /// A digest.
 const TOKEN_BYTES: usize = 32;
@@ -43,48 +46,97 @@ pub fn settle(conn: &Connection, tables: &[Table]) -> Result<Settled, Error> {
     Ok(settled)
 }
 
+/// Rows of a table that are to be understood: the key comes first, and how they are deleted.
+struct Sift {
+    table: &'static str,
+    rows: &'static str,
+    delete: &'static str,
+    is_good: fn(&Row<'_>) -> Result<bool, Error>,
+}
+
+const SIFTS: [Sift; 5] = [
+    Sift {
+        table: "slate",
+        rows: "SELECT name, value FROM slate",
+        delete: "DELETE FROM slate WHERE name = ?1",
+        is_good: |row| Ok(is_understood(&row.get::<_, String>(0)?, row.get_ref(1)?)),
+    },
+    Sift {
+        table: "manifests",
+        rows: "SELECT id, carrier, closed, body FROM manifests",
+        delete: "DELETE FROM manifests WHERE id = ?1",
+        is_good: |row| {
+            let (id, carrier): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(row::read_manifest(&id, &carrier, row.get::<_, i64>(2)? == 1, &row.get::<_, String>(3)?).is_ok())
+        },
+    },
+    Sift {
+        table: "returns",
+        rows: "SELECT id, state, terms, found FROM returns",
+        delete: "DELETE FROM returns WHERE id = ?1",
+        is_good: |row| Ok(row::read_returned(row.get(1)?, &row.get::<_, String>(2)?, &row.get::<_, String>(3)?).is_ok()),
+    },
+    Sift {
+        table: "promises",
+        rows: "SELECT order_key, course, body FROM promises",
+        delete: "DELETE FROM promises WHERE order_key = ?1",
+        is_good: |row| Ok(row::read_standing(row.get(1)?, &row.get::<_, String>(2)?).is_ok()),
+    },
+    Sift {
+        table: "progress",
+        rows: "SELECT p.key, o.terms, p.state, p.body FROM progress p LEFT JOIN orders o USING (key)",
+        delete: "DELETE FROM progress WHERE key = ?1",
+        is_good: |row| Ok(row::order(&row.get::<_, String>(1)?, row.get(2)?, &row.get::<_, String>(3)?).is_ok()),
+    },
+];
+
+/// Rows of one table that are deleted in one go: with all of them damaged, memory holds no more.
+const DROPPED_AT_ONCE: usize = 10_000;
+
 /// Deletes what can't be read; returns how many rows.
 fn clean(conn: &Connection, tables: &[Table]) -> Result<u64, Error> {
     let mut dropped = 0;
-    let mut sift = |query: &str, delete: &str, is_good: &dyn Fn(&rusqlite::Row<'_>) -> Result<bool, Error>| {
-        let bad = {
-            let mut statement = conn.prepare(query)?;
-            let mut rows = statement.query([])?;
-            let mut bad = Vec::new();
-            while let Some(row) = rows.next()? {
-                if !is_good(row).unwrap_or(false) {
-                    bad.push(row.get::<_, rusqlite::types::Value>(0)?);
-                }
+    for sift in SIFTS {
+        loop {
+            let bad = bad_rows(conn, &sift, DROPPED_AT_ONCE)?;
+            for key in &bad {
+                dropped += conn.execute(sift.delete, [key])? as u64;
             }
-            bad
-        };
-        for key in bad {
-            dropped += conn.execute(delete, [key])? as u64;
+            if bad.len() < DROPPED_AT_ONCE {
+                break;
+            }
         }
-        Ok::<(), Error>(())
-    };
-    sift("SELECT name, value FROM slate", "DELETE FROM slate WHERE name = ?1", &|row| {
-        Ok(is_understood(&row.get::<_, String>(0)?, row.get_ref(1)?))
-    })?;
-    sift("SELECT id, carrier, closed, body FROM manifests", "DELETE FROM manifests WHERE id = ?1", &|row| {
-        let (id, carrier): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(row::read_manifest(&id, &carrier, row.get::<_, i64>(2)? == 1, &row.get::<_, String>(3)?).is_ok())
-    })?;
-    sift("SELECT id, state, terms, found FROM returns", "DELETE FROM returns WHERE id = ?1", &|row| {
-        Ok(row::read_returned(row.get(1)?, &row.get::<_, String>(2)?, &row.get::<_, String>(3)?).is_ok())
-    })?;
-    sift("SELECT order_key, course, body FROM promises", "DELETE FROM promises WHERE order_key = ?1", &|row| {
-        Ok(row::read_standing(row.get(1)?, &row.get::<_, String>(2)?).is_ok())
-    })?;
-    let order = "SELECT p.key, o.terms, p.state, p.body FROM progress p LEFT JOIN orders o USING (key)";
-    sift(order, "DELETE FROM progress WHERE key = ?1", &|row| {
-        Ok(row::order(&row.get::<_, String>(1)?, row.get(2)?, &row.get::<_, String>(3)?).is_ok())
-    })?;
+    }
     conn.execute("DELETE FROM orders WHERE key NOT IN (SELECT key FROM progress)", [])?;
     for table in OF_ORDERS.iter().filter(|name| tables.iter().any(|table| table.name == **name)) {
         conn.execute(&format!("DELETE FROM {table} WHERE order_key NOT IN (SELECT key FROM orders)"), [])?;
     }
     Ok(dropped)
+}
+
+/// The keys of up to `limit` rows that can't be understood.
+fn bad_rows(conn: &Connection, sift: &Sift, limit: usize) -> Result<Vec<Value>, Error> {
+    let mut statement = conn.prepare(sift.rows)?;
+    let mut rows = statement.query([])?;
+    let mut bad = Vec::new();
+    while bad.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        if !(sift.is_good)(row).unwrap_or(false) {
+            bad.push(row.get(0)?);
+        }
+    }
+    Ok(bad)
+}
+
+/// The table of a row that would be deleted, if there is one.
+pub fn not_understood(conn: &Connection) -> Result<Option<&'static str>, Error> {
+    for sift in SIFTS {
+        if !bad_rows(conn, &sift, 1)?.is_empty() {
+            return Ok(Some(sift.table));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a line of the slate is what its name says.
@@ -98,7 +150,7 @@ fn is_understood(name: &str, value: rusqlite::types::ValueRef<'_>) -> bool {
             str::from_utf8(text).is_ok_and(|text| row::read_scanner(text).is_ok())
         }
         (Some(("configured", _)), ValueRef::Text(text)) => str::from_utf8(text).is_ok(),
-        (Some(("unsynced", _)), ValueRef::Integer(place)) => 0 <= place,
+        (Some(("unsynced" | "vouched", _)), ValueRef::Integer(number)) => 0 <= number,
         (Some(_), _) => false,
         (None, ValueRef::Text(text)) => name == slate::SITE && str::from_utf8(text).is_ok(),
         (None, ValueRef::Integer(number)) => {
@@ -122,20 +174,24 @@ struct Told {
 }
 
 fn replay_orders(conn: &Connection, settled: &mut Settled) -> Result<(), Error> {
-    let mut told = BTreeMap::new();
-    {
-        let wanted = format!(
-            "SELECT DISTINCT e.subject FROM events e
-             LEFT JOIN orders o ON 'orders/' || o.id = e.subject LEFT JOIN progress p USING (key)
-             WHERE e.kind = 'order.accepted' AND p.closed_s IS NULL LIMIT {ORDERS_MAX}"
-        );
+    let wanted = format!(
+        "SELECT DISTINCT e.subject FROM events e
+         LEFT JOIN orders o ON 'orders/' || o.id = e.subject LEFT JOIN progress p USING (key)
+         WHERE e.kind = 'order.accepted' AND p.closed_s IS NULL LIMIT {ORDERS_MAX}"
+    );
+    let subjects: Vec<String> = {
         let mut statement = conn.prepare(&wanted)?;
-        let subjects = statement.query_map([], |row| row.get::<_, String>(0))?;
-        for subject in subjects {
-            told.insert(subject?, Told { from: 0, events: Vec::new(), readable: true });
-        }
-    }
+        let subjects = statement.query_map([], |row| row.get(0))?;
+        subjects.collect::<Result<_, _>>()?
+    };
     let gap = last_gap(conn)?;
+    subjects.chunks(ORDERS_AT_ONCE).try_for_each(|subjects| replay_some(conn, subjects, gap, settled))
+}
+
+/// The same for a few. `gap`: the last place that is missing.
+fn replay_some(conn: &Connection, subjects: &[String], gap: Place, settled: &mut Settled) -> Result<(), Error> {
+    let nothing = || Told { from: 0, events: Vec::new(), readable: true };
+    let mut told: BTreeMap<String, Told> = subjects.iter().map(|subject| (subject.clone(), nothing())).collect();
     {
         let mut statement =
             conn.prepare("SELECT place, kind, subject, data FROM events WHERE subject LIKE 'orders/%' ORDER BY place")?;

@@ -1,10 +1,11 @@
 //! The tables of this version, and whether a record can be a row of one of them.
 
 use crate::domain::event::Kind;
-use crate::journal::{Error, slate};
+use crate::journal::{Error, row, slate};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::de::IgnoredAny;
+use std::ops::RangeInclusive;
 
 /// A table as the new file has it.
 #[derive(Debug)]
@@ -99,8 +100,22 @@ impl Table {
         }
         let added = self.columns.iter().skip(values.len()).map(|column| column.default.clone());
         values.extend(added.collect::<Vec<_>>());
-        let fits = self.columns.iter().zip(&values).all(|(column, value)| column.takes(value));
-        (fits && self.makes_sense(&values)).then_some(values)
+        self.is_row(&values).then_some(values)
+    }
+
+    /// Whether values, one for each column, can be a row.
+    pub fn is_row(&self, values: &[Value]) -> bool {
+        let fits = |(column, value): (&Column, &Value)| match value {
+            Value::Integer(number) => column.takes(value) && range(&self.name, &column.name).contains(number),
+            value => column.takes(value),
+        };
+        values.len() == self.columns.len() && self.columns.iter().zip(values).all(fits) && self.makes_sense(values)
+    }
+
+    /// Every row, with its columns in order.
+    pub fn select(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        format!("SELECT {} FROM {}", names.join(", "), self.name)
     }
 
     /// What types don't tell.
@@ -112,12 +127,7 @@ impl Table {
         };
         let is_id = |value: Option<&Value>| matches!(value, Some(Value::Blob(id)) if id.len() == ID_BYTES);
         match self.name.as_str() {
-            EVENTS => {
-                matches!(value("place"), Some(Value::Integer(1..)))
-                    && is_id(value("id"))
-                    && Kind::named(text("kind")).is_some()
-                    && is_json(text("data"))
-            }
+            EVENTS => is_id(value("id")) && Kind::named(text("kind")).is_some() && is_json(text("data")),
             EPOCHS => is_id(value("id")),
             SLATE => slate::is_known(text("name")),
             "orders" => is_json(text("terms")),
@@ -147,6 +157,83 @@ impl Column {
     }
 }
 
+/// What a number may be: one that a bit has changed may overflow what is reckoned with it, at each start anew.
+fn range(table: &str, column: &str) -> RangeInclusive<i64> {
+    match (table, column) {
+        (EVENTS, "place") => 1..=NUMBER_MAX,
+        // None is the latest.
+        (_, "urgency") => i64::MIN..=i64::MAX,
+        (_, "on_hand" | "reserved" | "offset_ms") => -NUMBER_MAX..=NUMBER_MAX,
+        (_, "sscc") | (SLATE, _) => 0..=SERIAL_MAX,
+        (_, "uptime_s" | "closed_s") => 0..=UPTIME_S_MAX,
+        (_, "n" | "revision" | "units" | "work_s") => 0..=u32::MAX.into(),
+        (_, "synced" | "expedited") => 0..=1,
+        // A number that is void.
+        ("parcels", "state") => -1..=STATE_MAX,
+        (_, "state" | "course" | "closed") => 0..=STATE_MAX,
+        _ => 0..=NUMBER_MAX,
+    }
+}
+
+/// What JSON's readers take; of microseconds, until 2255.
+const NUMBER_MAX: i64 = 1 << 53;
+/// An SSCC has eighteen digits.
+const SERIAL_MAX: i64 = 1_000_000_000_000_000_000;
+/// A hundred years.
+const UPTIME_S_MAX: i64 = 100 * 31_557_600;
+/// Words are counted from 0, and an order on hold is the last.
+const STATE_MAX: i64 = row::HELD as i64;
+
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::schema;
+
+    #[test]
+    fn numbers_that_none_of_ours_can_be_are_no_rows() {
+        let path = std::env::temp_dir().join(format!("parceld-table-{}.db", uuid::Uuid::now_v7()));
+        let conn = schema::make(&path, schema::VERSION).unwrap();
+        let tables = Table::all(&conn).unwrap();
+        let event = |place: i64, at: i64, uptime_s: i64, synced: i64| {
+            let (number, text) = (Value::Integer, |text: &str| Value::Text(text.into()));
+            vec![
+                number(place),
+                Value::Blob(vec![7; ID_BYTES]),
+                number(at),
+                number(uptime_s),
+                number(synced),
+                text("site.stopped"),
+                Value::Null,
+                Value::Null,
+                text("{}"),
+            ]
+        };
+        let line = |value: i64| vec![Value::Text(slate::STARTS.into()), Value::Integer(value)];
+        let stock = |on_hand: i64| vec![Value::Text("A".into()), Value::Integer(on_hand), Value::Integer(0)];
+        for (what, table, row, good) in [
+            ("an event", EVENTS, event(7, 1, 5, 1), true),
+            ("place 0", EVENTS, event(0, 1, 5, 1), false),
+            ("a place that can't be followed", EVENTS, event(i64::MAX, 1, 5, 1), false),
+            ("a time before 1970", EVENTS, event(7, -1, 5, 1), false),
+            ("a running time below zero", EVENTS, event(7, 1, -5, 1), false),
+            ("a running time of ages", EVENTS, event(7, 1, 1 << 50, 1), false),
+            ("neither true nor false", EVENTS, event(7, 1, 5, 2), false),
+            ("a count", SLATE, line(3), true),
+            ("a count that can't be added to", SLATE, line(i64::MAX), false),
+            ("a count below zero", SLATE, line(-1), false),
+            ("less than nothing on the shelf", "stock", stock(-3), true),
+            ("stock beyond all shelves", "stock", stock(i64::MIN), false),
+        ] {
+            let table = tables.iter().find(|known| known.name == table).unwrap();
+            let mut row = row;
+            row.resize(table.columns.len(), Value::Null);
+            assert_eq!(table.is_row(&row), good, "{what}");
+        }
+        drop(conn);
+        std::fs::remove_file(path).unwrap();
+    }
 }

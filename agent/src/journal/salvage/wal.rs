@@ -2,9 +2,16 @@
 //!
 //! SQLite believes a log up to its first bad frame: after a crash that is its end. Here every frame is compared with the
 //! checksum that the one before it says, so that reading goes on behind a bad one.
+//!
+//! What lies behind the end may also be left of commits that failed: the next one began where they had begun, and covers
+//! their beginning alone. Such a rest never goes on behind its own commit, and so is told from what was committed: that
+//! goes on, each transaction from the checksum of the one before.
 
 use super::btree::u32_at;
+use super::image::read;
+use crate::pulse::Pulse;
 use std::collections::HashMap;
+use std::fs::File;
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
@@ -23,56 +30,78 @@ pub struct Image {
 #[derive(Debug, Default)]
 pub struct Log {
     pub page_bytes: usize,
-    /// Of each page, oldest first.
+    /// Of each page, oldest first; nothing older than the newest sound one.
     pub pages: HashMap<u32, Vec<Image>>,
     /// Frames up to the last commit that counts.
     pub frames: usize,
     /// Those of them that aren't what they were, and the header if it isn't.
     pub bad: usize,
+    /// Pages of the file, as the last commit that counts says it.
+    pub file_pages: u32,
 }
 
 type Sum = (u32, u32);
 
 impl Log {
-    /// Reads a log. `page_bytes`: the file's, where the log's own header can't be believed.
-    pub fn read(bytes: &[u8], page_bytes: usize) -> Self {
-        let header = Header::read(bytes).unwrap_or_else(|| Header::guess(bytes, page_bytes));
+    /// Reads a log, frame by frame: it may be larger than memory. `page_bytes`: the file's, where the log's own header
+    /// can't be believed.
+    pub fn read(file: &File, page_bytes: usize, pulse: &Pulse) -> Self {
+        let bytes = file.metadata().map_or(0, |found| found.len());
+        let beginning = read(file, 0, HEADER_BYTES + FRAME_HEADER_BYTES).unwrap_or_default();
+        let header = Header::read(&beginning).unwrap_or_else(|| Header::guess(&beginning, page_bytes));
         let frame_bytes = FRAME_HEADER_BYTES + header.page_bytes;
-        let mut frames: Vec<(u32, Image)> = Vec::new();
-        let (mut complete, mut commits_behind_bad) = (0, 0);
-        let (mut sum, mut is_bad) = (header.sum, !header.sound);
-        for (index, frame) in bytes.get(HEADER_BYTES..).unwrap_or_default().chunks_exact(frame_bytes).enumerate() {
-            let number = |at| u32_at(frame, at).unwrap_or_default();
+        let count = bytes.saturating_sub(HEADER_BYTES as u64) / frame_bytes as u64;
+        let mut log = Self { page_bytes: header.page_bytes, ..Self::default() };
+        // What is read, up to the next commit that counts.
+        let mut waiting: Vec<(u32, Image)> = Vec::new();
+        let (mut sum, mut is_behind_bad, mut commits) = (header.sum, !header.sound, 0);
+        for index in 0..count {
+            pulse.turned();
+            let start = HEADER_BYTES as u64 + index * frame_bytes as u64;
+            let frame = read(file, start, frame_bytes);
+            let is_read = frame.is_some();
+            let frame = frame.unwrap_or_else(|| vec![0; frame_bytes]);
+            let number = |at| u32_at(&frame, at).unwrap_or_default();
             let said = (number(16), number(20));
             let found = sum.map(|sum| {
                 let sum = checksum(header.big_endian, sum, &frame[..8]);
                 checksum(header.big_endian, sum, &frame[FRAME_HEADER_BYTES..])
             });
             // Another salt is what an earlier round of the log left, unless only the salt is hurt.
-            let sound = found.is_none_or(|found| found == said) && frame[8..16] == header.salt;
-            is_bad |= !sound;
-            sum = Some(said);
-            let at = (HEADER_BYTES + index * frame_bytes + FRAME_HEADER_BYTES) as u64;
-            frames.push((number(0), Image { at, sound }));
-            if sound && number(4) != 0 {
-                commits_behind_bad += usize::from(is_bad);
-                if !is_bad || COMMITS_THAT_TELL <= commits_behind_bad {
-                    complete = frames.len();
+            let sound = is_read && found.is_none_or(|found| found == said) && frame[8..16] == header.salt;
+            sum = is_read.then_some(said);
+            waiting.push((number(0), Image { at: start + FRAME_HEADER_BYTES as u64, sound }));
+            if !sound {
+                (is_behind_bad, commits) = (true, 0);
+            } else if number(4) != 0 {
+                commits += 1;
+                if !is_behind_bad || COMMITS_THAT_TELL <= commits {
+                    log.take(&mut waiting);
+                    log.file_pages = number(4);
                 }
             }
         }
-        frames.truncate(complete);
-        let bad = frames.iter().filter(|(_, image)| !image.sound).count();
-        let bad = bad + usize::from(!header.sound && !frames.is_empty());
-        let mut log = Self { page_bytes: header.page_bytes, frames: frames.len(), bad, pages: HashMap::new() };
-        for (page, image) in frames {
-            log.pages.entry(page).or_default().push(image);
-        }
+        log.bad += usize::from(!header.sound && 0 < log.frames);
         log
+    }
+
+    /// All of it was committed.
+    fn take(&mut self, frames: &mut Vec<(u32, Image)>) {
+        self.frames += frames.len();
+        for (page, image) in frames.drain(..) {
+            let images = self.pages.entry(page).or_default();
+            if image.sound {
+                images.clear();
+            } else {
+                self.bad += 1;
+            }
+            images.push(image);
+        }
     }
 }
 
-/// A commit is synced before the next transaction is written: with two commits behind it, what is bad is no torn end.
+/// A commit is synced before the next transaction is written: where two follow each other without a break, behind
+/// something bad, the first was on disk, and what is bad before it is neither a torn end nor left of a failed commit.
 const COMMITS_THAT_TELL: usize = 2;
 
 struct Header {
@@ -143,7 +172,10 @@ mod tests {
     }
 
     fn check(what: &str, bytes: &[u8], frames: usize, bad: usize) {
-        let log = Log::read(bytes, PAGE);
+        let path = std::env::temp_dir().join(format!("parceld-wal-{}", uuid::Uuid::now_v7()));
+        std::fs::write(&path, bytes).unwrap();
+        let log = Log::read(&File::open(&path).unwrap(), PAGE, &Pulse::default());
+        std::fs::remove_file(&path).unwrap();
         assert_eq!((log.frames, log.bad), (frames, bad), "{what}");
     }
 
@@ -176,5 +208,67 @@ mod tests {
         let (old, new) = (log(8), log(3));
         let bytes = [&new[..], &old[new.len()..]].concat();
         check("three frames, and five old ones", &bytes, 3, 0);
+    }
+
+    /// A log of `before` commits, and how it goes on with each of `then`, which are tried one after the other.
+    fn forks(before: usize, then: &[&str]) -> Vec<Vec<u8>> {
+        let path = std::env::temp_dir().join(format!("parceld-wal-{}.db", uuid::Uuid::now_v7()));
+        let name = |path: &std::path::Path, end: &str| format!("{}{end}", path.display());
+        let conn = Connection::open(&path).unwrap();
+        let tables: String = (0..20).map(|n| format!("CREATE TABLE t{n} (x);")).collect();
+        conn.execute_batch(&format!("PRAGMA journal_mode = WAL; {tables} PRAGMA wal_checkpoint(TRUNCATE)")).unwrap();
+        for n in 0..before {
+            conn.execute("INSERT INTO t0 VALUES (?1)", [n]).unwrap();
+        }
+        let logs = then.iter().enumerate().map(|(n, statements)| {
+            let fork = path.with_extension(format!("fork-{n}"));
+            for end in ["", "-wal"] {
+                std::fs::copy(name(&path, end), name(&fork, end)).unwrap();
+            }
+            let conn = Connection::open(&fork).unwrap();
+            conn.execute_batch(statements).unwrap();
+            let bytes = std::fs::read(name(&fork, "-wal")).unwrap();
+            drop(conn);
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(name(&fork, end));
+            }
+            bytes
+        });
+        let logs = logs.collect();
+        drop(conn);
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(name(&path, end));
+        }
+        logs
+    }
+
+    #[test]
+    fn what_failed_commits_have_left_behind_the_end_is_neither_damage_nor_content() {
+        let batch = |tables: std::ops::Range<usize>| {
+            let rows: String = tables.map(|n| format!("INSERT INTO t{n} VALUES (1);")).collect();
+            format!("BEGIN; {rows} COMMIT;")
+        };
+        let (of_15, of_9, of_6, of_2) = (batch(0..15), batch(0..9), batch(3..9), batch(0..2));
+        // Each failed commit is covered by the next one, and by what is green: the last.
+        for (what, commits, frames) in [
+            ("a batch and one of it", vec![&of_15, &of_9, &of_2], 2),
+            ("three that failed", vec![&of_15, &of_9, &of_6, &of_2], 2),
+            ("two green ones", vec![&of_15, &of_9, &of_2, &of_2], 4),
+        ] {
+            let mut scripts: Vec<String> = commits.iter().map(|commit| (*commit).clone()).collect();
+            if frames == 4 {
+                let last = scripts.pop().unwrap();
+                scripts.last_mut().unwrap().push_str(&last);
+            }
+            let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
+            let logs = forks(3, &scripts);
+            let left = logs.into_iter().reduce(|before, log| [&log[..], &before[log.len()..]].concat()).unwrap();
+            assert!(HEADER_BYTES + (3 + frames) * FRAME < left.len(), "{what}: something is left");
+            check(what, &left, 3 + frames, 0);
+            // The same log, once its last green commits are followed by more, and one of them is hurt.
+            let mut hurt = left.clone();
+            hurt[HEADER_BYTES + FRAME + 2_000] ^= 1;
+            check(&format!("{what}, and damage"), &hurt, 3 + frames, 1);
+        }
     }
 }
