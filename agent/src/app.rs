@@ -8,6 +8,7 @@ pub mod notify;
 mod reload;
 mod settings;
 mod stall;
+mod starting;
 mod stop;
 mod times;
 mod turn;
@@ -103,7 +104,13 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     let running = Running::new(start, started_at);
     let loaded = running.loaded();
     let config = &loaded.config;
-    let (journal, writing) = journal::open(settings, clock.now()).context("the journal can't be opened")?;
+    let starting = Pulse::default();
+    let told = starting::watch(starting.clone()).context("the start can't be watched over")?;
+    let opened = journal::open_with(settings, clock.now(), &starting);
+    if let Some(told) = told {
+        told.end();
+    }
+    let (journal, writing) = opened.context("the journal can't be opened")?;
     tracing::info!(database = %journal.path().display(), start = journal.starts(), "journal open");
     let floor = Floor::new(journal.clone(), clock, config.stations.iter().map(|station| station.id.as_str().into()));
     let labels = floor

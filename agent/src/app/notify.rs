@@ -37,6 +37,12 @@ pub fn alive(line: &str) {
     tell(&[NotifyState::Watchdog, NotifyState::Status(&one_line(line))]);
 }
 
+/// The agent is on its way up, and moves; what is left may take `more`.
+pub fn starting(line: &str, more: Duration) {
+    let more = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::Watchdog, NotifyState::ExtendTimeoutUsec(more), NotifyState::Status(&one_line(line))]);
+}
+
 /// Whether anybody listens.
 pub fn is_heard() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
