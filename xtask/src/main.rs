@@ -1,8 +1,10 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `smoke`, `contract` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `smoke`, `deny`, `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
+mod cache;
 mod debian;
+mod deny;
 mod dist;
 mod gs1_table;
 mod programs;
@@ -30,6 +32,8 @@ The project's own commands.
   cargo xtask smoke [--release] [arm64] [armv7]
                                    the end-to-end test of the agent for a board, in an emulator; arm64 if none is named.
                                    --release makes and takes what is packaged
+  cargo xtask deny [--fetch]       judges every crate in Cargo.lock by deny.toml: licences, sources, duplicates, and known
+                                   faults where there is a list of them, which --fetch gets
   cargo xtask contract             writes what is published of the contract from the agent's types: schemas, and examples that
                                    aren't there yet
   cargo xtask gs1-table            makes the drivers' table of GS1's application identifiers from GS1's dictionary
@@ -62,6 +66,7 @@ fn run() -> anyhow::Result<()> {
         "bench" => bench(rest),
         "dist" => dist::run(rest),
         "smoke" => dist::smoke::run(rest),
+        "deny" => deny::run(rest),
         "contract" => contract(),
         "gs1-table" => gs1_table::write(),
         "help" | "--help" | "-h" => {

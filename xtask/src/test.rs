@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::debian::{self, Tool, What};
+use crate::deny;
 use crate::dist::architecture::{ALL, Architecture};
 use crate::dist::{self, smoke};
 use crate::programs;
@@ -33,6 +34,11 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     Step::new("lints", &mut clippy).run()?;
     // The same selection as the tests', so that nothing is built twice.
     Step::new("programs", &mut cargo(["build", "--workspace", "--bins", "--quiet"])).run()?;
+    if full {
+        deny::run(&[])?;
+    } else if deny::is_installed()? {
+        deny::check()?;
+    }
     if full {
         debian::install_missing(&[LINTIAN])?;
         let packages = dist::make(&ALL)?;

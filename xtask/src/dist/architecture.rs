@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::cache;
 use crate::debian::{self, Tool, What};
 use crate::step::{Step, cargo};
 
@@ -185,10 +186,7 @@ impl Toolchain {
 
 /// Has a part of Debian's toolchain in its place outside of the repository, which is returned.
 fn have(part: &str) -> anyhow::Result<PathBuf> {
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
-    let cache =
-        cache.context("neither XDG_CACHE_HOME nor HOME says where to keep the toolchain")?.join("parceld-cross");
+    let cache = cache::folder("parceld-cross")?;
     Step::new("toolchain", Command::new("bash").arg(TOOLCHAIN).arg(&cache).arg(part)).run()?;
     Ok(cache)
 }

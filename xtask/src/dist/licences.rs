@@ -151,6 +151,15 @@ mod tests {
     }
 
     #[test]
+    fn the_same_licences_are_allowed_for_all_that_is_built_here() {
+        let lists = fs::read_to_string(Path::new(crate::root()).join("deny.toml")).unwrap();
+        let (_, list) = lists.split_once("\nallow = [\n").unwrap();
+        let (list, _) = list.split_once("\n]").unwrap();
+        let allowed: Vec<_> = list.lines().map(|line| line.trim().trim_matches(['"', ','])).collect();
+        assert_eq!(allowed, ALLOWED);
+    }
+
+    #[test]
     fn every_crate_that_is_linked_comes_with_its_licence() {
         for architecture in ALL {
             let crates = of_the_agent(architecture).unwrap();
