@@ -34,6 +34,7 @@ mod raw;
 mod shape;
 mod show;
 mod sources;
+mod tree;
 mod values;
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeTable, DeValue};
 
 use super::error::{self, Faults};
 use super::merge::{self, Origins};
 use super::sources::Sources;
+use super::tree::{Misfit, Tree};
 use super::{manual, raw, values};
 
 /// Each fault costs one more reading of the tree.
@@ -45,18 +46,17 @@ pub(super) fn read(sources: &Sources, faults: &mut Faults) -> Option<(raw::File,
 /// The tables of `tree`, from which what nobody can understand is taken out.
 fn understood(tree: &mut DeTable<'_>, faults: &mut Faults) -> Option<raw::File> {
     for _ in 0..FAULTS_MAX {
-        let whole = Spanned::new(ROOT, tree.clone());
-        let error = match raw::File::deserialize(Deserializer::from(whole)) {
+        let whole = Spanned::new(ROOT, DeValue::Table(tree.clone()));
+        let (message, at) = match raw::File::deserialize(Tree(whole)) {
             Ok(file) => return Some(file),
-            Err(error) => error,
+            Err(Misfit { message, at }) => (message, at.unwrap_or_default()),
         };
-        let at = error.span().unwrap_or_default();
         let root = Place { name: "", repeated: false, at: ROOT };
         let Some(taken) = take_out(tree, &root, &at) else {
-            faults.add(at, error::name(error.message()), "compare it with the manual, parceld.toml");
+            faults.add(at, error::name(&message), "compare it with the manual, parceld.toml");
             return None;
         };
-        report_shape(error.message(), at, &taken, faults);
+        report_shape(&message, at, &taken, faults);
         faults.wound(taken.table_at);
     }
     None

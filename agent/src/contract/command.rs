@@ -2,6 +2,7 @@
 
 pub(in crate::contract) mod personal;
 
+use super::object::Object;
 use super::order::{WireKnown, WireTerms, product_code, word};
 use super::report::SiteReport;
 use super::returns::WireReturn;
@@ -378,7 +379,7 @@ fn personal_why(field: &str) -> String {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(data: Value) -> Result<T, String> {
-    serde_json::from_value(data).map_err(|error| format!("data: {error}"))
+    serde_json::from_value(data).map(|Object(data)| data).map_err(|error| format!("data: {error}"))
 }
 
 fn order_put(data: Value) -> Result<Body, String> {

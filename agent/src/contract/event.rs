@@ -4,6 +4,7 @@ pub(in crate::contract) mod promise;
 pub(in crate::contract) mod wire;
 mod words;
 
+use super::object::Object;
 use super::order::{self, WireKnown, WirePromise, WireTerms};
 use super::returns::WireReturn;
 use crate::domain::event::{Event, Kind, Method};
@@ -637,5 +638,5 @@ pub fn subject(event: &Event) -> Option<String> {
 }
 
 fn json<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, String> {
-    serde_json::from_str(data).map_err(|error| error.to_string())
+    serde_json::from_str(data).map(|Object(data)| data).map_err(|error| error.to_string())
 }

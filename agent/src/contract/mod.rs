@@ -6,6 +6,7 @@
 pub mod command;
 pub mod envelope;
 pub mod event;
+mod object;
 mod order;
 pub mod promise;
 pub mod receipt;

@@ -39,6 +39,22 @@ impl Deserializer<'static> for Said {
         }
     }
 
+    /// Without the way by which it would be read from a list: that is written out for each table too.
+    fn deserialize_struct<V: Visitor<'static>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Table(table) => {
+                let entry = |(key, value): (&'static String, _)| (BorrowedStrDeserializer::new(key), Said(value));
+                visitor.visit_map(MapDeserializer::new(table.iter().map(entry)))
+            }
+            other => Err(Error::custom(format!("{} is no table", other.type_str()))),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_some(self)
     }
@@ -46,7 +62,7 @@ impl Deserializer<'static> for Said {
     forward_to_deserialize_any! {
         <V: Visitor<'static>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 
@@ -66,6 +82,13 @@ mod tests {
         #[serde(default)]
         #[serde(borrow)]
         by_name: BTreeMap<&'static str, &'static str>,
+    }
+
+    #[test]
+    fn a_list_is_no_table() {
+        let list = Value::Array(vec!["a".into(), ",".into()]);
+        let error = Words::deserialize(Said(Box::leak(Box::new(list)))).unwrap_err();
+        assert_eq!(error.to_string(), "array is no table");
     }
 
     #[test]
