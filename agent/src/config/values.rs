@@ -206,6 +206,7 @@ pub(super) fn timezone(text: &str) -> Result<(TimeZone, String), Complaint> {
     let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     Err(match nearest(text, names.iter().map(String::as_str)) {
         Some(near) => Complaint::new(what).advise(format!("did you mean \"{near}\"?")),
+        None if names.is_empty() => Complaint::new(what).advise("this system has no such database: install tzdata"),
         None => Complaint::new(what),
     })
 }
