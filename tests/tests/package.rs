@@ -196,3 +196,28 @@ fn lintian(package: &Path) -> (bool, String) {
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.success(), format!("{out}{errors}"))
 }
+
+#[test]
+#[ignore = "needs the package, which `cargo xtask dist` makes"]
+fn manual_pages_are_without_fault() {
+    let (dir, mandoc) = (TempDir::new("manual"), binaries::system("mandoc", "mandoc").display().to_string());
+    let shown = |path: &Path| path.display().to_string();
+    said("dpkg-deb", &["--extract", &shown(&package()), &shown(dir.path())]);
+    let mut pages = Vec::new();
+    for section in ["man1", "man5"] {
+        let folder = dir.join("usr/share/man").join(section);
+        said("gzip", &["--decompress", "--recursive", &shown(&folder)]);
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        pages.extend(entries.map(|entry| shown(&entry.expect("our own folder").path())));
+    }
+    for page in ["parceld.1", "parceld-run.1", "parceld-scanners-reopen.1", "parceld.toml.5"] {
+        assert!(pages.iter().any(|path| path.ends_with(&format!("/{page}"))), "{page} is not among {pages:?}");
+    }
+    let lint = ["-T", "lint", "-W", "warning"];
+    said(&mandoc, &[&lint[..], &pages.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+
+    let wrong = shown(&dir.join("wrong.1"));
+    fs::write(&wrong, ".TH WRONG 1 2026-11-26\n.SH NAME\nwrong \\- it is\n.NOSUCHREQUEST\n").expect("our own folder");
+    let output = Command::new(&mandoc).args(lint).arg(&wrong).output().expect("it can be started");
+    assert!(!output.status.success(), "mandoc would say if something was wrong");
+}

@@ -11,9 +11,11 @@ use crate::dist::{self, smoke};
 use crate::programs;
 use crate::step::{Step, cargo};
 
-/// Debian's judge of packages: large, and only asked where packages are made.
-const LINTIAN: Tool =
-    Tool { what: What::Program("lintian"), package: "lintian", why: "it judges the packages that are made" };
+/// Debian's judge of packages, which is large, and a reader of manual pages: only asked where packages are made.
+const PACKAGES: [Tool; 2] = [
+    Tool { what: What::Program("lintian"), package: "lintian", why: "it judges the packages that are made" },
+    Tool { what: What::Program("mandoc"), package: "mandoc", why: "a test has it read the package's manual pages" },
+];
 
 /// Most boards'. On such a board all other tests run it anyway.
 const BOARD: Architecture = Architecture::Arm64;
@@ -32,15 +34,15 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     Step::new("formatting", &mut cargo(["fmt", "--all", "--check"])).run()?;
     let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
     Step::new("lints", &mut clippy).run()?;
-    // The same selection as the tests', so that nothing is built twice.
-    Step::new("programs", &mut cargo(["build", "--workspace", "--bins", "--quiet"])).run()?;
     if full {
         deny::run(&[])?;
     } else if deny::is_installed()? {
         deny::check()?;
     }
+    // The same selection as the tests', so that nothing is built twice.
+    Step::new("programs", &mut cargo(["build", "--workspace", "--bins", "--quiet"])).run()?;
     if full {
-        debian::install_missing(&[LINTIAN])?;
+        debian::install_missing(&PACKAGES)?;
         let packages = dist::make(&ALL)?;
         let mut lintian = Command::new("lintian");
         lintian.args(["--fail-on", "error,warning", "--"]).args(packages);

@@ -19,13 +19,13 @@ struct Entry {
     about: Vec<&'static str>,
 }
 
-/// The page, as roff.
+/// The page, as roff, of that date (`2026-11-26`); an empty one is none.
 #[must_use]
-pub fn manual_page() -> String {
+pub fn manual_page(date: &str) -> String {
     let (intro, tables) = read();
     let mut page = String::new();
     let version = env!("CARGO_PKG_VERSION");
-    let _ = writeln!(page, ".TH PARCELD.TOML 5 \"\" \"parceld {version}\" \"File formats\"\n.nh\n.ad l");
+    let _ = writeln!(page, ".TH PARCELD.TOML 5 \"{date}\" \"parceld {version}\" \"File formats\"\n.nh\n.ad l");
     let _ = writeln!(page, ".SH NAME\nparceld.toml \\- configuration of parceld(1)");
     let _ = writeln!(page, ".SH SYNOPSIS\n.nf\n/etc/parceld/parceld.toml\n/etc/parceld/conf.d/*.toml\n.fi");
     page.push_str(".SH DESCRIPTION\n");
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_page_holds_every_line_of_the_manual() {
-        let page = manual_page();
+        let page = manual_page("");
         for line in MANUAL.lines().map(bare).filter(|line| !line.is_empty()) {
             match line.split_once(" = ").filter(|_| is_entry(line)) {
                 Some((key, value)) => {

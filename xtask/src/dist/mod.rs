@@ -51,7 +51,7 @@ pub fn make(architectures: &[Architecture]) -> anyhow::Result<Vec<PathBuf>> {
     for &architecture in architectures {
         binaries.push((architecture, binary::build(architecture, &release)?));
     }
-    let shared = shared(&program_of_this_machine(&binaries)?)?;
+    let shared = shared(&program_of_this_machine(&binaries)?, &release)?;
     let mut packages = Vec::new();
     for (architecture, binary) in &binaries {
         forget(folder, *architecture)?;
@@ -92,12 +92,13 @@ fn program_of_this_machine(binaries: &[(Architecture, Binary)]) -> anyhow::Resul
     Ok("target/debug/parceld".into())
 }
 
-fn shared(program: &Path) -> anyhow::Result<Shared> {
+fn shared(program: &Path, release: &Release) -> anyhow::Result<Shared> {
     let manual = PathBuf::from(MANUAL);
     if manual.exists() {
         fs::remove_dir_all(&manual).with_context(|| format!("cannot remove {MANUAL}"))?;
     }
-    Step::new("manual pages", Command::new(program).args(["man", "--to"]).arg(&manual)).run_quietly()?;
+    let mut man = Command::new(program);
+    Step::new("manual pages", release.dated(man.args(["man", "--to"]).arg(&manual))).run_quietly()?;
     let completions = |shell| {
         let script = Step::new("completions", Command::new(program).args(["completions", shell])).output()?;
         Ok::<_, anyhow::Error>(script + "\n")
