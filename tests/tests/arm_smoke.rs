@@ -1,8 +1,8 @@
 //! The agent as boards run it, in an emulator: a scan on a pty reaches SQLite, a broker over TLS that asks for the site's
-//! certificate, the platform, and by its receipt the page.
+//! certificate, the platform, and by its receipt the page; and the clock is believed once a time server was heard.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parceld_tests::certificates::{Authority, VALID};
 use parceld_tests::goods::{catalog, gtin, order, stock};
@@ -10,27 +10,34 @@ use parceld_tests::http;
 use parceld_tests::mosquitto::Mosquitto;
 use parceld_tests::platform::Platform;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
+use parceld_tests::timekeeper::Timekeeper;
 use parceld_tests::wait;
 use serde_json::Value;
 
 #[test]
 #[ignore = "needs the program for arm64 and its emulator: cargo xtask smoke arm64"]
 fn arm64_carries_a_scan_to_the_platform() {
-    carries_a_scan_to_the_platform("arm64", "qemu-aarch64");
+    carries_a_scan_to_the_platform("arm64", "qemu-aarch64", &["awaited", "synchronized"]);
 }
 
 #[test]
 #[ignore = "needs the program for armv7 and its emulator: cargo xtask smoke armv7"]
 fn armv7_carries_a_scan_to_the_platform() {
-    carries_a_scan_to_the_platform("armv7", "qemu-arm");
+    carries_a_scan_to_the_platform("armv7", "qemu-arm", &["awaited"]);
 }
 
 /// How an answer sounds: beeps after the acknowledgement.
 const GOOD: u8 = 0;
 const DONE: u8 = 1;
 
-fn carries_a_scan_to_the_platform(architecture: &str, emulator: &str) {
+/// Where there is one, it vouches for the time.
+const HARDWARE_CLOCK: &str = "/sys/class/rtc/rtc0";
+
+/// `clock`: what it may be before timesyncd says that it has set it. Where the kernel is asked it may know better.
+fn carries_a_scan_to_the_platform(architecture: &str, emulator: &str, clock: &[&str]) {
     let program = program(architecture);
+    let board = Timekeeper::waiting();
+    let runner = board.as_ref().map(Timekeeper::runner).unwrap_or_default();
     let (broker, authority) = (Mosquitto::start(), Authority::new("the site's CA"));
     let file = |name: &str| broker.directory().join(name).display().to_string();
     authority.publish(file("ca.pem").as_ref());
@@ -50,12 +57,17 @@ fn carries_a_scan_to_the_platform(architecture: &str, emulator: &str) {
     let mut site = Site::with_platform(Broker::Mosquitto(broker), platform, |setup| {
         setup
             .program(program)
+            .through(runner)
             .set("broker.url", url)
             .set("broker.ca_file", ca)
             .set("broker.certificate_file", certificate)
             .set("broker.key_file", key)
     });
     assert_emulated(&site, emulator);
+    if board.is_some() && !Path::new(HARDWARE_CLOCK).exists() {
+        let status = site.agent.status();
+        assert!(clock.iter().any(|state| status["clock"]["state"] == *state), "{status}");
+    }
 
     site.platform.put_catalog(SITE, &catalog("AB"));
     site.platform.set_stock(SITE, &stock("AB", 10));
@@ -82,6 +94,14 @@ fn carries_a_scan_to_the_platform(architecture: &str, emulator: &str) {
         let page = http::get(&site.agent.url()).ok()?.success().body;
         page.contains(&gtin('B')).then_some(())
     });
+    if let Some(board) = &board {
+        board.hear();
+        wait::until("a clock that is synchronized", PATIENCE, || {
+            (site.agent.status()["clock"]["state"] == "synchronized").then_some(())
+        });
+        site.until_synced();
+        assert_gapless(&site.events());
+    }
     assert!(site.agent.stop().is_some_and(|status| status.success()), "it stops in order");
 }
 
