@@ -15,6 +15,10 @@ const DEBIAN_RUST_HOST: &str = "x86_64";
 
 const TOOLCHAIN: &str = "xtask/src/dist/toolchain.sh";
 
+const LLD_FOLDER: &str = "/usr/lib/llvm-19/bin";
+const LLD: Tool =
+    Tool { what: What::File("/usr/lib/llvm-19/bin/ld.lld"), package: "lld-19", why: "programs are linked with it" };
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     Amd64,
@@ -75,6 +79,18 @@ impl Architecture {
             Amd64 => "x86_64-linux-gnu",
             Arm64 => "aarch64-linux-gnu",
             Armv7 => "arm-linux-gnueabihf",
+        }
+    }
+
+    /// What rustc is told of it when it compiles the whole program.
+    ///
+    /// LLVM takes out for arm64 what several functions do alike, where that saves an instruction. Each such piece has an
+    /// entry in the tables for unwinding, of 32 bytes and more, which it doesn't count: more than half of all entries were
+    /// theirs.
+    pub fn compiled(self) -> &'static [&'static str] {
+        match self {
+            Arm64 => &["-Cllvm-args=-outliner-benefit-threshold=40"],
+            Amd64 | Armv7 => &[],
         }
     }
 
@@ -159,17 +175,44 @@ impl Toolchain {
 
     /// A command of this cargo that builds for the architecture, into `target/TRIPLE`.
     pub fn build(&self) -> Command {
+        self.command("build")
+    }
+
+    /// One that builds one program, and takes arguments behind `--` for the step that compiles it in whole.
+    pub fn rustc(&self) -> Command {
+        self.command("rustc")
+    }
+
+    fn command(&self, subcommand: &str) -> Command {
         let mut command = match &self.own {
             Some(cache) => Command::new(cache.join("cargo")),
             None => cargo([]),
         };
         let triple = self.architecture.triple();
-        command.args(["build", "--locked", "--target", triple]);
+        command.args([subcommand, "--locked", "--target", triple]);
         if !self.architecture.is_this_machine() {
             let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
             command.env(variable, format!("{}-gcc", self.architecture.gnu()));
         }
         command
+    }
+
+    /// Arguments of rustc that have lld link, and pack the addresses that change with the place where a program is loaded:
+    /// they take a third of a megabyte as GNU's linker for ARM writes them. rustup's compiler brings one for every target;
+    /// otherwise it is Debian's.
+    ///
+    /// # Errors
+    /// Where it can't be installed.
+    pub fn packed() -> anyhow::Result<[String; 3]> {
+        let rustc = Step::new("sysroot", Command::new("rustc").args(["--print", "sysroot"])).output()?;
+        let own = format!("lib/rustlib/{}-unknown-linux-gnu/bin/gcc-ld", env::consts::ARCH);
+        let mut folder = Path::new(&rustc).join(own);
+        if !folder.join("ld.lld").exists() {
+            debian::install_missing(&[LLD])?;
+            folder = LLD_FOLDER.into();
+        }
+        let folder = format!("-Clink-arg=-B{}", folder.display());
+        Ok([folder, "-Clink-arg=-fuse-ld=lld".to_owned(), "-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned()])
     }
 
     /// The folder of the compiler and its libraries.

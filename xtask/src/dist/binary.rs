@@ -21,6 +21,9 @@ const LIBRARIES: [&str; 7] = ["ld-linux", "libc.so", "libdl.so", "libgcc_s.so", 
 /// No panic passes through C: rusqlite catches it before.
 const NO_C_UNWINDING: &str = "-fno-asynchronous-unwind-tables -fno-unwind-tables";
 
+/// The first glibc that corrects packed addresses.
+const UNPACKS_ADDRESSES: (u32, u32) = (2, 36);
+
 /// Separates flags in the variable that takes those with spaces.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
@@ -37,11 +40,12 @@ pub struct Binary {
 pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Binary> {
     let toolchain = Toolchain::find(architecture)?;
     let folders = folders(&toolchain)?;
-    let mut build = toolchain.build();
+    let mut build = toolchain.rustc();
     build.args(["--release", "--package", "parceld", "--bin", "parceld"]);
     build.env("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix", &folders, FLAG_SEPARATOR));
     let compiler_flags = format!("CFLAGS_{}", architecture.triple().replace('-', "_"));
     build.env(compiler_flags, format!("{} {NO_C_UNWINDING}", flags("-ffile-prefix-map", &folders, " ")));
+    build.arg("--").args(Toolchain::packed()?).args(architecture.compiled());
     Step::new(architecture.name(), release.dated(&mut build)).run()?;
 
     let path = path(architecture);
@@ -95,10 +99,14 @@ fn needed(facts: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The newest of those in lines like `0x0010: Name: GLIBC_2.34 Flags: none Version: 5`.
+/// The newest of those in lines like `0x0010: Name: GLIBC_2.34 Flags: none Version: 5`. That addresses are packed is one of
+/// them.
 fn glibc(facts: &str) -> Option<(u32, u32)> {
     let versions = facts.split_whitespace().filter_map(|word| word.strip_prefix("GLIBC_"));
     let pairs = versions.filter_map(|version| {
+        if version == "ABI_DT_RELR" {
+            return Some(UNPACKS_ADDRESSES);
+        }
         let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
         Some((numbers.next()??, numbers.next()??))
     });
@@ -124,7 +132,8 @@ Version needs section '.gnu.version_r' contains 2 entries:
     #[test]
     fn reads_what_a_program_needs() {
         assert_eq!(needed(FACTS).collect::<Vec<_>>(), ["libgcc_s.so.1", "libc.so.6"]);
-        assert_eq!(glibc(FACTS), Some((2, 34)));
+        assert_eq!(glibc(FACTS), Some((2, 36)));
+        assert_eq!(glibc(&FACTS.replace("GLIBC_ABI_DT_RELR", "GLIBC_2.3")), Some((2, 34)));
         assert_eq!(glibc(""), None);
     }
 
