@@ -27,8 +27,9 @@ The project's own commands.
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
-  cargo xtask dist [--target amd64|arm64|armv7]...
-                                   release programs and Debian packages into target/dist, for all three or those named
+  cargo xtask dist [--target amd64|arm64|armv7]... [--reproducible]
+                                   release programs and Debian packages into target/dist, for all three or those named.
+                                   --reproducible makes them once more elsewhere: they must be the same bytes
   cargo xtask smoke [--release] [arm64] [armv7]
                                    the end-to-end test of the agent for a board, in an emulator; arm64 if none is named.
                                    --release makes and takes what is packaged

@@ -44,9 +44,16 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
     if full {
         debian::install_missing(&PACKAGES)?;
         let packages = dist::make(&ALL)?;
+        let own: Vec<_> = ALL.into_iter().filter(|architecture| architecture.is_this_machine()).collect();
         let mut lintian = Command::new("lintian");
         lintian.args(["--fail-on", "error,warning", "--"]).args(packages);
         Step::new("lintian", &mut lintian).run()?;
+        // Of one architecture: what would differ is the project's own.
+        if dist::again::is_possible()? {
+            dist::again::check(&own)?;
+        } else {
+            println!("── something isn't committed: it isn't tried whether packages are the same again");
+        }
         for architecture in ALL.into_iter().filter(|architecture| !architecture.is_this_machine()) {
             smoke::prepare(architecture, &dist::binary::path(architecture))?;
         }

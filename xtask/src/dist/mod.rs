@@ -3,6 +3,7 @@
 //! What comes out follows from the commit: no time, path or name of the machine is in it. What a compiler of another
 //! version makes differs.
 
+pub mod again;
 pub mod architecture;
 pub mod binary;
 mod crates;
@@ -31,12 +32,18 @@ const MANUAL: &str = "target/package/man";
 
 const SUMS: &str = "SHA256SUMS";
 
+/// The option that has everything made twice.
+const REPRODUCIBLE: &str = "--reproducible";
+
 /// Makes what was asked for, all architectures if nothing was.
 ///
 /// # Errors
 /// The step that failed, and how to repeat it.
 pub fn run(arguments: &[String]) -> anyhow::Result<()> {
-    make(&targets(arguments)?).map(|_| ())
+    let (compare, targets): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|option| option == REPRODUCIBLE);
+    let targets = self::targets(&targets)?;
+    make(&targets)?;
+    if compare.is_empty() { Ok(()) } else { again::check(&targets) }
 }
 
 /// Returns the packages.
@@ -76,7 +83,7 @@ fn targets(arguments: &[String]) -> anyhow::Result<Vec<Architecture>> {
     for pair in arguments.chunks(2) {
         match pair {
             [option, name] if option == "--target" => targets.push(Architecture::parse(name)?),
-            _ => bail!("usage: cargo xtask dist [--target amd64|arm64|armv7]..."),
+            _ => bail!("usage: cargo xtask dist [--target amd64|arm64|armv7]... [--reproducible]"),
         }
     }
     Ok(if targets.is_empty() { ALL.to_vec() } else { targets })
@@ -108,15 +115,19 @@ fn shared(program: &Path, release: &Release) -> anyhow::Result<Shared> {
 
 /// Removes what an earlier commit left of an architecture.
 fn forget(folder: &Path, architecture: Architecture) -> anyhow::Result<()> {
-    let (name, package) = (format!("parceld-{}", architecture.name()), format!("_{}.deb", architecture.debian()));
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        if file.starts_with(&name) || file.ends_with(&package) {
+        if is_of(architecture, &path.file_name().unwrap_or_default().to_string_lossy()) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
     Ok(())
+}
+
+/// Whether a file in [`FOLDER`] was made for the architecture.
+fn is_of(architecture: Architecture, file: &str) -> bool {
+    let (name, package) = (format!("parceld-{}", architecture.name()), format!("_{}.deb", architecture.debian()));
+    file.starts_with(&name) || file.ends_with(&package)
 }
 
 fn add_up(folder: &Path) -> anyhow::Result<()> {

@@ -208,6 +208,7 @@ mod tests {
             epoch_s: 1_795_700_549,
             date: "Thu, 26 Nov 2026 13:42:29 +0000".to_owned(),
             timestamp: "2026-11-26T13:42:29Z".to_owned(),
+            is_changed: false,
         }
     }
 

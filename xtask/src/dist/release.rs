@@ -22,6 +22,8 @@ pub struct Release {
     pub date: String,
     /// The same in RFC 3339.
     pub timestamp: String,
+    /// There is something in the clone that isn't committed.
+    pub is_changed: bool,
 }
 
 impl Release {
@@ -46,6 +48,7 @@ impl Release {
             epoch_s: epoch_s.parse().context("git gives no time")?,
             date: self::commit("%cd", "format-local:%a, %d %b %Y %H:%M:%S +0000")?,
             timestamp: self::commit("%cd", "format-local:%Y-%m-%dT%H:%M:%SZ")?,
+            is_changed: !changed.is_empty(),
         })
     }
 

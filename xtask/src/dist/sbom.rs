@@ -98,6 +98,7 @@ mod tests {
             epoch_s: 0,
             date: String::new(),
             timestamp: "1970-01-01T00:00:00Z".to_owned(),
+            is_changed: false,
         };
         let bill: Value = serde_json::from_str(&cyclonedx(&crates, &release, Architecture::Arm64).unwrap()).unwrap();
         assert_eq!(bill["metadata"]["component"]["purl"], "pkg:cargo/parceld@0.1.0");
