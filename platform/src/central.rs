@@ -459,9 +459,6 @@ impl Central {
             if heard.renewed {
                 self.receipts.only(&heard.site, heard.epoch);
             }
-            if !heard.receipted {
-                continue;
-            }
             if heard.moved {
                 self.receipts.stored(&heard.site, heard.epoch, heard.applied, now.ms);
             }

@@ -93,8 +93,6 @@ pub struct Heard {
     pub site: Arc<str>,
     pub epoch: Uuid,
     pub applied: i64,
-    /// Whether the site looks at receipts of this epoch: it is the newest, or hasn't begun here.
-    pub receipted: bool,
     /// It has just begun, and the site had an older one.
     pub renewed: bool,
     pub moved: bool,
@@ -220,7 +218,6 @@ impl<'a> Inbox<'a> {
                     &params![site.id, site.duplicates, site.dropped],
                 )?;
             }
-            let current = site.current();
             for epoch in &site.epochs {
                 if epoch.moved {
                     self.db.run(
@@ -235,7 +232,6 @@ impl<'a> Inbox<'a> {
                         site: Arc::clone(&site.name),
                         epoch: epoch.uuid,
                         applied: epoch.applied,
-                        receipted: epoch.began.is_none() || current == Some(epoch.uuid),
                         renewed: epoch.renewed,
                         moved: epoch.moved,
                         gap: epoch.gap,
@@ -289,13 +285,6 @@ impl<'a> Inbox<'a> {
 }
 
 impl Site {
-    /// The epoch that began last.
-    #[must_use]
-    pub fn current(&self) -> Option<Uuid> {
-        let begun = self.epochs.iter().filter(|epoch| epoch.began.is_some());
-        begun.max_by_key(|epoch| epoch.began).map(|epoch| epoch.uuid)
-    }
-
     /// The index of an epoch, new if it isn't known.
     fn epoch(&mut self, db: &Db, uuid: Uuid) -> Result<usize, TakeError> {
         if let Some(known) = self.epochs.iter().position(|epoch| epoch.uuid == uuid) {

@@ -1,6 +1,7 @@
 //! The one page that is rewritten all the time: cursors, serials, stations, scanners.
 
 use super::Error;
+use super::log::Place;
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -8,9 +9,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub const SENT: &str = "sent";
 /// Highest place that the platform's receipts cover.
 pub const RECEIVED: &str = "received";
-/// Up to which place the platform was known to have the last epoch, when a newer one began in a file that was salvaged or
-/// put back.
-pub const KNOWN_BEFORE: &str = "known_before";
+/// Up to which place the platform was known to have the epoch that ends at a place, when a newer one began there in a file
+/// that was salvaged or put back.
+pub const KNOWN_BEFORE: &str = "known_before/";
+
+/// Of the epoch that ends at `end`.
+pub fn known_before(end: Place) -> String {
+    format!("{KNOWN_BEFORE}{end}")
+}
 /// Set in a file that was made by an exchange, until somebody has run on it: it needs no log.
 pub const ANEW: &str = "anew";
 /// The serial that the next SSCC gets.
@@ -51,23 +57,9 @@ pub fn vouched(boot: i64) -> String {
 pub const SITE: &str = "site";
 
 /// Names that stand alone, and beginnings of those of which there are many.
-const NAMES: [&str; 14] = [
-    SENT,
-    RECEIVED,
-    KNOWN_BEFORE,
-    ANEW,
-    SSCC,
-    RETURNS,
-    COUNTED,
-    INVITED,
-    DAY_CLOSED_AT,
-    DAY_CLOSED,
-    STARTS,
-    SITE_KEY,
-    TOKEN,
-    SITE,
-];
-const BEGINNINGS: [&str; 5] = ["station/", "scanner/", "configured/", UNSYNCED, VOUCHED];
+const NAMES: [&str; 13] =
+    [SENT, RECEIVED, ANEW, SSCC, RETURNS, COUNTED, INVITED, DAY_CLOSED_AT, DAY_CLOSED, STARTS, SITE_KEY, TOKEN, SITE];
+const BEGINNINGS: [&str; 6] = ["station/", "scanner/", "configured/", UNSYNCED, VOUCHED, KNOWN_BEFORE];
 
 /// Whether anything here writes a line of that name.
 pub fn is_known(name: &str) -> bool {

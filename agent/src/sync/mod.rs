@@ -172,7 +172,8 @@ pub fn spawn(
     let shared = Shared {
         renewal: Renewal::new(&config.broker, None, clock.now()),
         topics: Topics::new(&config.root, &config.site),
-        plan: Plan::new(limits, head.place, head.sent, head.received).in_epoch_from(head.epoch.base),
+        plan: Plan::new(limits, head.place, head.sent, head.received)
+            .in_epochs_from(epochs.iter().map(|epoch| epoch.base)),
         told: (head.sent, Duration::ZERO),
         config,
         new_config,

@@ -4,7 +4,8 @@
 //! event be forgotten. Sending goes back to `received` when a receipt repeats although more was acknowledged, when
 //! receipts stand still, or when the broker says that nobody listens; then one window goes out as a probe, and the
 //! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window. After a
-//! restart the platform is heard first: the file may be an older copy, whose next places are taken.
+//! restart the platform is heard first: the file may be an older copy, whose next places are taken. Of several epochs
+//! each waits until the one before is received to its end.
 
 use std::time::Duration;
 
@@ -39,8 +40,9 @@ pub struct Plan {
     platform_silent: bool,
     /// Receipts stood still: only one window beyond `received` until they move.
     probing: bool,
-    /// Where the epoch before ends: what comes behind it waits until the platform has everything up to there.
-    last_epoch_to: u64,
+    /// Where epochs end and the next ones begin, lowest first: what comes behind an end waits until the platform has
+    /// everything up to there. Ends that it has reached say nothing any more.
+    ends: Vec<u64>,
     /// Sending waits to go back to here until nothing is in flight.
     rewind_to: Option<u64>,
     /// When receipts last moved, or sending last went back.
@@ -73,7 +75,7 @@ impl Plan {
             receipts_known: 0 < received,
             platform_silent: limits.receipts_expected && 0 < sent,
             probing: false,
-            last_epoch_to: 0,
+            ends: Vec::new(),
             rewind_to: None,
             progress_at: Duration::ZERO,
             patience: limits.receipt_timeout,
@@ -91,10 +93,11 @@ impl Plan {
         self.probing &= limits.receipts_expected;
     }
 
-    /// The newest epoch begins behind `base`.
+    /// Each epoch begins behind its base; lowest first.
     #[must_use]
-    pub fn in_epoch_from(self, base: u64) -> Self {
-        Self { last_epoch_to: base, ..self }
+    pub fn in_epochs_from(self, bases: impl IntoIterator<Item = u64>) -> Self {
+        let ends = bases.into_iter().filter(|base| self.received < *base).collect();
+        Self { ends, ..self }
     }
 
     /// A new connection: what was in flight on the last one is sent again.
@@ -117,7 +120,8 @@ impl Plan {
         self.head = head;
     }
 
-    /// A new epoch: everything after `base` is unsent. What is in flight is of the old one, and comes to its end.
+    /// A new epoch: everything after `base` is unsent, and the platform has what comes before. What is in flight is of the
+    /// old one, and comes to its end.
     pub fn restarted_at(&mut self, base: u64, head: u64, now: Duration) {
         *self = Self {
             receipts_known: true,
@@ -126,7 +130,6 @@ impl Plan {
             window: self.window,
             in_flight: self.in_flight,
             progress_at: now,
-            last_epoch_to: base,
             ..Self::new(self.limits, head, base, base)
         };
     }
@@ -145,8 +148,8 @@ impl Plan {
         } else {
             self.received.saturating_add(self.limits.window as u64)
         };
-        let waits = self.limits.receipts_expected && self.received < self.last_epoch_to;
-        let last = if waits { last.min(self.last_epoch_to) } else { last };
+        let end = self.ends.iter().find(|end| self.received < **end).filter(|_| self.limits.receipts_expected);
+        let last = end.map_or(last, |end| last.min(*end));
         let count = window.min(usize::try_from(last.min(self.head).saturating_sub(self.handed)).unwrap_or(usize::MAX));
         (0 < count).then_some((self.handed, count))
     }
@@ -188,6 +191,7 @@ impl Plan {
         self.received = self.received.max(place);
         self.sent = self.sent.max(place);
         self.handed = self.handed.max(place);
+        self.ends.retain(|end| self.received < *end);
         if self.rewind_to.is_some_and(|to| to < place) {
             self.rewind_to = None;
         }
@@ -287,7 +291,7 @@ mod tests {
                 "repeat" => plan.repeated(now),
                 "unheard" => plan.unheard(),
                 "back" => plan.asked_back(number(), now),
-                "epoch" => plan = plan.in_epoch_from(number()),
+                "epochs" => plan = plan.in_epochs_from(words[2].split(',').map(|base| base.parse().unwrap())),
                 "restart" => plan.restarted_at(number(), head, now),
                 "tick" => {
                     plan.tick(now);
@@ -338,7 +342,7 @@ mod tests {
             20,
             10,
             10,
-            "0 epoch 12
+            "0 epochs 0,12
              0 connected
              0 spoke
              0 room 10+2
@@ -356,7 +360,47 @@ mod tests {
             20,
             10,
             10,
-            "0 epoch 12\n 0 connected\n 0 room 10+4",
+            "0 epochs 0,12\n 0 connected\n 0 room 10+4",
+        );
+    }
+
+    #[test]
+    fn each_of_many_epochs_waits_for_the_one_before() {
+        check(
+            limits(4, 6),
+            20,
+            10,
+            10,
+            "0 epochs 0,11,12,14
+             0 connected
+             0 spoke
+             0 room 10+1
+             0 hand 1
+             0 ack 11
+             0 room none
+             1 receipt 11
+             1 room 11+1
+             1 hand 1
+             1 ack 12
+             62 tick
+             62 room 11+1
+             62 hand 1
+             62 ack 12
+             63 room none
+             63 receipt 12
+             63 room 12+2
+             63 hand 2
+             63 ack 13
+             63 ack 14
+             63 back 11
+             63 room 11+3
+             63 hand 3
+             63 ack 12
+             63 ack 13
+             63 ack 14
+             63 room none
+             64 receipt 14
+             64 room 14+4",
         );
     }
 

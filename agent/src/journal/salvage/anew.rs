@@ -1,9 +1,9 @@
 //! A new epoch in a file that isn't in use: after a salvage, and in a backup that is put back.
 //!
-//! The old epoch ends with the last event that follows on what the platform has. What is unreceived up to there is still
-//! sent under its old place, and the new epoch waits until the platform has it; the last event is sent again in any case,
-//! so that the platform says how far it is: beyond that end, the file is an older copy. What lies behind a gap takes
-//! places of the new epoch, with its id: the platform knows by it what it has already.
+//! The log that goes on ends with the last event that follows on what the platform has, in whatever epoch that is. What is
+//! unreceived up to there is still sent under its old place, and each epoch waits until the platform has the one before;
+//! the last event is sent again in any case, so that the platform says how far it is: beyond that end, the file is an older
+//! copy. What lies behind a gap takes places of the new epoch, with its id: the platform knows by it what it has already.
 
 use crate::clock::Moment;
 use crate::domain::event::{Event, StartCause};
@@ -32,15 +32,18 @@ pub fn begin(
     told: Option<&dyn Fn(u64) -> Event>,
 ) -> Result<(), Error> {
     let first: Option<Place> = conn.query_row("SELECT min(place) FROM events", [], |row| row.get(0))?;
-    let old = log::epoch(conn)?;
+    let epochs = log::epochs(conn)?;
     let received: Option<Place> = slate::get(conn, slate::RECEIVED)?;
-    let lowest = first.map_or(0, |first| first - 1).max(old.map_or(0, |epoch| epoch.base));
+    // That an epoch has begun doesn't say that the ones before are received.
+    let lowest = first.map_or(epochs.last().map_or(0, |epoch| epoch.base), |first| first - 1);
     let known = received.unwrap_or(lowest);
     let sent: Place = slate::get(conn, slate::SENT)?.unwrap_or_default();
     let lost = lost(conn, first, known.max(sent))?;
 
+    let end = end_of(conn, known)?;
+    let old = epochs.iter().rfind(|epoch| epoch.base < end || epoch.base <= known).copied();
     let last = match old {
-        Some(epoch) => last_of(conn, epoch, known.max(epoch.base))?,
+        Some(epoch) => last_of(conn, epoch, end)?,
         None => None,
     };
     let base = last.unwrap_or(known);
@@ -77,7 +80,13 @@ pub fn begin(
     conn.execute("INSERT INTO epochs (id, base) VALUES (?1, ?2)", params![id.as_bytes(), base])?;
     slate::set(conn, slate::SENT, &received)?;
     slate::set(conn, slate::RECEIVED, &received)?;
-    slate::set(conn, slate::KNOWN_BEFORE, &known.max(base))?;
+    for (end, _) in slate::all_numbers(conn, slate::KNOWN_BEFORE)? {
+        // What is received says no more, and what begins now has an end of its own.
+        if end.parse().is_ok_and(|end: Place| end <= received || base <= end) {
+            slate::clear(conn, &format!("{}{end}", slate::KNOWN_BEFORE))?;
+        }
+    }
+    slate::set(conn, &slate::known_before(base), &known.max(base))?;
     slate::set(conn, slate::ANEW, &1)?;
     number_on(conn, config, moment)
 }
@@ -90,18 +99,22 @@ fn lost(conn: &Connection, first: Option<Place>, heard_of: Place) -> Result<u64,
     Ok((head.max(heard_of) + 1 - first).saturating_sub(count))
 }
 
-/// The last event of the epoch that follows on `known` without a gap, or the last one before.
-fn last_of(conn: &Connection, epoch: Epoch, known: Place) -> Result<Option<Place>, Error> {
+/// The last place that follows on `known` without a gap, in whatever epoch.
+fn end_of(conn: &Connection, known: Place) -> Result<Place, Error> {
     let mut has = conn.prepare("SELECT 1 FROM events WHERE place = ?1")?;
-    let end: Place = match has.exists([known + 1])? {
-        true => conn.query_row(
-            "SELECT e.place FROM events e LEFT JOIN events n ON n.place = e.place + 1
-             WHERE ?1 < e.place AND n.place IS NULL ORDER BY e.place LIMIT 1",
-            [known],
-            |row| row.get(0),
-        )?,
-        false => known,
-    };
+    if !has.exists([known + 1])? {
+        return Ok(known);
+    }
+    Ok(conn.query_row(
+        "SELECT e.place FROM events e LEFT JOIN events n ON n.place = e.place + 1
+         WHERE ?1 < e.place AND n.place IS NULL ORDER BY e.place LIMIT 1",
+        [known],
+        |row| row.get(0),
+    )?)
+}
+
+/// The last event of `epoch` up to `end`.
+fn last_of(conn: &Connection, epoch: Epoch, end: Place) -> Result<Option<Place>, Error> {
     let query = "SELECT max(place) FROM events WHERE ?1 < place AND place <= ?2";
     Ok(conn.query_row(query, [epoch.base, end], |row| row.get(0))?)
 }

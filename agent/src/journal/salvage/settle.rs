@@ -150,7 +150,7 @@ fn is_understood(name: &str, value: rusqlite::types::ValueRef<'_>) -> bool {
             str::from_utf8(text).is_ok_and(|text| row::read_scanner(text).is_ok())
         }
         (Some(("configured", _)), ValueRef::Text(text)) => str::from_utf8(text).is_ok(),
-        (Some(("unsynced" | "vouched", _)), ValueRef::Integer(number)) => 0 <= number,
+        (Some(("unsynced" | "vouched" | "known_before", _)), ValueRef::Integer(number)) => 0 <= number,
         (Some(_), _) => false,
         (None, ValueRef::Text(text)) => name == slate::SITE && str::from_utf8(text).is_ok(),
         (None, ValueRef::Integer(number)) => {

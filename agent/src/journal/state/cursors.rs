@@ -5,9 +5,10 @@ use crate::clock::Moment;
 use crate::contract::receipt::Receipt;
 use crate::domain::event::{Event, StartCause};
 use crate::journal::job::ReceiptOutcome;
-use crate::journal::log::{self, Place};
+use crate::journal::log::{self, Epoch, Place};
 use crate::journal::salvage::anew::SERIALS_JUMP;
 use crate::journal::{Error, slate};
+use std::cmp::Ordering;
 
 impl State {
     /// The broker has everything up to `place`.
@@ -19,64 +20,70 @@ impl State {
         }
     }
 
+    /// What the platform says of one of this file's epochs. It gets nothing of an epoch before its receipts cover the one
+    /// before: one that tells of an event covers all that comes before it.
     pub fn receipt(&mut self, receipt: &Receipt, at_start: bool, moment: &Moment) -> Result<ReceiptOutcome, Error> {
         self.heard(moment);
-        if receipt.epoch != self.epoch.id {
-            return self.receipt_of_last_epoch(receipt, moment);
-        }
+        let Some((epoch, end)) = self.life(receipt)? else { return Ok(ReceiptOutcome::OtherEpoch) };
         // It knows nothing of this epoch yet, which says nothing of the one before.
-        if receipt.sequence == 0 && self.received < self.epoch.base {
+        let knows_nothing = receipt.sequence == 0 && self.received < epoch.base;
+        let is_over = end.is_some_and(|end| end <= self.received);
+        if knows_nothing || is_over {
             return Ok(ReceiptOutcome::OtherEpoch);
         }
-        let place = self.epoch.base.saturating_add(receipt.sequence);
-        if at_start && self.head_at_start < place && self.epoch.base <= self.head_at_start {
-            self.begin_epoch_of_old_copy(moment)?;
-            return Ok(ReceiptOutcome::NewEpoch);
-        }
-        if self.head < place {
-            return Ok(ReceiptOutcome::Beyond);
-        }
-        if place < self.received {
-            return Ok(ReceiptOutcome::Older);
-        }
-        if place == self.received {
-            return Ok(ReceiptOutcome::Repeated(place));
-        }
-        self.received = place;
-        self.sent = self.sent.max(place);
-        Ok(ReceiptOutcome::Advanced(place))
+        let place = epoch.base.saturating_add(receipt.sequence);
+        let place = match end {
+            Some(end) => {
+                if self.known_before(end)? < place {
+                    self.wait_for_platform(moment)?;
+                }
+                place.min(end)
+            }
+            None if at_start && self.head_at_start < place && epoch.base <= self.head_at_start => {
+                self.begin_epoch_of_old_copy(moment)?;
+                return Ok(ReceiptOutcome::NewEpoch);
+            }
+            None if self.head < place => return Ok(ReceiptOutcome::Beyond),
+            None => place,
+        };
+        Ok(match place.cmp(&self.received) {
+            Ordering::Less => ReceiptOutcome::Older,
+            Ordering::Equal => ReceiptOutcome::Repeated(place),
+            Ordering::Greater => {
+                self.received = place;
+                self.sent = self.sent.max(place);
+                ReceiptOutcome::Advanced(place)
+            }
+        })
     }
 
-    /// While something of the epoch before is unreceived, its receipts count, up to its end. One beyond that end tells
-    /// that this file was behind when its own epoch began.
-    fn receipt_of_last_epoch(&mut self, receipt: &Receipt, moment: &Moment) -> Result<ReceiptOutcome, Error> {
-        let base = self.epoch.base;
-        let last = log::epochs(&self.conn)?.into_iter().rev().find(|epoch| *epoch != self.epoch);
-        let Some(last) = last.filter(|last| self.received < base && last.id == receipt.epoch) else {
-            return Ok(ReceiptOutcome::OtherEpoch);
-        };
-        let place = last.base.saturating_add(receipt.sequence);
-        let known: Place = slate::get(&self.conn, slate::KNOWN_BEFORE)?.unwrap_or(base);
-        if known.max(base) < place {
-            self.number_on()?;
-            let uptime_s = self.uptime_s(moment);
-            let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
-            self.wrote = true;
-            tracing::warn!(
-                orders = set_aside,
-                "the platform has events of the last epoch that this database lacks: what was open waits for it"
-            );
+    /// The epoch that a receipt is about, and the end of one that isn't the newest; none where it isn't of this file.
+    fn life(&self, receipt: &Receipt) -> Result<Option<(Epoch, Option<Place>)>, Error> {
+        if receipt.epoch == self.epoch.id {
+            return Ok(Some((self.epoch, None)));
         }
-        let place = place.min(base);
-        if place < self.received {
-            return Ok(ReceiptOutcome::Older);
-        }
-        if place == self.received {
-            return Ok(ReceiptOutcome::Repeated(place));
-        }
-        self.received = place;
-        self.sent = self.sent.max(place);
-        Ok(ReceiptOutcome::Advanced(place))
+        let epochs = log::epochs(&self.conn)?;
+        let pairs = epochs.iter().zip(epochs.iter().skip(1));
+        Ok(pairs.filter(|(epoch, _)| epoch.id == receipt.epoch).map(|(epoch, next)| (*epoch, Some(next.base))).next())
+    }
+
+    /// Up to where the platform was known to have the epoch that ends at `end`, in places as if it had gone on.
+    fn known_before(&self, end: Place) -> Result<Place, Error> {
+        let known: Option<Place> = slate::get(&self.conn, &slate::known_before(end))?;
+        Ok(known.unwrap_or(end).max(end))
+    }
+
+    /// The platform has more of an epoch than this file had when that ended: it was an older copy already.
+    fn wait_for_platform(&mut self, moment: &Moment) -> Result<(), Error> {
+        self.number_on()?;
+        let uptime_s = self.uptime_s(moment);
+        let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
+        self.wrote = true;
+        tracing::warn!(
+            orders = set_aside,
+            "the platform has events of an older epoch that this database lacks: what was open waits for it"
+        );
+        Ok(())
     }
 
     fn number_on(&mut self) -> Result<(), Error> {
