@@ -17,7 +17,8 @@ pub fn put_back(config: &Config, from: &Path, json: bool) -> io::Result<Exit> {
             Ok(Exit::Well)
         }
         Err(error) => {
-            terminal::complain(&format!("nothing was put back: {error}"));
+            let what = if error.is_put_back() { "not finished" } else { "nothing was put back" };
+            terminal::complain(&format!("{what}: {error}"));
             Ok(match error {
                 Unfit::Database(Error::Locked { .. }) => Exit::Attention,
                 _ => Exit::Failed,

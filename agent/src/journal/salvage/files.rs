@@ -89,6 +89,11 @@ pub fn waiting(database: &Path) -> Option<Why> {
     Why::ALL.into_iter().find(|why| beside(database, why.whole()).is_file())
 }
 
+/// Where it waits.
+pub fn waits_as(database: &Path, why: Why) -> PathBuf {
+    beside(database, why.whole())
+}
+
 /// Forces what was made to disk under the name that says so.
 pub fn complete(database: &Path, part: &Path, why: Why) -> Result<(), Error> {
     let whole = beside(database, why.whole());
