@@ -4,8 +4,9 @@
 
 mod site;
 
+use parceld::clock::Moment;
 use parceld::journal::salvage::restore::{Restored, Unfit, restore};
-use parceld::journal::{self, salvage};
+use parceld::journal::{self, Job, salvage};
 use site::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -118,4 +119,30 @@ fn the_file_is_the_old_ones_owner_s() {
     assert_eq!((id(&stopped.path), id(&stopped.beside(".lock"))), (owner, owner));
     assert_eq!(fs::metadata(&stopped.path).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(stopped.folder.0.exists());
+}
+
+#[test]
+fn no_serial_is_given_out_twice_however_old_the_backup_is_and_whatever_the_clock_shows() {
+    for (what, moment) in [
+        ("a clock that is believed", at(0)),
+        ("a board that knows no time", Moment { wall: jiff::Timestamp::UNIX_EPOCH, trusted: false, ..at(0) }),
+    ] {
+        let stopped = Stopped::new();
+        let site = Site::start(&stopped.path);
+        let mut given = Vec::new();
+        for _ in 0..30 {
+            // Labels are printed beforehand: no event says so.
+            let first = site.ask(|reply| Job::ReserveSerials { count: 1_000, reply }).unwrap();
+            given.push(first..first + 1_000);
+        }
+        site.stop_in_order();
+        // Nothing but the backup knows how far numbers were.
+        fs::remove_file(&stopped.path).unwrap();
+        let _ = fs::remove_file(stopped.beside("-wal"));
+        restore(&config(&stopped.path), &stopped.backup, &moment).unwrap();
+        let site = Site::start(&stopped.path);
+        let next = site.ask(|reply| Job::ReserveSerials { count: 1, reply }).unwrap();
+        assert!(given.iter().all(|given| given.end <= next), "{what}: {next} was given out before");
+        site.stop_in_order();
+    }
 }

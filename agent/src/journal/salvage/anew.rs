@@ -5,24 +5,33 @@
 //! the last event is sent again in any case, so that the platform says how far it is: beyond that end, the file is an older
 //! copy. What lies behind a gap takes places of the new epoch, with its id: the platform knows by it what it has already.
 
+use super::files;
 use crate::clock::Moment;
 use crate::domain::event::{Event, StartCause};
 use crate::domain::sscc::Sscc;
 use crate::journal::log::{self, By, Epoch, Place, When};
 use crate::journal::state::times;
-use crate::journal::{Config, Error, slate};
+use crate::journal::{Config, Error, backup, slate};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::fs;
 
-/// How far numbers of parcels and returns jump: more than a file can be behind that was looked after.
+/// How far numbers of parcels and returns jump at least: more than a file can be behind that was looked after.
 pub const SERIALS_JUMP: u64 = 10_000;
 
 /// More starts than there have been since a file was written that is behind.
 const STARTS_JUMP: u64 = 10_000;
 
-/// Numbers that are lost altogether begin where a site would be that used them up in a hundred years from then on.
+/// Numbers go on where a site would be at least that used them up in a hundred years from then on: those that were given out
+/// for labels stand in no event, and nobody knows how old a copy is.
 const NUMBERED_SINCE: Timestamp = Timestamp::constant(1_577_836_800, 0); // 2020-01-01
-const NUMBERED_FOR_S: u64 = 100 * 31_557_600;
+const NUMBERED_FOR_S: u64 = 100 * YEAR_S;
+const YEAR_S: u64 = 31_557_600;
+
+/// No clock that shows less is right: this was written then.
+const WRITTEN: Timestamp = Timestamp::constant(1_795_651_200, 0); // 2026-11-26
+/// A clock that nobody vouches for isn't believed to be further than twenty years on.
+const BELIEVED_UNTIL: Timestamp = Timestamp::constant(1_795_651_200 + 20 * YEAR_S.cast_signed(), 0);
 
 /// Begins it. `told`: what is recorded right behind its beginning, given how many events are lost.
 pub fn begin(
@@ -170,13 +179,10 @@ fn number_on(conn: &Connection, config: &Config, moment: &Moment) -> Result<(), 
         numbers.filter_map(|number| Sscc(number).serial_under(prefix)).max().map(|serial| serial + 1)
     };
     let kept: Option<u64> = slate::get(conn, slate::SSCC)?;
-    let capacity = 10u64.pow(17 - u32::try_from(prefix.len()).unwrap_or_default().min(16));
-    let elapsed = moment.wall.as_second().saturating_sub(NUMBERED_SINCE.as_second());
-    let elapsed = u64::try_from(elapsed).unwrap_or_default().min(NUMBERED_FOR_S);
-    let by_time = u64::try_from(u128::from(capacity) * u128::from(elapsed) / u128::from(NUMBERED_FOR_S));
-    let sscc = used.max(kept).map_or(by_time.unwrap_or_default(), |next| next + SERIALS_JUMP);
-    slate::set(conn, slate::SSCC, &sscc)?;
+    let now = at_least(moment, known_times(conn, config)?);
+    slate::set(conn, slate::SSCC, &next_serial(prefix, used.max(kept), now))?;
 
+    let elapsed = numbered_for_s(now);
     let minutes = elapsed / 60;
     let returns: Option<u64> = slate::get(conn, slate::RETURNS)?;
     let any_return = conn.query_row("SELECT 1 FROM events LIMIT 1", [], |_| Ok(())).optional()?.is_some();
@@ -190,4 +196,98 @@ fn number_on(conn: &Connection, config: &Config, moment: &Moment) -> Result<(), 
     // A connection's number may never be less than an earlier one's.
     let starts: Option<u64> = slate::get(conn, slate::STARTS)?;
     slate::set(conn, slate::STARTS, &starts.map_or(minutes, |starts| starts + STARTS_JUMP))
+}
+
+/// The serial that parcels go on with behind `next`, the first that is not known to have been given out, at the time `now`.
+pub fn next_serial(prefix: &str, next: Option<u64>, now: Timestamp) -> u64 {
+    let capacity = 10u64.pow(17 - u32::try_from(prefix.len()).unwrap_or_default().min(16));
+    let by_time = u128::from(capacity) * u128::from(numbered_for_s(now)) / u128::from(NUMBERED_FOR_S);
+    let by_time = u64::try_from(by_time).unwrap_or_default();
+    next.map_or(by_time, |next| by_time.max(next.saturating_add(SERIALS_JUMP)))
+}
+
+/// The time that it is at least: the clock's where that is believed, and else the latest of what is known of other times
+/// that can be right.
+pub fn at_least(moment: &Moment, known: impl IntoIterator<Item = Timestamp>) -> Timestamp {
+    let can_be = known.into_iter().chain([moment.wall]).filter(|at| (WRITTEN..=BELIEVED_UNTIL).contains(at));
+    can_be.chain(moment.trusted.then_some(moment.wall)).fold(WRITTEN, Timestamp::max)
+}
+
+/// When the newest event happened whose time was believed, and when files of this site were written.
+fn known_times(conn: &Connection, config: &Config) -> Result<Vec<Timestamp>, Error> {
+    let believed: Option<i64> = conn.query_row("SELECT max(at) FROM events WHERE synced <> 0", [], |row| row.get(0))?;
+    let backups = config.backups.iter().flat_map(|backups| backup::made(backups, &config.rules.site));
+    let files = [config.path.clone()].into_iter().chain(files::quarantine(&config.path)).chain(backups);
+    let written = files.filter_map(|file| Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok());
+    Ok(believed.and_then(|at| Timestamp::from_microsecond(at).ok()).into_iter().chain(written).collect())
+}
+
+fn numbered_for_s(now: Timestamp) -> u64 {
+    let elapsed = now.as_second().saturating_sub(NUMBERED_SINCE.as_second());
+    u64::try_from(elapsed).unwrap_or_default().min(NUMBERED_FOR_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_time_is_no_less_than_anything_that_can_be_believed_says() {
+        for (what, wall, trusted, known, expected) in [
+            (
+                "a clock that is believed",
+                "2027-03-01T00:00:00Z",
+                true,
+                &["2026-12-24T00:00:00Z"][..],
+                "2027-03-01T00:00:00Z",
+            ),
+            (
+                "one that isn't, of a board without a battery",
+                "1970-01-01T00:01:00Z",
+                false,
+                &[],
+                "2026-11-26T00:00:00Z",
+            ),
+            ("the same, and a file", "1970-01-01T00:01:00Z", false, &["2027-01-01T00:00:00Z"], "2027-01-01T00:00:00Z"),
+            (
+                "one that goes on from the last stop",
+                "2027-02-01T00:00:00Z",
+                false,
+                &["2027-01-01T00:00:00Z"],
+                "2027-02-01T00:00:00Z",
+            ),
+            (
+                "files from no time",
+                "2027-02-01T00:00:00Z",
+                true,
+                &["2099-01-01T00:00:00Z", "1970-01-01T00:00:00Z"],
+                "2027-02-01T00:00:00Z",
+            ),
+            ("a clock from no time", "2099-02-01T00:00:00Z", false, &["2027-01-01T00:00:00Z"], "2027-01-01T00:00:00Z"),
+        ] {
+            let moment = Moment { since_start: Duration::ZERO, wall: at(wall), trusted };
+            assert_eq!(at_least(&moment, known.iter().map(|text| at(text))), at(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn serials_go_on_behind_all_that_can_have_been_given_out() {
+        let now = at("2030-01-01T00:00:00Z");
+        for (prefix, next, expected) in [
+            // A tenth of ten billion.
+            ("7350053", None, 1_000_000_000_u64),
+            ("7350053", Some(70), 1_000_000_000),
+            ("7350053", Some(2_000_000_000), 2_000_010_000),
+            ("123456789012", None, 10_000),
+            ("123456789012", Some(70), 10_070),
+        ] {
+            let found = next_serial(prefix, next, now);
+            assert!(expected.abs_diff(found) <= expected / 1_000, "{prefix} {next:?}: {found}");
+        }
+    }
 }

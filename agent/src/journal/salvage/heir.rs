@@ -9,10 +9,11 @@ use std::path::Path;
 /// What a site must not lose with its file: the key on its printed barcodes, the token, and series of numbers.
 const KEPT: [&str; 5] = [slate::SITE_KEY, slate::TOKEN, slate::SSCC, slate::RETURNS, slate::STARTS];
 
-/// Fills in from the newest backup of `site` that can be read. What is there stays, but for numbers that are lower.
+/// Fills in from the backups of `site` that can be read, the newest first: what is there stays, but for numbers that are
+/// lower. A name may come from a clock that was wrong, so that one of the others has higher ones.
 pub fn fill_in(conn: &Connection, backups: &Path, site: &str) -> Result<(), Error> {
     let made = backup::made(backups, site);
-    made.iter().rev().find_map(|copy| open(copy)).map_or(Ok(()), |backup| inherit(conn, &backup))
+    made.iter().rev().filter_map(|copy| open(copy)).try_for_each(|backup| inherit(conn, &backup))
 }
 
 /// The same from one file, if it can be read.

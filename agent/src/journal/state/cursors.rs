@@ -6,7 +6,7 @@ use crate::contract::receipt::Receipt;
 use crate::domain::event::{Event, StartCause};
 use crate::journal::job::ReceiptOutcome;
 use crate::journal::log::{self, Epoch, Place};
-use crate::journal::salvage::anew::SERIALS_JUMP;
+use crate::journal::salvage::anew::{self, SERIALS_JUMP};
 use crate::journal::{Error, slate};
 use std::cmp::Ordering;
 
@@ -75,7 +75,7 @@ impl State {
 
     /// The platform has more of an epoch than this file had when that ended: it was an older copy already.
     fn wait_for_platform(&mut self, moment: &Moment) -> Result<(), Error> {
-        self.number_on()?;
+        self.number_on(moment)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
         self.wrote = true;
@@ -86,8 +86,12 @@ impl State {
         Ok(())
     }
 
-    fn number_on(&mut self) -> Result<(), Error> {
-        self.shelf.use_serials(&self.conn, SERIALS_JUMP)?;
+    fn number_on(&mut self, moment: &Moment) -> Result<(), Error> {
+        let known = log::known(&self.conn, &self.config.boot.id)?.and_then(|known| known.believed);
+        let now = anew::at_least(moment, known.map(|mark| mark.at));
+        let next = self.shelf.sscc_serial;
+        let goes_on = anew::next_serial(&self.config.rules.company_prefix, Some(next), now);
+        self.shelf.use_serials(&self.conn, goes_on.saturating_sub(next))?;
         self.shelf.use_returns(&self.conn, SERIALS_JUMP)
     }
 
@@ -119,7 +123,7 @@ impl State {
         self.head = newest;
         self.sent = base;
         self.received = base;
-        self.number_on()?;
+        self.number_on(moment)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
         self.head_at_start = newest;
