@@ -54,19 +54,20 @@ const UMASK: u32 = 0o027;
 /// This build's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How often the log is looked through for what may be forgotten.
-const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
-/// How often idle stations are looked for, and how far everything is: to the minute is near enough for somebody who went
-/// away.
-const SIGN_OUT_EVERY: Duration = Duration::from_secs(60);
+/// How often disk and clock are looked at, so that their faults show where nobody scans; no write. All other looks are had
+/// at some of these: each timer more would wake a processor that has nothing to do.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After how many looks the log is looked through for what may be forgotten: each hour.
+const RETAIN_LOOKS: u64 = 1_800;
+/// After how many looks idle stations are looked for, and how far everything is: to the minute is near enough for somebody
+/// who went away.
+const SIGN_OUT_LOOKS: u64 = 30;
+/// After how many looks threads are looked after.
+const LOOK_AFTER_LOOKS: u64 = 5;
 /// How often the alarm sounds while scans are not saved.
 const ALARM_EVERY: Duration = Duration::from_secs(3);
-/// How often disk and clock are looked at, so that their faults show where nobody scans; no write, one wake-up.
-const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(2);
 /// How often a disk that looks bad is tried by writing, while that goes well.
 const TRY_DISK_EVERY: Duration = Duration::from_secs(10);
-/// How often threads are looked after; each look is one wake-up.
-const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 /// How long after a failed attempt the page's address and the control socket are tried again.
 const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How long a stop waits for the scanners' threads to take in nothing more: what they do in between takes milliseconds.
@@ -281,12 +282,10 @@ impl Signals {
 /// Serves until a signal comes or a critical part dies.
 async fn watch_over(parts: &Parts<'_>, mut terminate: Signal, mut interrupt: Signal, clock: Clock) -> Ended {
     let journal = parts.journal;
-    let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
-    let mut look_at_disk = tokio::time::interval(LOOK_AT_DISK_EVERY);
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut looks: u64 = 0;
     let (mut disk_tried_at, mut stall) = (None, Stall::default());
     let mut times = Times::new(clock);
-    let mut retain = tokio::time::interval(RETAIN_EVERY);
-    let mut sign_out = tokio::time::interval(SIGN_OUT_EVERY);
     let mut damaged = std::pin::pin!(health::damaged(journal, clock));
     loop {
         parts.pulse.turned();
@@ -295,24 +294,27 @@ async fn watch_over(parts: &Parts<'_>, mut terminate: Signal, mut interrupt: Sig
             _ = interrupt.recv() => return Ended::Stopped(ExitCode::SUCCESS),
             () = &mut damaged => return Ended::Damaged,
             () = parts.pulse.asked() => {}
-            _ = retain.tick() => forget_old(journal, clock),
-            _ = sign_out.tick() => {
-                // A busy journal is used by people who are here; the next turn asks again.
-                let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
-                parts.gatherer.note();
-            }
-            _ = look_at_disk.tick() => {
+            _ = look.tick() => {
                 times.look_after(journal);
                 disk_tried_at = try_disk(journal, disk_tried_at, clock);
                 if stall.look(journal.at_work(), clock.now().since_start) {
                     journal.says_nothing();
                 }
-            }
-            _ = look_after.tick() => {
-                if let Some(dead) = parts.dead() {
+                if looks.is_multiple_of(LOOK_AFTER_LOOKS)
+                    && let Some(dead) = parts.dead()
+                {
                     tracing::error!(part = dead, "has ended by itself: stopping, so that the service is started anew");
                     return Ended::Stopped(ExitCode::FAILURE);
                 }
+                if looks.is_multiple_of(SIGN_OUT_LOOKS) {
+                    // A busy journal is used by people who are here; the next turn asks again.
+                    let _ = journal.try_submit(Job::SignOutIdle { moment: clock.now() });
+                    parts.gatherer.note();
+                }
+                if looks.is_multiple_of(RETAIN_LOOKS) {
+                    forget_old(journal, clock);
+                }
+                looks += 1;
             }
         }
     }
