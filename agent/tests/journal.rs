@@ -4,6 +4,7 @@
 
 mod site;
 
+use parceld::clock::Moment;
 use parceld::contract;
 use parceld::domain::event::{Event, Kind, Method};
 use parceld::domain::replay::replay;
@@ -63,6 +64,40 @@ fn flood(journal: &Journal, number: u64) -> Vec<String> {
         journal.submit(job).unwrap();
     }
     (0..=250).map(|_| answers.recv_timeout(PATIENCE).unwrap()).collect()
+}
+
+#[test]
+fn what_was_just_committed_is_at_hand_as_the_file_has_it() {
+    let folder = Folder::new();
+    let mut site = Site::start(&folder.file("j.db"));
+    let places = |site: &Site, after| {
+        let fresh = site.journal.fresh(after, 9);
+        fresh.map(|fresh| fresh.iter().map(|event| event.place - after).collect::<Vec<_>>())
+    };
+    let start = site.head();
+    assert_eq!(places(&site, start - 1), None, "what was there before is in the file");
+    site.put(1, "2xA");
+    site.scan("bench", "1");
+    let opened = site.head();
+    site.scan("bench", "A");
+    assert_eq!(places(&site, opened), Some(vec![1, 2]));
+    assert_eq!(places(&site, start - 1), None);
+    let record = |moment| Job::Record { event: Event::SiteStopped, station: Some("bench".into()), moment };
+    let mut moment = at(site.now_ms + 1);
+    moment.wall += std::time::Duration::from_nanos(999);
+    site.journal.submit(record(moment)).unwrap();
+    let between = site.head();
+    assert_eq!(places(&site, between - 1), Some(vec![1]));
+    site.events();
+    // Its time may come to be told otherwise.
+    site.journal.submit(record(Moment { trusted: false, ..at(site.now_ms + 2) })).unwrap();
+    assert_eq!(places(&site, between), None);
+    let unsynced = site.head();
+    assert_eq!(places(&site, between), None);
+    site.scan("bench", "A");
+    assert_eq!(places(&site, unsynced - 1), None);
+    assert_eq!(places(&site, unsynced).map(|places| places[0]), Some(1));
+    site.events();
 }
 
 #[test]

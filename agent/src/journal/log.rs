@@ -31,7 +31,7 @@ impl Epoch {
 }
 
 /// An event as stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     pub place: Place,
     pub id: Uuid,
@@ -89,9 +89,10 @@ pub struct By<'a> {
     pub operator: Option<&'a OperatorId>,
 }
 
-/// Appends `event` at `place`; returns the id that it got.
-pub fn append(conn: &Connection, place: Place, when: &When, by: By<'_>, event: &Event) -> Result<Uuid, Error> {
-    let id = mint(when.wall);
+/// Appends `event` at `place`; returns it as [`read`] does from here on, until its time is corrected.
+pub fn append(conn: &Connection, place: Place, when: &When, by: By<'_>, event: &Event) -> Result<Stored, Error> {
+    let (id, at) = (mint(when.wall), when.wall.as_microsecond());
+    let (kind, subject, data) = (event.kind(), contract::event::subject(event), contract::event::encode(event)?);
     conn.prepare_cached(
         "INSERT INTO events (place, id, at, uptime_s, synced, kind, station, operator, subject, data, boot, since_boot_us)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -99,18 +100,28 @@ pub fn append(conn: &Connection, place: Place, when: &When, by: By<'_>, event: &
     .execute(params![
         place,
         id.as_bytes(),
-        when.wall.as_microsecond(),
+        at,
         when.uptime_s,
         when.trusted,
-        event.kind().word(),
+        kind.word(),
         by.station.map(|station| &**station),
         by.operator.map(|operator| &**operator),
-        contract::event::subject(event),
-        contract::event::encode(event)?,
+        subject,
+        data,
         when.boot,
         microseconds(when.since_boot),
     ])?;
-    Ok(id)
+    Ok(Stored {
+        place,
+        id,
+        at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH),
+        label: if when.trusted { Label::Synced } else { Label::Unsynced },
+        kind,
+        station: by.station.map(ToString::to_string),
+        operator: by.operator.map(ToString::to_string),
+        subject,
+        data,
+    })
 }
 
 /// The id of the event at `place`.

@@ -8,6 +8,7 @@
 pub mod agenda;
 pub mod backup;
 mod ballast;
+mod fresh;
 mod job;
 pub mod log;
 pub mod orders;
@@ -36,6 +37,7 @@ use crate::domain::rules::Rules;
 use crate::domain::station::Mode;
 use crate::pulse::Pulse;
 use ballast::Ballast;
+use fresh::Fresh;
 use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -118,6 +120,7 @@ pub struct Journal {
     jobs: SyncSender<Job>,
     path: PathBuf,
     head: watch::Receiver<Head>,
+    fresh: Fresh,
     storage: watch::Receiver<Storage>,
     stalled: watch::Sender<Storage>,
     pulse: Pulse,
@@ -270,6 +273,7 @@ pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journ
     salvage::note_made(&lock);
     let path = facts.path.clone();
     let (head_sender, head) = watch::channel(state.head());
+    let fresh = state.fresh();
     let (storage_sender, storage) = watch::channel(Storage::Well);
     let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
     let pulse = Pulse::default();
@@ -289,6 +293,7 @@ pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journ
         jobs: jobs.clone(),
         path,
         head,
+        fresh,
         storage,
         stalled,
         pulse,
@@ -350,6 +355,13 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Head> {
         self.head.clone()
+    }
+
+    /// Up to `limit` events after `after` that were committed lately, as the file has them; none where the first of them is
+    /// not at hand, and has to be read.
+    #[must_use]
+    pub fn fresh(&self, after: Place, limit: usize) -> Option<Vec<Arc<Stored>>> {
+        self.fresh.after(after, limit)
     }
 
     /// Whether the file was found to be damaged, and where to say so.

@@ -1,7 +1,8 @@
 //! What the writer works on: the connection, the log's ends, the projections. Every method runs inside a transaction.
 
+use super::fresh::Fresh;
 use super::job::PrintJob;
-use super::log::{self, By, Epoch, Place, When};
+use super::log::{self, By, Epoch, Place, Stored, When};
 use super::shelf::Shelf;
 use super::{Config, Error, Head, SITE_KEY_BYTES, room, salvage, schema, slate};
 use crate::clock::Moment;
@@ -62,6 +63,9 @@ pub struct State {
     before: Memory,
     /// Memory was not read again after a failure: nothing may be decided on it.
     stale: bool,
+    /// What this transaction has recorded, and where it goes once it is on disk.
+    recorded: Vec<Stored>,
+    fresh: Fresh,
     /// What this transaction has to print, once it is on disk.
     prints: Vec<PrintJob>,
     /// The stations that go on in another mode than the configured one, until their count is written.
@@ -150,6 +154,8 @@ impl State {
             wrote: false,
             before: Memory::default(),
             stale: false,
+            recorded: Vec::new(),
+            fresh: Fresh::default(),
             prints: Vec::new(),
             modes_wait: HashSet::new(),
             labels_wanted: VecDeque::new(),
@@ -236,6 +242,11 @@ impl State {
         }
     }
 
+    /// The newest events, as far as they are on disk.
+    pub fn fresh(&self) -> Fresh {
+        self.fresh.clone()
+    }
+
     /// Since when the file's cursors are behind, if they are.
     pub fn cursors_behind_since(&self) -> Option<Duration> {
         self.cursors_are_behind().then_some(self.behind_since)
@@ -261,6 +272,7 @@ impl State {
         }
         self.wrote = false;
         self.prints.clear();
+        self.recorded.clear();
         self.newest = None;
         self.before = self.memory();
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -302,6 +314,8 @@ impl State {
             }
             self.remember(after);
             tracing::warn!(%error, "a commit failed and was found in the file: it has been forced to disk");
+        } else {
+            self.fresh.add(self.recorded.drain(..));
         }
         if with_cursors {
             self.stored = cursors;
@@ -352,6 +366,8 @@ impl State {
 
     /// Reads memory again from the file; until that has succeeded no transaction begins.
     fn recover(&mut self, anew: bool) -> Result<(), Error> {
+        self.recorded.clear();
+        self.fresh.clear();
         if !self.conn.is_autocommit() {
             self.conn.execute_batch("ROLLBACK")?;
         }
@@ -424,12 +440,13 @@ impl State {
             boot: self.boot,
             since_boot: self.since_boot(moment),
         };
-        let id = log::append(&self.conn, place, &when, by, event)?;
+        let stored = log::append(&self.conn, place, &when, by, event)?;
         if !moment.trusted && self.unsynced_from.is_none_or(|from| place < from) {
             self.owe_correction_from(Some(place))?;
         }
         self.head = place;
-        self.newest = Some((place, id));
+        self.newest = Some((place, stored.id));
+        self.recorded.push(stored);
         self.latest = self.latest.max(moment.since_start);
         self.wrote = true;
         Ok(())

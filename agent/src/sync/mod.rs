@@ -5,6 +5,7 @@
 //! memory: a connection that ends takes nothing with it. [`way`] and [`tls`] say how the broker is reached, [`trouble`]
 //! why it is not.
 
+mod ahead;
 mod backoff;
 mod certificate;
 mod client;
@@ -21,8 +22,9 @@ mod way;
 use crate::clock::Clock;
 use crate::contract::topic::Topics;
 use crate::domain::promise::offer::Offer;
-use crate::journal::{Epoch, Journal, Place, Reader};
+use crate::journal::{Epoch, Journal, Place, Reader, Stored};
 use crate::pulse::Pulse;
+use ahead::Ahead;
 pub use certificate::Validity;
 use client::Ended;
 use jiff::Timestamp;
@@ -181,6 +183,7 @@ pub fn spawn(
         offer,
         clock,
         reader,
+        ahead: Ahead::default(),
         epochs,
         status: sender,
         stop: stopped,
@@ -285,6 +288,7 @@ struct Shared {
     offer: watch::Receiver<Option<Arc<Offer>>>,
     clock: Clock,
     reader: Reader,
+    ahead: Ahead,
     epochs: Vec<Epoch>,
     plan: Plan,
     /// What the journal was last told of how far sending is, and when.
@@ -461,6 +465,14 @@ impl Shared {
         self.epochs = self.reader.epochs()?;
         self.plan.restarted_at(head.epoch.base, head.place, self.clock.now().since_start);
         Ok(true)
+    }
+
+    /// Up to `limit` events after `after`, in order: those that were just committed from memory, others from the file.
+    fn events(&mut self, after: Place, limit: usize) -> Result<Vec<Arc<Stored>>, crate::journal::Error> {
+        match self.journal.fresh(after, limit) {
+            Some(events) => Ok(events),
+            None => self.ahead.take(after, limit, |count| self.reader.events(after, count)),
+        }
     }
 
     fn epoch_of(&self, place: Place) -> Option<Epoch> {

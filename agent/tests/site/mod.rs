@@ -173,8 +173,15 @@ impl Site {
         self.ask(|reply| Job::Receipt { receipt, at_start, moment, reply })
     }
 
+    /// As the file has them; those that are at hand in memory must be the same.
     pub fn events(&self) -> Vec<Stored> {
-        self.journal.reader().unwrap().events(0, 100_000).unwrap()
+        let events = self.journal.reader().unwrap().events(0, 100_000).unwrap();
+        for event in &events {
+            if let Some(fresh) = self.journal.fresh(event.place - 1, 1) {
+                assert_eq!(*fresh[0], *event);
+            }
+        }
+        events
     }
 
     pub fn epoch(&self) -> Epoch {

@@ -513,7 +513,7 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         let moment = self.shared.clock.now();
-        for stored in self.shared.reader.events(after, count)? {
+        for stored in self.shared.events(after, count)? {
             let Some(epoch) = self.shared.epoch_of(stored.place) else {
                 return Err(Ended::broken(&format_args!("place {} belongs to no epoch", stored.place)));
             };
