@@ -21,6 +21,9 @@ pub mod process;
 pub mod service_manager;
 pub mod trace;
 
+pub mod power_cut;
+pub mod stored;
+
 pub mod paper;
 pub mod printer;
 pub mod pty;

@@ -76,7 +76,7 @@ pub fn killer(nth: u32, files: &[&Path], file: &Path) -> Option<Vec<String>> {
 /// Calls that change a file or force it to disk.
 const CHANGES: &str = "write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,ftruncate,fallocate,unlink,unlinkat";
 
-fn strace(options: &[&str], file: &Path) -> Option<Vec<String>> {
+pub(crate) fn strace(options: &[&str], file: &Path) -> Option<Vec<String>> {
     let strace = binaries::system("strace", "strace").to_string_lossy().into_owned();
     let tried = Command::new(&strace).args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::piped()).output();
     let tried = tried.expect("strace can be started");
