@@ -191,16 +191,24 @@ impl Agent {
     /// Where it ends instead, or never is.
     #[track_caller]
     pub fn ready(&mut self) {
-        let [ready, status] = ["readyz", "api/v1/status"].map(|path| format!("{}/{path}", self.url()));
         wait::until("the agent to be ready", wait::GENEROUS, || {
             if let Some(status) = self.ended() {
                 panic!("the agent ended with {status} instead of getting ready");
             }
-            let is_ready = http::get(&ready).is_ok_and(|reply| reply.status == 200);
-            let status = http::get(&status).ok().filter(|_| is_ready)?.success().json();
-            let opening = |scanner: &Value| scanner["state"] == "opening";
-            (!status["scanners"].as_array()?.iter().any(opening)).then_some(())
+            self.is_ready().then_some(())
         });
+    }
+
+    /// What [`ready`](Agent::ready) waits for.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let [ready, status] = ["readyz", "api/v1/status"].map(|path| format!("{}/{path}", self.url()));
+        let status = || http::get(&status).ok().filter(|reply| reply.status == 200).map(|reply| reply.json());
+        let opening = |scanner: &Value| scanner["state"] == "opening";
+        http::get(&ready).is_ok_and(|reply| reply.status == 200)
+            && status().is_some_and(|status| {
+                status["scanners"].as_array().is_some_and(|scanners| !scanners.iter().any(opening))
+            })
     }
 
     /// What it says about itself.

@@ -21,6 +21,7 @@ pub mod process;
 pub mod service_manager;
 pub mod trace;
 
+pub mod inject;
 pub mod power_cut;
 pub mod stored;
 
