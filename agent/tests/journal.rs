@@ -208,6 +208,32 @@ fn after_a_crash_the_last_scan_is_asked_about_once() {
 }
 
 #[test]
+fn a_question_that_never_arrived_is_asked_again() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "4xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/4");
+    let dead = |site: Site| {
+        let next = folder.file(&format!("{}.db", site.journal.starts()));
+        site.copy_to(&next);
+        site.stop_without_a_word();
+        Site::start(&next)
+    };
+    let mut site = dead(site);
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)");
+    let mut site = dead(site);
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)", "the agent died over the answer");
+    site.journal.submit(Job::Unanswered { scanner: "bench".into() }).unwrap();
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)", "the line was lost over it");
+    assert_eq!(site.scan("bench", "A"), "accepted 2/4");
+    let mut site = dead(site);
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)", "a new doubt");
+    assert_eq!(site.scan("bench", "A"), "accepted 3/4");
+}
+
+#[test]
 fn a_scan_whose_answer_did_not_arrive_is_asked_about_once() {
     let folder = Folder::new();
     let mut site = Site::start(&folder.file("j.db"));

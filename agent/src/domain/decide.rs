@@ -131,7 +131,7 @@ pub enum Label {
 pub struct LastScan {
     pub text: Arc<[u8]>,
     pub signal: Signal,
-    /// Whether it counted units or parcels.
+    /// Whether it counted units or parcels, or was asked about because the one before had.
     pub counted: bool,
     /// None: before this start of the agent.
     pub since_start: Option<Duration>,

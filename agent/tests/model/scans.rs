@@ -97,7 +97,7 @@ impl World {
     pub fn scan(&mut self, at: &'static str, text: &str) -> String {
         let heard = self.station(at).heard.clone();
         if let Some(heard) = heard.filter(|heard| heard.code == text && heard.doubtful && heard.counted) {
-            self.station(at).heard = Some(Heard { signal: "already".into(), counted: false, doubtful: false, ..heard });
+            self.station(at).heard = Some(Heard { signal: "already".into(), doubtful: false, ..heard });
             return "already (perhaps_counted)".into();
         }
         let before = self.counted(at);

@@ -10,7 +10,7 @@ use crate::domain::manifest::Manifest;
 use crate::domain::name::{OrderId, StationId};
 use crate::domain::order::{Order, ParcelState};
 use crate::domain::returns::Return;
-use crate::domain::signal::{Answer, Signal};
+use crate::domain::signal::{Answer, Reason, Signal};
 use crate::domain::sscc::Sscc;
 use crate::domain::station::{Counted, Mode, Pending, Station, Work};
 use crate::domain::stock::Stock;
@@ -47,10 +47,13 @@ impl State {
         let tallied = matches!(decision.station.work, Work::Tally(_)) && decision.station.work != context.work;
         self.store(&decision, &context, moment)?;
         self.take_mode_that_waits(&decision.station)?;
+        let counted = decision.answer.signal.counts() && (!decision.events.is_empty() || tallied);
+        // Who was asked and never heard it has to be asked again.
+        let asked = decision.answer.reason == Some(Reason::PerhapsCounted) && last.is_some_and(|last| last.counted);
         let last = LastScan {
             text: scan.text.clone(),
             signal: decision.answer.signal,
-            counted: decision.answer.signal.counts() && (!decision.events.is_empty() || tallied),
+            counted: counted || asked,
             since_start: Some(scan.since_start),
             doubtful: false,
         };
