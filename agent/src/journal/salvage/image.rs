@@ -96,8 +96,12 @@ impl Image {
         self.contents(page).into_iter().next()
     }
 
-    /// A payload, of which `local` is the beginning and `first` the page on which it goes on.
+    /// A payload, of which `local` is the beginning and `first` the page on which it goes on; none that is longer than
+    /// the file, as pages could say that lead back to themselves.
     pub fn payload(&self, local: &[u8], bytes: usize, first: Option<u32>) -> Option<Vec<u8>> {
+        if u64::from(self.pages) * (self.page_bytes as u64) < bytes as u64 {
+            return None;
+        }
         let (mut payload, mut next) = (local.to_vec(), first);
         while payload.len() < bytes {
             let page = self.newest(next.filter(|page| (2..=self.pages).contains(page))?)?;
@@ -137,28 +141,26 @@ pub struct Account {
 /// More pages than a log adds to a file before it is folded into it.
 const PAGES_AHEAD_MAX: u64 = 1_000_000;
 
-/// The size with which what is in the file looks like pages.
+/// The size with which the most of what is in the file looks like pages.
 fn page_bytes(file: &File) -> usize {
-    let score = |bytes: usize| {
+    // About how many pages with rows the file has, of which a young one has few, if they are so large.
+    let found = |bytes: usize| {
         let pages = length(file) / bytes as u64;
         let step = (pages / SAMPLE).max(1);
         let sampled = (0..pages).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        let good = sampled.clone().filter(|page| {
+        let good = sampled.filter(|page| {
             let content = read(file, page * bytes as u64, bytes).unwrap_or_default();
             Page::parse(u32::try_from(page + 1).unwrap_or(u32::MAX), &content).is_some_and(|page| page.is_plausible())
         });
-        good.count() * 100 / sampled.count().max(1)
+        good.count() as u64 * step
     };
     let said = read(file, SAID_AT, 2).map_or(0, |bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
-    let said = PAGE_BYTES_TRIED.into_iter().find(|bytes| *bytes == said);
-    let scores = PAGE_BYTES_TRIED.map(|bytes| (bytes, score(bytes)));
-    let best = scores.iter().map(|(_, score)| *score).max().unwrap_or_default();
-    // A multiple of the right size looks as good as it, a part of it half as good.
-    let good = scores.iter().filter(|(_, score)| best * 6 <= score * 10).map(|(bytes, _)| *bytes);
-    said.into_iter()
-        .find(|said| good.clone().any(|good| good == *said))
-        .or_else(|| good.clone().next())
-        .unwrap_or(PAGE_BYTES)
+    let counts = PAGE_BYTES_TRIED.map(|bytes| (bytes, found(bytes)));
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or_default();
+    // Of twice the right size half as many are found, of half of it next to none.
+    let good = counts.iter().filter(|(_, count)| most * 6 <= count * 10).map(|(bytes, _)| *bytes);
+    let is_good = |bytes: &usize| good.clone().any(|good| good == *bytes);
+    [said, PAGE_BYTES].into_iter().find(is_good).or_else(|| good.clone().next()).unwrap_or(PAGE_BYTES)
 }
 
 /// Where the file's header says it.
@@ -181,4 +183,59 @@ pub fn read(file: &File, at: u64, bytes: usize) -> Option<Vec<u8>> {
         }
     }
     (0 < done || bytes == 0).then_some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+    use std::fs;
+    use std::os::unix::fs::FileExt;
+
+    /// A file with so many tables, of which one has so many rows.
+    fn image(page_bytes: usize, tables: usize, rows: usize, hurt: impl Fn(&File)) -> Image {
+        let path = std::env::temp_dir().join(format!("parceld-image-{}.db", uuid::Uuid::now_v7()));
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(&format!("PRAGMA page_size = {page_bytes}; PRAGMA auto_vacuum = INCREMENTAL; BEGIN"))
+            .unwrap();
+        for table in 0..tables {
+            conn.execute_batch(&format!("CREATE TABLE t{table} (a INTEGER PRIMARY KEY, b TEXT NOT NULL)")).unwrap();
+        }
+        for row in 0..rows {
+            conn.execute("INSERT INTO t0 VALUES (?1, ?2)", (row, "forty bytes or so, as most rows of ours have"))
+                .unwrap();
+        }
+        conn.execute_batch("COMMIT").unwrap();
+        drop(conn);
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        hurt(&file);
+        Image::new(file, None)
+    }
+
+    #[test]
+    fn knows_how_large_pages_are_however_few_have_rows() {
+        let whole: fn(&File) = |_| ();
+        let no_header: fn(&File) = |file| file.write_all_at(&[0xff; 100], 0).unwrap();
+        for (what, page, tables, rows, hurt, expected) in [
+            ("a new file", 2_048, 30, 0, whole, 2_048),
+            ("a new file of an older version", 4_096, 30, 0, whole, 4_096),
+            ("a young file", 2_048, 30, 400, whole, 2_048),
+            ("a young file without its header", 2_048, 30, 400, no_header, 2_048),
+            ("an older young file without its header", 4_096, 30, 800, no_header, 4_096),
+            ("a large file without its header", 4_096, 30, 20_000, no_header, 4_096),
+            ("hardly a file", 512, 1, 1, whole, 512),
+        ] {
+            let image = image(page, tables, rows, hurt);
+            assert_eq!(image.page_bytes, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn no_payload_is_longer_than_the_file() {
+        // Each page says that it goes on on itself.
+        let image = image(512, 4, 0, |file| file.write_all_at(&2u32.to_be_bytes(), 512).unwrap());
+        assert_eq!(image.payload(b"a", 1_000, Some(2)).map(|payload| payload.len()), Some(1_000));
+        assert_eq!(image.payload(b"a", 1_000_000, Some(2)), None);
+    }
 }
