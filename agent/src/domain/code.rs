@@ -5,6 +5,7 @@ use super::sscc::Sscc;
 use super::station::Mode;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -208,8 +209,7 @@ impl Meaning {
         let condition = || named(&Condition::WORDS, word).map(Self::Condition);
         let badge = || word.strip_prefix("OP:").filter(|id| is_label(id)).map(|id| Self::Badge(id.into()));
         let quantity = || {
-            let digits = word.strip_prefix("Q-").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-            digits.parse().ok().filter(|quantity| *quantity <= QUANTITY_MAX).map(Self::Quantity)
+            word.strip_prefix("Q-").and_then(number).filter(|quantity| *quantity <= QUANTITY_MAX).map(Self::Quantity)
         };
         verb().or_else(cause).or_else(condition).or_else(badge).or_else(quantity)
     }
@@ -221,7 +221,7 @@ impl Meaning {
         match kind {
             "BIN" => is_label(id).then(|| Self::Bin(id.into())),
             "TOTE" => is_label(id).then(|| Self::Tote(id.into())),
-            "LINE" => id.parse().ok().filter(|line| (1..=LINE_MAX).contains(line)).map(Self::Line),
+            "LINE" => number(id).filter(|line| (1..=LINE_MAX).contains(line)).map(Self::Line),
             _ => None,
         }
     }
@@ -243,6 +243,11 @@ const LINE_MAX: usize = 500;
 pub fn is_label(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=32).contains(&id.len()) && id.bytes().all(plain)
+}
+
+/// Digits, and no sign before them.
+fn number<T: FromStr>(digits: &str) -> Option<T> {
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn named<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
@@ -315,6 +320,7 @@ mod tests {
             ("LINE:0", None),
             ("LINE:501", None),
             ("LINE:x", None),
+            ("LINE:+1", None),
             ("BIN:", None),
             ("BIN:a b", None),
             ("BIN:../x", None),
