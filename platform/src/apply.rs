@@ -20,7 +20,8 @@ use crate::faults::About;
 use crate::store::{Db, Error, Value, params};
 use crate::wire::Envelope;
 use picture::{Order, ParcelState};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,7 @@ struct OfOrder<'a> {
 struct SkuStock<'a> {
     #[serde(borrow)]
     sku: Text<'a>,
+    #[serde(deserialize_with = "count")]
     on_hand: i64,
 }
 
@@ -70,6 +72,18 @@ struct Scanner<'a> {
     #[serde(default, borrow)]
     reason: Option<Text<'a>>,
 }
+
+/// A number of units or parcels. Sites are not trusted: one with which nobody could reckon is none.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let count = i64::deserialize(deserializer)?;
+    if (-COUNT_MAX..=COUNT_MAX).contains(&count) {
+        return Ok(count);
+    }
+    Err(D::Error::custom(format!("{count} is no number of things, {COUNT_MAX} the most")))
+}
+
+/// As many of the largest as a message can hold can be added.
+const COUNT_MAX: i64 = 1_000_000_000_000;
 
 /// Applies one event within the open transaction.
 ///

@@ -60,6 +60,7 @@ pub struct Units {
     pub line: String,
     pub sku: String,
     pub name: String,
+    #[serde(deserialize_with = "super::count")]
     pub quantity: i64,
 }
 

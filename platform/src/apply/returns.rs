@@ -26,6 +26,7 @@ struct Inspected<'a> {
     about: About<'a>,
     #[serde(flatten)]
     found: Found,
+    #[serde(deserialize_with = "super::count")]
     quantity: i64,
     #[serde(default)]
     stock: Option<Stock>,
@@ -33,6 +34,7 @@ struct Inspected<'a> {
 
 #[derive(Deserialize)]
 struct Stock {
+    #[serde(deserialize_with = "super::count")]
     on_hand: i64,
 }
 
@@ -63,6 +65,7 @@ struct Completed<'a> {
 struct Outstanding {
     sku: String,
     name: String,
+    #[serde(deserialize_with = "super::count")]
     quantity: i64,
 }
 

@@ -44,7 +44,9 @@ struct Picked<'a> {
     order: OrderRef<'a>,
     #[serde(flatten, borrow)]
     item: Item<'a>,
+    #[serde(deserialize_with = "super::count")]
     picked: i64,
+    #[serde(deserialize_with = "super::count")]
     wanted: i64,
     #[serde(default)]
     put_back: bool,
@@ -53,6 +55,7 @@ struct Picked<'a> {
 
 #[derive(Deserialize)]
 struct Stock {
+    #[serde(deserialize_with = "super::count")]
     on_hand: i64,
 }
 
@@ -63,6 +66,7 @@ struct Packed<'a> {
     #[serde(flatten, borrow)]
     item: Item<'a>,
     parcel: i64,
+    #[serde(deserialize_with = "super::count")]
     packed: i64,
 }
 
@@ -91,6 +95,7 @@ struct Labelled<'a> {
 struct Parcels<'a> {
     #[serde(borrow)]
     order: OrderRef<'a>,
+    #[serde(deserialize_with = "super::count")]
     parcels: i64,
 }
 

@@ -256,6 +256,29 @@ fn data_that_cannot_be_read_never_stops_the_sequence() {
 }
 
 #[test]
+fn a_count_with_which_nobody_can_reckon_is_quarantined() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    let lines = json!([{"line": "1", "sku": "TEA", "name": "Tea", "quantity": 2}]);
+    world.event(
+        "order.accepted",
+        json!({"id": "10", "number": "10", "revision": 1, "lines": lines, "delivery": "pickup"}),
+    );
+    for wanted in [i64::MIN, i64::MAX, 1] {
+        let order = json!({"id": "10", "number": "10", "revision": 1});
+        let data = json!({
+            "order": order, "line": "1", "sku": "TEA", "name": "Tea", "quantity": 1, "reason": "other", "picked": 0,
+            "wanted": wanted, "stock": {"on_hand": 5, "reserved": 0, "available": 5},
+        });
+        world.event("pick.item_short", data);
+    }
+    let reasons = world.rows("SELECT reason FROM quarantine ORDER BY id");
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons.iter().all(|reason| reason.contains("no number of things")), "{reasons:?}");
+    assert_eq!(world.rows("SELECT CAST(short AS TEXT) FROM lines"), ["1"]);
+}
+
+#[test]
 fn what_a_database_cannot_store_never_stops_the_sequence() {
     let mut world = World::new();
     world.begin_epoch(1);

@@ -177,7 +177,8 @@ fn returns(db: &Db, site: i64, order: &str) -> Result<Vec<Return>, Error> {
         |row| {
             let (terms, found) = (json(row, 2)?, json(row, 4)?);
             let lines = terms["lines"].as_array();
-            let announced = lines.map_or(0, |lines| lines.iter().filter_map(|line| line["quantity"].as_i64()).sum());
+            let quantities = lines.into_iter().flatten().filter_map(|line| line["quantity"].as_i64());
+            let announced = quantities.fold(0, i64::saturating_add);
             let found =
                 found.as_array().map_or(0, |items| items.iter().filter(|item| item["condition"] != "missing").count());
             Ok(Return {

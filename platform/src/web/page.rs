@@ -289,7 +289,8 @@ fn collection(row: &Row, column: usize) -> Result<String, Error> {
 /// Units of all lines.
 fn quantity(row: &Row, column: usize) -> Result<i64, Error> {
     let lines = parsed(row, column)?["lines"].take();
-    Ok(lines.as_array().map_or(0, |lines| lines.iter().filter_map(|line| line["quantity"].as_i64()).sum()))
+    let quantities = lines.as_array().into_iter().flatten().filter_map(|line| line["quantity"].as_i64());
+    Ok(quantities.fold(0, i64::saturating_add))
 }
 
 /// What was in a box.

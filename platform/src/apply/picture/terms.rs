@@ -17,9 +17,11 @@ pub struct Known {
 #[derive(Debug, Deserialize)]
 struct KnownLine {
     line: String,
+    #[serde(deserialize_with = "super::super::count")]
     picked: i64,
+    #[serde(deserialize_with = "super::super::count")]
     packed: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::super::count")]
     short: i64,
 }
 
@@ -35,6 +37,7 @@ struct KnownParcel {
 #[derive(Debug, Deserialize)]
 struct KnownUnits {
     line: String,
+    #[serde(deserialize_with = "super::super::count")]
     quantity: i64,
 }
 
