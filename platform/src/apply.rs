@@ -131,8 +131,7 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<(), ApplyError> {
-        self.db.run(sql, values)?;
-        Ok(())
+        Ok(self.db.write(sql, values)?)
     }
 
     /// Moves an order on; one that is not known here stays unknown.

@@ -375,7 +375,10 @@ impl Central {
     fn take_events(&mut self, events: &[(&str, Option<Topic<'_>>, &[u8])], now: Now) -> Result<(), Error> {
         let mut arrived: Vec<_> = events.iter().filter_map(Arrived::read).collect();
         arrived::sort(&mut arrived);
+        let mut sites: Vec<&str> = arrived.iter().filter(|event| event.read.is_ok()).map(|event| event.site).collect();
+        sites.dedup();
         self.within(now, |inbox| {
+            inbox.meet(&sites)?;
             for Arrived { topic, site, group, payload, read } in &arrived {
                 let taken = match read {
                     Ok((text, event)) => inbox.take(site, group, event, text).map(|_| ()),
@@ -490,9 +493,7 @@ impl Central {
             return Ok(Vec::new());
         }
         let now_ms = self.own_ms(now);
-        let answers: Vec<Answer> = self
-            .db
-            .transact(|db| due.iter().map(|due| receipts::claim(db, due, now_ms)).collect::<Result<_, Error>>())?;
+        let answers: Vec<Answer> = self.db.transact(|db| receipts::claim(db, &due, now_ms))?;
         let mut out = Vec::new();
         for (due, answer) in due.iter().zip(answers) {
             self.receipts.answered(due, answer, now.ms);

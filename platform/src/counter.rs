@@ -79,7 +79,7 @@ pub fn take(desk: &mut Desk<'_>, order: &str, ask: Ask) -> Result<Vec<Uuid>, Ref
 /// # Errors
 /// The storage's.
 pub fn token(db: &Db, site: i64, order: &str) -> Result<String, Error> {
-    db.run(
+    db.write(
         "INSERT INTO pages (token, site, order_id) VALUES (?1, ?2, ?3) ON CONFLICT (site, order_id) DO NOTHING",
         &params![new_token(), site, order],
     )?;

@@ -13,7 +13,7 @@ use crate::apply::{self, ApplyError};
 use crate::clock::Now;
 use crate::command::{Desk, Refusal};
 use crate::faults::{self, About, Conflict};
-use crate::store::{Db, Error, OfStorage, params};
+use crate::store::{Db, Error, OfStorage, Row, ToValue as _, Value, params};
 use crate::wire::{Agent, Envelope, Unreadable};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -22,6 +22,9 @@ use uuid::Uuid;
 
 /// Events of one site that may wait beyond its gaps.
 pub const ASIDE_MAX: i64 = 5_000;
+
+/// A site's row, where nobody else has it.
+const LOCK_IF_FREE: &str = "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE SKIP LOCKED";
 
 const SITES_MAX: i64 = 10_000;
 const EPOCHS_MAX: usize = 1_000;
@@ -46,6 +49,8 @@ pub struct Site {
     pub agent: Option<Agent>,
     /// Nobody else works at this site before the transaction ends.
     pub mine: bool,
+    /// What was left here is still to be taken: only in its turn, for others come to the same places in the same order.
+    only_met: bool,
     epochs: Vec<Epoch>,
     duplicates: i64,
     dropped: i64,
@@ -153,7 +158,27 @@ impl<'a> Inbox<'a> {
 
     /// The site, new if it isn't known, whether or not another instance works there.
     fn site(&mut self, name: &str) -> Result<&mut Site, TakeError> {
-        self.enter(name, "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE SKIP LOCKED")
+        self.enter(name, LOCK_IF_FREE)
+    }
+
+    /// Meets several sites at once, in the order of their names, whether or not another instance works there. What is not
+    /// known yet is left to be met alone.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn meet(&mut self, names: &[&str]) -> Result<(), TakeError> {
+        let db = self.db;
+        let named: Vec<_> = names.iter().map(|name| [name.to_value()]).collect();
+        let locked: Vec<_> = named.iter().map(|named| (LOCK_IF_FREE, named.as_slice())).collect();
+        let mut met = Vec::new();
+        for (name, rows) in names.iter().zip(db.many_rows(&locked)?) {
+            if let Some(row) = rows.first() {
+                met.push(Site::of(name, row, true)?);
+            }
+        }
+        self.work().learn(&mut met)?;
+        self.sites.extend(met.into_iter().map(|site| (Arc::clone(&site.name), site)));
+        Ok(())
     }
 
     /// The sites that nobody else can change now.
@@ -210,21 +235,21 @@ impl<'a> Inbox<'a> {
     /// # Errors
     /// The storage's.
     pub fn finish(self) -> Result<Finished, Error> {
-        let mut finished = Finished { wrote: self.wrote, ..Finished::default() };
+        let (mut finished, mut moved) = (Finished { wrote: self.wrote, ..Finished::default() }, Vec::new());
         for site in self.sites.into_values() {
             if site.mine && site.counted {
-                self.db.run(
+                self.db.write(
                     "UPDATE sites SET duplicates = ?2, dropped = ?3 WHERE id = ?1",
                     &params![site.id, site.duplicates, site.dropped],
                 )?;
             }
             for epoch in &site.epochs {
                 if epoch.moved {
-                    self.db.run(
+                    self.db.write(
                         "UPDATE epochs SET applied = ?2, began = ?3 WHERE id = ?1",
                         &params![epoch.id, epoch.applied, epoch.began],
                     )?;
-                    apply::release(self.db, site.id, epoch.id, epoch.applied, self.now)?;
+                    moved.push((site.id, epoch.id, epoch.applied));
                 }
                 finished.wrote |= epoch.renewed;
                 if epoch.moved || epoch.gap || epoch.again {
@@ -243,6 +268,7 @@ impl<'a> Inbox<'a> {
                 finished.left.push(site.name);
             }
         }
+        apply::release(self.db, &moved, self.now)?;
         Ok(finished)
     }
 
@@ -266,25 +292,43 @@ impl<'a> Inbox<'a> {
         self.wrote |= wrote;
     }
 
+    fn enter(&mut self, name: &str, locking: &str) -> Result<&mut Site, TakeError> {
+        let work = self.work();
+        if !self.sites.contains_key(name) {
+            let site = work.load(name, locking)?;
+            self.sites.insert(Arc::clone(&site.name), site);
+        }
+        let site = self.sites.get_mut(name).ok_or(Unreadable::TooMany)?;
+        if std::mem::take(&mut site.only_met) && site.mine {
+            (0..site.epochs.len()).try_for_each(|at| work.close_gap(site, at))?;
+        }
+        Ok(site)
+    }
+
     fn work(&self) -> Work<'a> {
         let Self { db, now, now_ms, careful, .. } = *self;
         Work { db, now, now_ms, careful }
     }
-
-    fn enter(&mut self, name: &str, locking: &str) -> Result<&mut Site, TakeError> {
-        if !self.sites.contains_key(name) {
-            let work = self.work();
-            let mut site = work.load(name, locking)?;
-            if site.mine {
-                (0..site.epochs.len()).try_for_each(|at| work.close_gap(&mut site, at))?;
-            }
-            self.sites.insert(Arc::clone(&site.name), site);
-        }
-        self.sites.get_mut(name).ok_or_else(|| Unreadable::TooMany.into())
-    }
 }
 
 impl Site {
+    /// As its row says; its epochs are still to be read.
+    fn of(name: &str, row: &Row, mine: bool) -> Result<Self, Error> {
+        let agent: Option<String> = row.get(1)?;
+        Ok(Self {
+            id: row.get(0)?,
+            name: name.into(),
+            agent: agent.and_then(|text| serde_json::from_str(&text).ok()),
+            mine,
+            only_met: true,
+            epochs: Vec::new(),
+            duplicates: row.get(2)?,
+            dropped: row.get(3)?,
+            counted: false,
+            left: false,
+        })
+    }
+
     /// The index of an epoch, new if it isn't known.
     fn epoch(&mut self, db: &Db, uuid: Uuid) -> Result<usize, TakeError> {
         if let Some(known) = self.epochs.iter().position(|epoch| epoch.uuid == uuid) {
@@ -339,22 +383,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn load(&self, name: &str, locking: &str) -> Result<Site, TakeError> {
         let db = self.db;
-        let read = |sql: &str, mine: bool| {
-            db.row(sql, &params![name], |row| {
-                let agent: Option<String> = row.get(1)?;
-                Ok(Site {
-                    id: row.get(0)?,
-                    name: name.into(),
-                    agent: agent.and_then(|text| serde_json::from_str(&text).ok()),
-                    mine,
-                    epochs: Vec::new(),
-                    duplicates: row.get(2)?,
-                    dropped: row.get(3)?,
-                    counted: false,
-                    left: false,
-                })
-            })
-        };
+        let read = |sql: &str, mine: bool| db.row(sql, &params![name], |row| Site::of(name, row, mine));
         let beside = "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1";
         let mut site = match read(locking, true)? {
             Some(site) => site,
@@ -370,23 +399,31 @@ impl Work<'_> {
                 }
             },
         };
-        site.epochs = db.rows(
-            "SELECT id, epoch, applied, began FROM epochs WHERE site = ?1 ORDER BY id",
-            &params![site.id],
-            |row| Ok(Epoch::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        )?;
-        let aside = db.rows(
-            "SELECT epoch, count(*), min(sequence) FROM aside
-             WHERE epoch IN (SELECT id FROM epochs WHERE site = ?1) GROUP BY epoch",
-            &params![site.id],
-            |row| Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        for (id, count, first) in aside {
-            if let Some(epoch) = site.epochs.iter_mut().find(|epoch| epoch.id == id) {
-                (epoch.aside, epoch.aside_first) = (count, first);
+        self.learn(std::slice::from_mut(&mut site))?;
+        Ok(site)
+    }
+
+    /// Reads how far the sites are. To be asked for only when they are locked: what was read before could be old.
+    fn learn(&self, sites: &mut [Site]) -> Result<(), Error> {
+        let ids: Vec<_> = sites.iter().map(|site| [Value::Int(site.id)]).collect();
+        let epochs = "SELECT id, epoch, applied, began FROM epochs WHERE site = ?1 ORDER BY id";
+        let aside = "SELECT epoch, count(*), min(sequence) FROM aside
+            WHERE epoch IN (SELECT id FROM epochs WHERE site = ?1) GROUP BY epoch";
+        let asked: Vec<_> = ids.iter().flat_map(|id| [(epochs, id.as_slice()), (aside, id.as_slice())]).collect();
+        let answers = self.db.many_rows(&asked)?;
+        for (site, answers) in sites.iter_mut().zip(answers.chunks(2)) {
+            let [epochs, aside] = answers else { return Err(Error::Column(answers.len())) };
+            for row in epochs {
+                site.epochs.push(Epoch::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            }
+            for row in aside {
+                let id: i64 = row.get(0)?;
+                if let Some(epoch) = site.epochs.iter_mut().find(|epoch| epoch.id == id) {
+                    (epoch.aside, epoch.aside_first) = (row.get(1)?, row.get(2)?);
+                }
             }
         }
-        Ok(site)
+        Ok(())
     }
 
     fn add_site(&self, name: &str) -> Result<(), TakeError> {

@@ -35,7 +35,7 @@ pub struct Letter {
 /// The storage's.
 pub fn write(db: &Db, site: i64, key: &str, channels: &[String], time: &str) -> Result<(), Error> {
     for channel in channels {
-        db.run(
+        db.write(
             "INSERT INTO letters (site, key, channel, state, due_ms, updated) VALUES (?1, ?2, ?3, 'to_send', 0, ?4)
              ON CONFLICT DO NOTHING",
             &params![site, key, channel, time],
@@ -49,11 +49,10 @@ pub fn write(db: &Db, site: i64, key: &str, channels: &[String], time: &str) -> 
 /// # Errors
 /// The storage's.
 pub fn drop(db: &Db, site: i64, key: &str, state: &str, time: &str) -> Result<(), Error> {
-    db.run(
+    db.write(
         "UPDATE letters SET state = ?3, updated = ?4 WHERE site = ?1 AND key = ?2 AND state = 'to_send'",
         &params![site, key, state, time],
-    )?;
-    Ok(())
+    )
 }
 
 /// A notification of which nothing more is said on any channel.

@@ -8,7 +8,7 @@
 //! how far a site is and what was said. Two of them may reach the broker in the wrong order: each hears what is said, and
 //! one that last heard less than it said itself says again what then is the newest.
 
-use crate::store::{Db, Error, params};
+use crate::store::{Db, Error, Row, ToValue as _, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -208,19 +208,26 @@ impl Entry {
     }
 }
 
-/// Decides for all instances whether a receipt is said now; with the commit it counts as said. An epoch that is not
-/// known here gets a receipt for nothing: its site shall send all of it.
+/// Decides for all instances whether receipts are said now; with the commit they count as said. An epoch that is not known
+/// here gets a receipt for nothing: its site shall send all of it.
 ///
 /// # Errors
 /// The storage's.
-pub fn claim(db: &Db, due: &Due, now_ms: i64) -> Result<Answer, Error> {
-    let found = db.row(
-        "SELECT epochs.id, applied, told, told_ms, EXISTS (SELECT 1 FROM aside WHERE aside.epoch = epochs.id)
+pub fn claim(db: &Db, due: &[Due], now_ms: i64) -> Result<Vec<Answer>, Error> {
+    let lock = "SELECT epochs.id, applied, told, told_ms, EXISTS (SELECT 1 FROM aside WHERE aside.epoch = epochs.id)
          FROM epochs JOIN sites ON sites.id = site WHERE name = ?1 AND epochs.epoch = ?2
-         FOR UPDATE OF epochs SKIP LOCKED",
-        &params![due.site.as_ref(), due.epoch],
-        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?, row.get::<bool>(4)?)),
-    )?;
+         FOR UPDATE OF epochs SKIP LOCKED";
+    let places: Vec<_> = due.iter().map(|due| [due.site.to_value(), due.epoch.to_value()]).collect();
+    let asked: Vec<_> = places.iter().map(|place| (lock, place.as_slice())).collect();
+    let found = db.many_rows(&asked)?;
+    due.iter().zip(found).map(|(due, found)| decide(db, due, found.first(), now_ms)).collect()
+}
+
+fn decide(db: &Db, due: &Due, found: Option<&Row>, now_ms: i64) -> Result<Answer, Error> {
+    let found = found.map(|row| {
+        Ok::<_, Error>((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?, row.get(3)?, row.get::<bool>(4)?))
+    });
+    let found: Option<(i64, i64, i64, i64, bool)> = found.transpose()?;
     let Some((epoch, applied, told, told_ms, gap)) = found else {
         let known = db.row(
             "SELECT 1 FROM epochs JOIN sites ON sites.id = site WHERE name = ?1 AND epochs.epoch = ?2",
@@ -242,7 +249,7 @@ pub fn claim(db: &Db, due: &Due, now_ms: i64) -> Result<Answer, Error> {
     if applied <= told && just_now {
         return Ok(Answer::Wait);
     }
-    db.run("UPDATE epochs SET told = ?2, told_ms = ?3 WHERE id = ?1", &params![epoch, applied, now_ms])?;
+    db.write("UPDATE epochs SET told = ?2, told_ms = ?3 WHERE id = ?1", &params![epoch, applied, now_ms])?;
     Ok(Answer::Say(applied))
 }
 
@@ -336,6 +343,10 @@ mod tests {
         );
     }
 
+    fn claimed(db: &mut Db, due: &Due, now_ms: i64) -> Vec<Answer> {
+        db.transact(|db| claim(db, std::slice::from_ref(due), now_ms)).unwrap()
+    }
+
     #[test]
     fn what_one_instance_has_said_no_other_says() {
         let mut db = empty();
@@ -352,14 +363,14 @@ mod tests {
         ];
         for (now_ms, why, expected) in rows {
             let due = Due { site: "s".into(), epoch, why };
-            assert_eq!(db.transact(|db| claim(db, &due, now_ms)).unwrap(), expected, "{now_ms} {why:?}");
+            assert_eq!(claimed(&mut db, &due, now_ms), [expected], "{now_ms} {why:?}");
         }
         db.run("INSERT INTO aside (epoch, sequence, id, payload) VALUES (1, 7, ?1, '')", &params![epoch]).unwrap();
         let due = Due { site: "s".into(), epoch, why: Why::Gap(4) };
-        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Gap(5), "it moves");
+        assert_eq!(claimed(&mut db, &due, 9_000), [Answer::Gap(5)], "it moves");
         let due = Due { why: Why::Gap(5), ..due };
-        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(5));
+        assert_eq!(claimed(&mut db, &due, 9_000), [Answer::Say(5)]);
         let due = Due { epoch: Uuid::from_u128(2), ..due };
-        assert_eq!(db.transact(|db| claim(db, &due, 9_000)).unwrap(), Answer::Say(0));
+        assert_eq!(claimed(&mut db, &due, 9_000), [Answer::Say(0)]);
     }
 }

@@ -158,7 +158,7 @@ impl Db {
             let done = work(self).and_then(|done| self.batch("COMMIT").map(|()| done).map_err(E::from));
             let Err(error) = &done else { return done };
             // Where this fails too the connection has ended, and the transaction with it.
-            let _ = self.batch("ROLLBACK");
+            let _ = self.roll_back("ROLLBACK");
             if ATTEMPTS_MAX <= attempts || !error.storage().is_some_and(Error::is_passing) {
                 return done;
             }
@@ -188,8 +188,8 @@ impl Db {
     /// What `work` says, or the storage's.
     pub fn attempt<T, E: From<Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.batch("SAVEPOINT attempt")?;
-        let done = work();
-        self.batch(if done.is_ok() { "RELEASE attempt" } else { "ROLLBACK TO attempt" })?;
+        let done = work().and_then(|done| self.flush().map(|()| done).map_err(E::from));
+        if done.is_ok() { self.batch("RELEASE attempt") } else { self.roll_back("ROLLBACK TO attempt") }?;
         done
     }
 
@@ -201,6 +201,45 @@ impl Db {
         match self {
             Self::Sqlite(db) => sqlite::run(db, sql, values),
             Self::Postgres(server) => server.run(sql, values),
+        }
+    }
+
+    /// Runs a statement of which nobody asks how many rows it has changed, within a transaction. A server gets it with
+    /// the next one that somebody waits for: an error may be that one's, at the latest the commit's.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn write(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => sqlite::run(db, sql, values).map(|_| ()),
+            Self::Postgres(server) => server.write(sql, values),
+        }
+    }
+
+    /// The rows of several answers, which a server is asked for at once.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn all_rows<const N: usize>(&self, queries: [(&str, &[Value<'_>]); N]) -> Result<[Vec<Row>; N], Error> {
+        self.many_rows(&queries)?.try_into().map_err(|_| Error::Column(N))
+    }
+
+    /// The same of any number of questions; at once means that there should not be thousands.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn many_rows(&self, queries: &[(&str, &[Value<'_>])]) -> Result<Vec<Vec<Row>>, Error> {
+        let ask = |(sql, values): &(&str, &[Value<'_>])| {
+            let mut rows = Vec::new();
+            self.each(sql, values, &mut |row| {
+                rows.push(row);
+                Ok(())
+            })?;
+            Ok(rows)
+        };
+        match self {
+            Self::Sqlite(_) => queries.iter().map(ask).collect(),
+            Self::Postgres(server) => server.query_all(queries),
         }
     }
 
@@ -276,6 +315,21 @@ impl Db {
         match self {
             Self::Sqlite(db) => Ok(db.execute_batch("BEGIN IMMEDIATE")?),
             Self::Postgres(server) => begin(server, "BEGIN"),
+        }
+    }
+
+    fn roll_back(&self, sql: &str) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(db) => Ok(db.execute_batch(sql)?),
+            Self::Postgres(server) => server.roll_back(sql),
+        }
+    }
+
+    /// What was written is done, or its error known.
+    fn flush(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(server) => server.flush(),
         }
     }
 

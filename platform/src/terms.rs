@@ -82,7 +82,7 @@ pub fn without_known(data: &str) -> Result<String, serde_json::Error> {
 /// The storage's.
 pub fn store(db: &Db, site: i64, terms: &Terms, text: &str, state: &str, time: &str) -> Result<(), Error> {
     let number = terms.number.as_ref().unwrap_or(&terms.id);
-    db.run(
+    db.write(
         "INSERT INTO orders (site, id, number, revision, state, terms, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (site, id) DO UPDATE SET number = excluded.number, revision = excluded.revision,
          terms = excluded.terms, updated = excluded.updated WHERE orders.revision <= excluded.revision",
@@ -110,9 +110,9 @@ pub fn lines(terms: &Terms) -> Vec<apply::Line> {
 /// # Errors
 /// The storage's.
 pub fn store_lines(db: &Db, site: i64, terms: &Terms) -> Result<(), Error> {
-    db.run("DELETE FROM lines WHERE site = ?1 AND order_id = ?2", &params![site, terms.id])?;
+    db.write("DELETE FROM lines WHERE site = ?1 AND order_id = ?2", &params![site, terms.id])?;
     for (position, Line { line, sku, name, quantity }) in terms.lines.iter().enumerate() {
-        db.run(
+        db.write(
             "INSERT INTO lines (site, order_id, line, position, sku, name, wanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             &params![site, terms.id, line, position, sku, name, quantity],
         )?;
@@ -173,7 +173,7 @@ impl Return {
 pub fn store_return(db: &Db, site: i64, announced: &Return, state: &str, time: &str) -> Result<(), Error> {
     let order = announced.order.as_ref().map(|order| (&order.id, &order.number)).unzip();
     let terms = serde_json::to_string(announced)?;
-    db.run(
+    db.write(
         "INSERT INTO returns (site, id, order_id, number, authorized, state, terms, updated)
          VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)
          ON CONFLICT (site, id) DO UPDATE SET order_id = excluded.order_id, number = excluded.number, authorized = 1,

@@ -8,7 +8,7 @@ use super::{ApplyError, Desk, OrderRef, Text, read};
 use crate::clock::Now;
 use crate::faults;
 use crate::post;
-use crate::store::{Db, Error, params};
+use crate::store::{Db, Error, Value, params};
 use crate::wire::Envelope;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -118,28 +118,36 @@ fn replace(desk: &Desk<'_>, order: &str, key: &str, by: &str) -> Result<(), Appl
     Ok(post::drop(db, site, key, "replaced", &desk.time)?)
 }
 
-/// Decides what was held of an epoch that is now applied up to `applied`.
+/// Decides what was held of epochs that are now applied so far: each its site, its id, and up to where.
 ///
 /// # Errors
 /// The storage's.
-pub fn release(db: &Db, site: i64, epoch: i64, applied: i64, now: Now) -> Result<(), Error> {
-    let held = db.rows(
-        "SELECT key, order_id, expires_ms, data FROM notifications
-         WHERE epoch = ?1 AND head <= ?2 AND state = 'held' ORDER BY requested, key",
-        &params![epoch, applied],
-        |row| {
-            let (key, order): (String, String) = (row.get(0)?, row.get(1)?);
+pub fn release(db: &Db, moved: &[(i64, i64, i64)], now: Now) -> Result<(), Error> {
+    let held = "SELECT key, order_id, expires_ms, data FROM notifications
+         WHERE epoch = ?1 AND head <= ?2 AND state = 'held' ORDER BY requested, key";
+    let asked: Vec<_> = moved.iter().map(|(_, epoch, applied)| [Value::Int(*epoch), Value::Int(*applied)]).collect();
+    let asked: Vec<_> = asked.iter().map(|values| (held, values.as_slice())).collect();
+    for ((site, ..), held) in moved.iter().zip(db.many_rows(&asked)?) {
+        for row in held {
             let Channels { channels } = serde_json::from_str(row.text(3)?)?;
-            Ok((key, order, row.get::<i64>(2)?, channels))
-        },
-    )?;
-    for (key, order, expires_ms, channels) in held {
-        let state = if expires_ms <= now.at.as_millisecond() { "expired" } else { "to_send" };
-        tracing::info!(order, key, state, "notification no longer held");
-        db.run("UPDATE notifications SET state = ?3 WHERE site = ?1 AND key = ?2", &params![site, key, state])?;
-        if state == "to_send" {
-            post::write(db, site, &key, &channels, &faults::stamp(now))?;
+            release_one(db, *site, (row.text(0)?, row.text(1)?, row.get(2)?), &channels, now)?;
         }
+    }
+    Ok(())
+}
+
+fn release_one(
+    db: &Db,
+    site: i64,
+    (key, order, expires_ms): (&str, &str, i64),
+    channels: &[String],
+    now: Now,
+) -> Result<(), Error> {
+    let state = if expires_ms <= now.at.as_millisecond() { "expired" } else { "to_send" };
+    tracing::info!(order, key, state, "notification no longer held");
+    db.write("UPDATE notifications SET state = ?3 WHERE site = ?1 AND key = ?2", &params![site, key, state])?;
+    if state == "to_send" {
+        post::write(db, site, key, channels, &faults::stamp(now))?;
     }
     Ok(())
 }

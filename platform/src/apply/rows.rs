@@ -1,69 +1,71 @@
 //! An order's picture in the file: read as a whole, and of what changed only the rows that did.
 
 use super::picture::{Line, Order, Parcel, ParcelState, State, Units};
-use crate::store::{Db, Error, Row, params};
+use crate::store::{Db, Error, Row, Value, params};
 
 /// Reads one order, if it is known.
 ///
 /// # Errors
 /// The storage's.
 pub fn read(db: &Db, site: i64, id: &str) -> Result<Option<Order>, Error> {
-    let order = db.row(
-        "SELECT revision, state, held, expedited, tote, parcels, put_back FROM orders WHERE site = ?1 AND id = ?2",
-        &params![site, id],
-        |row| {
-            Ok(Order {
-                revision: row.get(0)?,
-                state: State::named(row.text(1)?).ok_or(Error::Column(1))?,
-                held: row.get(2)?,
-                expedited: row.get(3)?,
-                tote: row.get(4)?,
-                parcels_total: row.get(5)?,
-                lines: Vec::new(),
-                parcels: Vec::new(),
-                put_back: units(row, 6)?,
-            })
-        },
-    )?;
-    let Some(mut order) = order else { return Ok(None) };
-    order.lines = db.rows(
-        "SELECT line, sku, name, wanted, picked, packed, short FROM lines
-         WHERE site = ?1 AND order_id = ?2 ORDER BY position",
-        &params![site, id],
-        |row| {
-            Ok(Line {
-                line: row.get(0)?,
-                sku: row.get(1)?,
-                name: row.get(2)?,
-                wanted: row.get(3)?,
-                picked: row.get(4)?,
-                packed: row.get(5)?,
-                short: row.get(6)?,
-            })
-        },
-    )?;
-    order.parcels = db.rows(
-        "SELECT n, state, sscc, carrier, manifest, tracking, place, weight_g, label, label_revision, void, contents
-         FROM parcels WHERE site = ?1 AND order_id = ?2 ORDER BY n",
-        &params![site, id],
-        |row| {
-            Ok(Parcel {
-                n: row.get(0)?,
-                state: ParcelState::named(row.text(1)?).ok_or(Error::Column(1))?,
-                sscc: row.get(2)?,
-                carrier: row.get(3)?,
-                manifest: row.get(4)?,
-                tracking: row.get(5)?,
-                place: row.get(6)?,
-                weight_g: row.get(7)?,
-                label: row.get(8)?,
-                label_revision: row.get(9)?,
-                void: row.get(10)?,
-                contents: units(row, 11)?,
-            })
-        },
-    )?;
-    Ok(Some(order))
+    let of_order: &[Value<'_>] = &params![site, id];
+    let [order, lines, parcels] = db.all_rows([
+        (
+            "SELECT revision, state, held, expedited, tote, parcels, put_back FROM orders WHERE site = ?1 AND id = ?2",
+            of_order,
+        ),
+        (
+            "SELECT line, sku, name, wanted, picked, packed, short FROM lines
+             WHERE site = ?1 AND order_id = ?2 ORDER BY position",
+            of_order,
+        ),
+        (
+            "SELECT n, state, sscc, carrier, manifest, tracking, place, weight_g, label, label_revision, void, contents
+             FROM parcels WHERE site = ?1 AND order_id = ?2 ORDER BY n",
+            of_order,
+        ),
+    ])?;
+    let Some(row) = order.first() else { return Ok(None) };
+    Ok(Some(Order {
+        revision: row.get(0)?,
+        state: State::named(row.text(1)?).ok_or(Error::Column(1))?,
+        held: row.get(2)?,
+        expedited: row.get(3)?,
+        tote: row.get(4)?,
+        parcels_total: row.get(5)?,
+        lines: lines.iter().map(line).collect::<Result<_, _>>()?,
+        parcels: parcels.iter().map(parcel).collect::<Result<_, _>>()?,
+        put_back: units(row, 6)?,
+    }))
+}
+
+fn line(row: &Row) -> Result<Line, Error> {
+    Ok(Line {
+        line: row.get(0)?,
+        sku: row.get(1)?,
+        name: row.get(2)?,
+        wanted: row.get(3)?,
+        picked: row.get(4)?,
+        packed: row.get(5)?,
+        short: row.get(6)?,
+    })
+}
+
+fn parcel(row: &Row) -> Result<Parcel, Error> {
+    Ok(Parcel {
+        n: row.get(0)?,
+        state: ParcelState::named(row.text(1)?).ok_or(Error::Column(1))?,
+        sscc: row.get(2)?,
+        carrier: row.get(3)?,
+        manifest: row.get(4)?,
+        tracking: row.get(5)?,
+        place: row.get(6)?,
+        weight_g: row.get(7)?,
+        label: row.get(8)?,
+        label_revision: row.get(9)?,
+        void: row.get(10)?,
+        contents: units(row, 11)?,
+    })
 }
 
 /// Writes what `after` has and `before` had not.
@@ -72,7 +74,7 @@ pub fn read(db: &Db, site: i64, id: &str) -> Result<Option<Order>, Error> {
 /// The storage's.
 pub fn write(db: &Db, site: i64, id: &str, before: &Order, after: &Order, time: &str) -> Result<(), Error> {
     let Order { revision, state, held, expedited, tote, parcels_total, put_back, .. } = after;
-    db.run(
+    db.write(
         "UPDATE orders SET revision = ?3, state = ?4, held = ?5, expedited = ?6, tote = ?7, parcels = ?8, put_back = ?9,
              updated = ?10
          WHERE site = ?1 AND id = ?2",
@@ -82,7 +84,7 @@ pub fn write(db: &Db, site: i64, id: &str, before: &Order, after: &Order, time: 
     for parcel in &before.parcels {
         if after.parcels.iter().all(|kept| kept.n != parcel.n) {
             let delete = "DELETE FROM parcels WHERE site = ?1 AND order_id = ?2 AND n = ?3";
-            db.run(delete, &params![site, id, parcel.n])?;
+            db.write(delete, &params![site, id, parcel.n])?;
         }
     }
     for parcel in after.parcels.iter().filter(|parcel| !before.parcels.contains(parcel)) {
@@ -95,7 +97,7 @@ fn write_lines(db: &Db, site: i64, id: &str, before: &Order, after: &Order) -> R
     for line in &before.lines {
         if after.lines.iter().all(|kept| kept.line != line.line) {
             let delete = "DELETE FROM lines WHERE site = ?1 AND order_id = ?2 AND line = ?3";
-            db.run(delete, &params![site, id, line.line])?;
+            db.write(delete, &params![site, id, line.line])?;
         }
     }
     for (position, line) in after.lines.iter().enumerate() {
@@ -103,7 +105,7 @@ fn write_lines(db: &Db, site: i64, id: &str, before: &Order, after: &Order) -> R
             continue;
         }
         let Line { line, sku, name, wanted, picked, packed, short } = line;
-        db.run(
+        db.write(
             "INSERT INTO lines (site, order_id, line, position, sku, name, wanted, picked, packed, short)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (site, order_id, line) DO UPDATE SET position = excluded.position, sku = excluded.sku,
@@ -116,12 +118,11 @@ fn write_lines(db: &Db, site: i64, id: &str, before: &Order, after: &Order) -> R
 }
 
 fn write_parcel(db: &Db, site: i64, id: &str, parcel: &Parcel, time: &str) -> Result<(), Error> {
-    let number = "SELECT number FROM orders WHERE site = ?1 AND id = ?2";
-    let Some(number) = db.row(number, &params![site, id], |row| row.get::<String>(0))? else { return Ok(()) };
-    db.run(
+    db.write(
         "INSERT INTO parcels (site, order_id, n, number, sscc, state, carrier, manifest, tracking, place, weight_g,
              label, label_revision, void, contents, updated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         VALUES (?1, ?2, ?3, (SELECT number FROM orders WHERE site = ?1 AND id = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+             ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (site, order_id, n) DO UPDATE SET number = excluded.number, sscc = excluded.sscc,
              state = excluded.state, carrier = excluded.carrier, manifest = excluded.manifest,
              tracking = excluded.tracking, place = excluded.place, weight_g = excluded.weight_g,
@@ -131,7 +132,6 @@ fn write_parcel(db: &Db, site: i64, id: &str, parcel: &Parcel, time: &str) -> Re
             site,
             id,
             parcel.n,
-            number,
             parcel.sscc,
             parcel.state.word(),
             parcel.carrier,

@@ -575,7 +575,7 @@ fn notify(script: &str) {
         let words: Vec<&str> = step.split_whitespace().collect();
         let key = words[1];
         match words[0] {
-            "release" => release(&play.db, 1, 1, key.parse().unwrap(), play.now).unwrap(),
+            "release" => release(&play.db, &[(1, 1, key.parse().unwrap())], play.now).unwrap(),
             "sent" => {
                 let id = "SELECT id FROM letters WHERE key = ?1";
                 let id = play.db.row(id, &params![key], |row| row.get(0)).unwrap().unwrap();

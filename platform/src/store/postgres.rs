@@ -1,14 +1,18 @@
 //! A PostgreSQL server: connecting, migrating, refusing.
 //!
-//! Waits for every answer, so it belongs to threads that may wait; a small runtime of its own drives the connection.
-//! A server that is silent for [`ANSWER_MAX`] is as good as gone. The next transaction connects anew.
+//! Waits for answers, so it belongs to threads that may wait; a small runtime of its own drives the connection. What nobody
+//! waits for ([`Postgres::write`]) goes to the server with the next statement that somebody waits for, in one packet: the
+//! server does them in order, and the way there and back is paid once. A server that is silent for [`ANSWER_MAX`] is as
+//! good as gone. The next transaction connects anew.
 
 use super::{Error, OpenError, Row, VERSION, Value};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -22,6 +26,9 @@ const MIGRATIONS: [(usize, &str); 3] = [
     (4, include_str!("../schema/postgres/4.sql")),
     (5, include_str!("../schema/postgres/5.sql")),
 ];
+
+/// Statements that wait for another to go with. Their answers are small, so neither side ever waits for the other to read.
+const WRITES_MAX: usize = 64;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -42,11 +49,21 @@ pub struct Postgres {
     /// Of tests: tables are in a schema of their own.
     schema: Option<String>,
     statements: RefCell<HashMap<String, Statement>>,
+    /// What was not sent yet.
+    writes: RefCell<Vec<Write>>,
     client: Client,
     /// An answer is still out: whatever comes is no longer ours.
     silent: Cell<bool>,
     runtime: Runtime,
 }
+
+#[derive(Debug)]
+struct Write {
+    statement: Statement,
+    values: Vec<Value<'static>>,
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + 'a>>;
 
 impl Postgres {
     /// # Errors
@@ -55,7 +72,8 @@ impl Postgres {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = connect(&runtime, config, schema)?;
         let (config, schema) = (config.clone(), schema.map(str::to_owned));
-        Ok(Self { config, schema, statements: RefCell::default(), client, silent: Cell::new(false), runtime })
+        let (statements, writes, silent) = (RefCell::default(), RefCell::default(), Cell::new(false));
+        Ok(Self { config, schema, statements, writes, client, silent, runtime })
     }
 
     /// Makes the tables, or brings them up to date.
@@ -105,6 +123,7 @@ impl Postgres {
             self.client = connect(&self.runtime, &self.config, self.schema.as_deref())?;
             self.silent.set(false);
             self.statements.get_mut().clear();
+            self.writes.get_mut().clear();
         }
         Ok(())
     }
@@ -115,13 +134,35 @@ impl Postgres {
     }
 
     pub fn batch(&self, sql: &str) -> Result<(), Error> {
-        self.wait(self.client.batch_execute(sql))
+        self.after_writes(Box::pin(self.client.batch_execute(sql)))
+    }
+
+    /// Forgets what was not sent: the transaction that it belongs to is given up.
+    pub fn roll_back(&self, sql: &str) -> Result<(), Error> {
+        self.writes.borrow_mut().clear();
+        self.batch(sql)
     }
 
     pub fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Error> {
         let statement = self.prepared(sql)?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        self.wait(self.client.execute(&statement, &values))
+        let values = as_parameters(values);
+        self.after_writes(Box::pin(self.client.execute(&statement, &values)))
+    }
+
+    /// An error of it is the next one's, at the latest the commit's.
+    pub fn write(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Error> {
+        let statement = self.prepared(sql)?;
+        let values = values.iter().map(Value::to_owned).collect();
+        self.writes.borrow_mut().push(Write { statement, values });
+        if self.writes.borrow().len() < WRITES_MAX { Ok(()) } else { self.flush() }
+    }
+
+    /// Sends what was not sent yet, and waits for it.
+    pub fn flush(&self) -> Result<(), Error> {
+        if self.writes.borrow().is_empty() {
+            return Ok(());
+        }
+        self.after_writes(Box::pin(async { Ok(()) }))
     }
 
     pub fn query(
@@ -131,22 +172,50 @@ impl Postgres {
         each: &mut dyn FnMut(Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let statement = self.prepared(sql)?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let rows = self.wait(self.client.query(&statement, &values))?;
-        for row in rows {
-            let cells: Result<Vec<Column>, _> = (0..row.len()).map(|column| row.try_get(column)).collect();
-            each(Row(cells?.into_iter().map(|Column(value)| value).collect()))?;
-        }
-        Ok(())
+        let values = as_parameters(values);
+        let rows = self.after_writes(Box::pin(self.client.query(&statement, &values)))?;
+        rows.iter().try_for_each(|row| each(self::row(row)?))
+    }
+
+    /// Asks several things at once.
+    pub fn query_all(&self, queries: &[(&str, &[Value<'_>])]) -> Result<Vec<Vec<Row>>, Error> {
+        let asked = queries.iter().map(|(sql, values)| Ok((self.prepared(sql)?, as_parameters(values))));
+        let asked: Vec<_> = asked.collect::<Result<_, Error>>()?;
+        let answers = asked.iter().map(|(statement, values)| self.client.query(statement, values));
+        let mut answers: Vec<Answer<'_, _>> = answers.map(|answer| Box::pin(answer) as _).collect();
+        let all = self.after_writes(Box::pin(async move { in_order(&mut answers).await.into_iter().collect() }))?;
+        let all: Vec<Vec<tokio_postgres::Row>> = all;
+        all.iter().map(|rows| rows.iter().map(row).collect()).collect()
     }
 
     fn prepared(&self, sql: &str) -> Result<Statement, Error> {
         if let Some(known) = self.statements.borrow().get(sql) {
             return Ok(known.clone());
         }
-        let statement = self.wait(self.client.prepare(&numbered(sql)))?;
+        let numbered = numbered(sql);
+        let statement = self.after_writes(Box::pin(self.client.prepare(&numbered)))?;
         self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+
+    /// The answer to what is asked behind everything that was not sent yet. An error of that comes first: it is why the
+    /// server would do nothing more.
+    fn after_writes<T>(&self, asked: Answer<'_, T>) -> Result<T, Error> {
+        let writes = self.writes.take();
+        if writes.is_empty() {
+            return self.wait(asked);
+        }
+        let values: Vec<_> = writes.iter().map(|write| as_parameters(&write.values)).collect();
+        let each = writes.iter().zip(&values);
+        let each =
+            each.map(|(write, values)| Box::pin(self.client.execute(&write.statement, values)) as Answer<'_, u64>);
+        let mut each: Vec<_> = each.collect();
+        self.wait(async {
+            // Sent in this order: each is polled for the first time before any is awaited.
+            let (written, answer) = tokio::join!(biased; in_order(&mut each), asked);
+            written.into_iter().try_for_each(|written| written.map(|_| ()))?;
+            answer
+        })
     }
 
     fn wait<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
@@ -157,6 +226,32 @@ impl Postgres {
         self.silent.set(answered.is_err());
         Ok(answered.map_err(|_| Error::Silent)??)
     }
+}
+
+/// Sends all of it in order, and waits for every answer.
+async fn in_order<T>(asked: &mut [Answer<'_, T>]) -> Vec<Result<T, tokio_postgres::Error>> {
+    let mut answers: Vec<Option<_>> = asked.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut all = true;
+        for (asked, answer) in asked.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+            match asked.as_mut().poll(context) {
+                Poll::Ready(answered) => *answer = Some(answered),
+                Poll::Pending => all = false,
+            }
+        }
+        if all { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
+}
+
+fn as_parameters<'a>(values: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as _).collect()
+}
+
+fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {
+    let cells: Result<Vec<Column>, _> = (0..row.len()).map(|column| row.try_get(column)).collect();
+    Ok(Row(cells?.into_iter().map(|Column(value)| value).collect()))
 }
 
 fn connect(runtime: &Runtime, config: &Config, schema: Option<&str>) -> Result<Client, Error> {

@@ -1,6 +1,6 @@
 //! A new database for each test: in memory, or where `PARCELD_TEST_POSTGRES` says.
 
-use super::{Db, Place, sqlite};
+use super::{Db, Error, Place, params, sqlite};
 use parceld_tests::postgres::Postgres;
 use std::process::Command;
 use uuid::Uuid;
@@ -40,6 +40,62 @@ fn the_same_tests_pass_on_postgresql() {
     let again = Command::new(tests).env(VARIABLE, server.database()).args(["--skip", "sqlite"]).output().unwrap();
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(again.status.success() && said.contains("test central::tests::"), "{said}");
+}
+
+const ADD: &str = "INSERT INTO sites (id, name) VALUES (?1, ?2)";
+const NAMES: &str = "SELECT name FROM sites ORDER BY id";
+
+#[test]
+fn what_nobody_waits_for_is_done_in_order_and_seen_by_what_is_asked_behind_it() {
+    let mut db = empty();
+    let names: Vec<String> = (0..200).map(|number| format!("s{number:03}")).collect();
+    let seen = db.transact(|db| {
+        for (name, id) in names.iter().zip(1_i64..) {
+            db.write(ADD, &params![id, name])?;
+        }
+        db.write("UPDATE sites SET due_ms = id WHERE id <= ?1", &params![3_i64])?;
+        let [due, all] =
+            db.all_rows([("SELECT due_ms FROM sites WHERE due_ms = ?1", &params![2_i64]), (NAMES, &[])])?;
+        Ok::<_, Error>((due.len(), all.len()))
+    });
+    assert_eq!(seen.unwrap(), (1, 200));
+    assert_eq!(texts(&db, NAMES), names);
+}
+
+#[test]
+fn what_nobody_waits_for_fails_with_its_transaction() {
+    let mut db = empty();
+    let twice = db.transact(|db| {
+        db.write(ADD, &params![1_i64, "a"])?;
+        db.write(ADD, &params![1_i64, "b"])
+    });
+    let said = twice.unwrap_err().to_string().to_lowercase();
+    assert!(said.contains("unique"), "the statement's own error, not that nothing more is done: {said}");
+    assert_eq!(texts(&db, NAMES), [""; 0]);
+    let before_another = db.transact(|db| {
+        db.write(ADD, &params![1_i64, "a"])?;
+        db.write(ADD, &params![1_i64, "b"])?;
+        db.row(NAMES, &[], |row| row.get::<String>(0))
+    });
+    assert!(before_another.unwrap_err().to_string().to_lowercase().contains("unique"));
+    db.transact(|db| db.write(ADD, &params![2_i64, "c"])).unwrap();
+    assert_eq!(texts(&db, NAMES), ["c"], "what was given up is not sent later");
+}
+
+#[test]
+fn what_is_attempted_fails_alone_although_nobody_waits_for_it() {
+    let mut db = empty();
+    let done = db.transact(|db| {
+        db.write(ADD, &params![1_i64, "a"])?;
+        let attempt = db.attempt(|| {
+            db.write(ADD, &params![2_i64, "b"])?;
+            db.write(ADD, &params![1_i64, "c"])
+        });
+        assert!(attempt.is_err());
+        db.attempt(|| db.write(ADD, &params![3_i64, "d"]))
+    });
+    done.unwrap();
+    assert_eq!(texts(&db, NAMES), ["a", "d"]);
 }
 
 #[test]

@@ -14,6 +14,18 @@ pub enum Value<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
+impl Value<'_> {
+    /// The same with all that it says.
+    pub fn to_owned(&self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Int(number) => Value::Int(*number),
+            Value::Text(text) => Value::Text(text.clone().into_owned().into()),
+            Value::Blob(bytes) => Value::Blob(bytes.clone().into_owned().into()),
+        }
+    }
+}
+
 /// What can be a parameter.
 pub trait ToValue {
     fn to_value(&self) -> Value<'_>;
