@@ -28,9 +28,9 @@ impl Actions {
             return told(Outcome::Busy, []);
         };
         let config = super::lock(&self.config).clone();
-        let name = backup::name(&config.site, self.clock.now().wall);
-        let (database, directory) = (self.journal.path().to_owned(), config.backups);
-        let made = tokio::task::spawn_blocking(move || backup::copy_into(&database, &directory, &name)).await;
+        let (database, moment) = (self.journal.path().to_owned(), self.clock.now());
+        let copying = move || backup::copy_into(&database, &config.backups, &config.site, &moment);
+        let made = tokio::task::spawn_blocking(copying).await;
         match made {
             Ok(Ok(copy)) => self.copied(copy.path.display().to_string(), copy.bytes),
             Ok(Err(NoCopy::NoRoom { path, need, free })) => told(

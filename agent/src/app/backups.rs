@@ -3,7 +3,6 @@
 use crate::action::Actions;
 use crate::journal::backup;
 use crate::report::{Backup, Gatherer};
-use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 /// Makes one whenever the newest is as old as `every`; zero: never. How old it is, its name tells also after a restart.
 pub async fn keep(every: Duration, actions: Arc<Actions>, gatherer: Arc<Gatherer>) {
     let site = gatherer.about().site.id.clone();
-    if let Some((at, bytes)) = backup::newest(&actions.backups(), &site) {
+    if let Some((at, bytes)) = backup::newest(&actions.backups(), &site, gatherer.now()) {
         gatherer.backup_made(Backup { at, bytes, verified: true });
     }
     if every.is_zero() {
@@ -41,9 +40,9 @@ pub async fn keep(every: Duration, actions: Arc<Actions>, gatherer: Arc<Gatherer
     }
 }
 
-/// How long the newest one is good for; one from the future, by the clock of now, is as new as can be.
+/// How long the newest one is good for, of those whose time can be right.
 fn due_in(every: Duration, actions: &Actions, gatherer: &Gatherer) -> Duration {
-    let Some((at, _)) = backup::newest(&actions.backups(), &gatherer.about().site.id) else { return Duration::ZERO };
-    let age = gatherer.now().duration_since(at).max(SignedDuration::ZERO).unsigned_abs();
-    every.saturating_sub(age)
+    let now = gatherer.now();
+    let newest = backup::newest(&actions.backups(), &gatherer.about().site.id, now);
+    newest.map_or(Duration::ZERO, |(at, _)| every.saturating_sub(now.duration_since(at).unsigned_abs()))
 }

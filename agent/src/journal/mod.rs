@@ -22,6 +22,7 @@ mod shelf;
 pub mod size;
 mod slate;
 mod state;
+mod tight;
 pub mod view;
 mod writer;
 

@@ -1,6 +1,7 @@
 //! Looking without writing: connections of their own, query-only, short transactions.
 
 use super::log::{self, Epoch, Place, Stored};
+use super::tight::Limits;
 use super::{Error, SITE_KEY_BYTES, row, schema, slate};
 use crate::clock::Known;
 use crate::domain::name::Sku;
@@ -14,6 +15,9 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 const ORDERS: &str = "SELECT o.terms, p.state, p.body FROM orders o JOIN progress p USING (key)";
+
+/// Steps of SQLite's machine between two looks whether the log gets too long: some pages.
+const STEPS_BETWEEN_LOOKS: i32 = 20_000;
 
 /// The order of a row that begins with terms, state and body.
 pub(super) fn order(row: &Row<'_>) -> Result<Order, Error> {
@@ -214,8 +218,11 @@ impl Reader {
     /// The same check of one table and its indexes: shorter, so that the write-ahead log can be folded in between.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn quick_check_of(&self, table: &str) -> Result<String, Error> {
+    /// The file can't be read; or the log has grown too long meanwhile, or the disk too full.
+    pub fn quick_check_of(&mut self, table: &str) -> Result<String, Error> {
+        if let Some(limits) = self.conn.path().map(|path| Limits::of(Path::new(path))) {
+            self.conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || limits.exceeded().is_some()))?;
+        }
         Ok(self.conn.query_row("SELECT quick_check FROM pragma_quick_check(?1)", [table], |row| row.get(0))?)
     }
 

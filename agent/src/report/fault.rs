@@ -368,7 +368,8 @@ const BACKUPS_MISSED_MAX: i32 = 3;
 
 fn backup(facts: &Facts) -> Option<Found> {
     let every = SignedDuration::try_from(facts.about.backup_every).ok().filter(|every| !every.is_zero())?;
-    let last = facts.space.last_backup.map(|backup| backup.at);
+    // One that is still to come is of a clock that was wrong: it says no more than that there is none.
+    let last = facts.space.last_backup.map(|backup| backup.at).filter(|at| *at <= facts.now);
     let runs_for = SignedDuration::try_from(facts.runs_for).unwrap_or(SignedDuration::MAX);
     let age = last.map_or(runs_for, |at| facts.now.duration_since(at));
     let fault = Fault::BackupOverdue { last, why: facts.space.backup_failure.clone() };

@@ -387,6 +387,11 @@ fn finds_each_fault_and_judges_it() {
     check("a backup of three days ago", |facts| backed_up(facts, 72), "well");
     check("an older one", |facts| backed_up(facts, 73), "attention, backup_overdue Attention");
     check("a clock that went back", |facts| backed_up(facts, -9_000), "well");
+    let in_days = |facts: &mut Facts| {
+        backed_up(facts, -9_000);
+        facts.runs_for = Duration::from_secs(73 * 3_600);
+    };
+    check("a clock that went back three days ago", in_days, "attention, backup_overdue Attention");
     let without = |facts: &mut Facts, runs_for_h: u64| {
         facts.about.backup_every = Duration::from_secs(24 * 3_600);
         facts.about.started_at = seconds_ago(300 * 24 * 3_600);
