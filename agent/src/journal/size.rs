@@ -1,4 +1,4 @@
-//! How fast the file grows, and what is open in it: for whoever looks after the board.
+//! How fast the file grows, how long its log is, and what is open in it: for whoever looks after the board.
 //!
 //! Every question here is answered from an index or from a few rows, however long the log is.
 
@@ -10,7 +10,7 @@ use crate::domain::event::Kind;
 use crate::domain::order::State;
 use crate::domain::promise::Course;
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 
 /// How fast the log grows at the pace of the last days of work.
@@ -28,6 +28,15 @@ const WINDOW_S: u64 = 7 * DAY_S;
 const DAY_S: u64 = 86_400;
 /// With fewer events the empty tables weigh more than the events.
 const EVENTS_MIN: u64 = 1_000;
+
+/// What the write-ahead log holds that isn't in the file yet: little, unless somebody reads for long.
+pub fn held_bytes(conn: &Connection) -> Result<u64, Error> {
+    let page_bytes: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    // Looks, and folds nothing.
+    let pages = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    let (log, folded) = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], pages)?;
+    Ok(u64::try_from(log - folded).unwrap_or_default() * page_bytes)
+}
 
 /// Orders that nobody has anything to do about any more.
 const CLOSED: [State; 2] = [State::Completed, State::Cancelled];
@@ -54,6 +63,14 @@ impl Reader {
             bytes_per_event: (used_pages * pragma("page_size")?).div_ceil(stored),
             events_per_day: recent.saturating_mul(DAY_S).div_ceil(span_s),
         }))
+    }
+
+    /// What the write-ahead log holds that isn't in the file yet.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn held_bytes(&self) -> Result<u64, Error> {
+        held_bytes(self.connection())
     }
 
     /// How many orders are in each state that is not closed; those that wait for the platform are `held`.
@@ -127,7 +144,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::journal::schema;
-    use rusqlite::{Connection, params};
+    use rusqlite::params;
     use std::path::PathBuf;
     use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use super::fresh::Fresh;
 use super::job::PrintJob;
 use super::log::{self, By, Epoch, Place, Stored, When};
 use super::shelf::Shelf;
-use super::{Config, Error, Head, SITE_KEY_BYTES, room, salvage, schema, slate};
+use super::{Config, Error, Head, SITE_KEY_BYTES, room, salvage, schema, size, slate};
 use crate::clock::Moment;
 use crate::domain::decide::LastScan;
 use crate::domain::dispatch::Gone;
@@ -409,6 +409,11 @@ impl State {
             .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
         let waits_again = self.conn.busy_timeout(schema::BUSY_TIMEOUT).is_ok();
         is_busy.is_ok_and(|is_busy| is_busy == 0) && waits_again
+    }
+
+    /// What the write-ahead log holds that isn't in the file yet.
+    pub fn held_bytes(&self) -> u64 {
+        size::held_bytes(&self.conn).unwrap_or_default()
     }
 
     /// At the end: folds all of it and leaves a short log.

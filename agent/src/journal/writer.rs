@@ -25,6 +25,12 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_JOBS: u32 = 256;
 const CHECKPOINT_JOBS_MAX: u32 = 1_024;
 
+/// Of the write-ahead log: as much as stays of it anyway.
+const RETAIN_HELD_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// What SQLite says of a full disk, of one that was full before the start.
+const STILL_FULL: &str = "database or disk is full";
+
 /// What others watch of the writer.
 pub struct Watched {
     pub head: watch::Sender<Head>,
@@ -65,12 +71,18 @@ enum Outcome {
 }
 
 impl Writer {
-    /// Where the room that is kept can't be made, the disk is as good as full; unless it never could.
+    /// Where the room that was kept can't be made again the disk is as full as it was before the start; where it never could
+    /// be made there is none to protect.
     pub fn new(state: State, watched: Watched, ballast: Ballast) -> Self {
-        if !ballast.make() {
+        let Watched { head, storage, damage, pulse } = watched;
+        let (has_room, is_given_up) = (ballast.make(), ballast.is_given_up());
+        let short = !has_room && is_given_up;
+        if short {
+            tracing::warn!("the disk is still full: what is left is for cursors alone");
+            storage.send_replace(Storage::Failing { error: STILL_FULL.into() });
+        } else if !has_room {
             tracing::warn!("there is not enough room to keep some for a full disk: storage.ballast is without effect");
         }
-        let Watched { head, storage, damage, pulse } = watched;
         Self {
             state,
             head,
@@ -78,7 +90,7 @@ impl Writer {
             pulse,
             damage,
             ballast,
-            short: false,
+            short,
             leftovers: false,
             jobs_since_checkpoint: 0,
             tried_at: Duration::ZERO,
@@ -160,6 +172,7 @@ impl Writer {
                 return;
             }
         }
+        self.hold_retention(batch);
         self.jobs_since_checkpoint += batch.len() as u32;
         match self.attempt(batch) {
             Ok(outcomes) => self.tell(batch, outcomes),
@@ -174,6 +187,26 @@ impl Writer {
                     }
                 }
             }
+        }
+    }
+
+    /// What retention writes is folded at once, or its turns make a long log of their own; and where somebody who reads
+    /// keeps the log from being folded it waits for the next hour.
+    fn hold_retention(&mut self, batch: &mut Vec<Job>) {
+        let is_retention = |job: &Job| matches!(job, Job::Retain { .. });
+        if !batch.iter().any(is_retention) {
+            return;
+        }
+        self.jobs_since_checkpoint += CHECKPOINT_JOBS;
+        let held_bytes = self.state.held_bytes();
+        if RETAIN_HELD_BYTES_MAX < held_bytes {
+            tracing::warn!(
+                held_bytes,
+                "somebody reads for long, and the write-ahead log can't be folded: retention waits"
+            );
+            let (waits, rest): (Vec<_>, _) = batch.drain(..).partition(is_retention);
+            *batch = rest;
+            waits.into_iter().for_each(|job| answer(job, Outcome::Nothing));
         }
     }
 
