@@ -4,6 +4,7 @@ use parceld_tests::disk::Card;
 use parceld_tests::http::Reply;
 use parceld_tests::service_manager::{Message, ServiceManager};
 use parceld_tests::site::{Broker, Site};
+use parceld_tests::wait::Stopwatch;
 use parceld_tests::{http, wait};
 use std::time::Duration;
 
@@ -89,6 +90,39 @@ fn a_disk_that_does_not_answer_is_said_within_seconds_and_is_well_again_when_it_
         assert!(answer.recorded);
         until_ready(&site);
     }
+}
+
+#[test]
+fn the_report_comes_in_time_although_the_disk_does_not_answer() {
+    let Some(card) = Card::insert(32) else { return };
+    let manager = ServiceManager::start();
+    let mut site = site_on(&card, &manager);
+    site.scan(0, "NOBODY-KNOWS-THIS");
+    let known = site.agent.status()["log"]["head"].clone();
+    let frozen = card.freeze();
+    site.scanners[0].send("A-CODE-THAT-MUST-BE-SAVED");
+    wait::until("the report to name the disk", SHOWN_WITHIN, || {
+        let report = site.agent.status();
+        (report["storage"]["error"] == "the disk does not answer").then_some(())
+    });
+    for path in ["/api/v1/status", "/metrics", "/healthz?verbose", "/", "/api/v1/status"] {
+        let begun = Stopwatch::start();
+        let Reply { status, body, .. } =
+            http::get(&format!("{}{path}", site.agent.url())).expect("the agent answers whatever the disk does");
+        assert!(begun.elapsed() < SHOWN_WITHIN, "{path} took {:?}", begun.elapsed());
+        assert!(status == 200 || (status == 503 && path.starts_with("/healthz")), "{path}: {status}");
+        assert!(!body.is_empty(), "{path}");
+    }
+    assert_eq!(site.agent.status()["log"]["head"], known, "with what is known");
+    drop(frozen);
+    assert!(site.scanners[0].answer(wait::GENEROUS).expect("an answer").recorded);
+    until_ready(&site);
+    wait::until("the report to read the database again", SHOWN_WITHIN, || {
+        let report = site.agent.status();
+        let mut findings = report["verdict"]["findings"].as_array()?.iter();
+        let reads = !findings.any(|finding| finding["fault"] == "database_unreadable");
+        (reads && report["storage"]["state"] == "well").then_some(())
+    });
 }
 
 #[test]

@@ -227,6 +227,8 @@ pub enum Error {
     Panicked { why: String },
     #[error("the writer has ended")]
     Gone,
+    #[error("the disk does not answer")]
+    NoAnswer,
 }
 
 /// Opens or makes the file, takes its lock, records the start, and starts the writer. A file that is damaged is salvaged

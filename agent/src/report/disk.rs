@@ -38,6 +38,8 @@ pub struct Space {
     pub written_bytes: Option<u64>,
     /// With less free space somebody should look: `storage.low_space`.
     pub low_space_bytes: u64,
+    /// What the write-ahead log holds that isn't in the file yet.
+    pub log_held_bytes: u64,
     /// None until one was made.
     pub last_backup: Option<Backup>,
     /// Why the one that was due since then was not made.

@@ -43,6 +43,10 @@ pub enum Fault {
         free_bytes: u64,
         runway_days: Option<u64>,
     },
+    /// Somebody has been reading the database for so long that its write-ahead log grows and grows.
+    LogHeld {
+        bytes: u64,
+    },
     /// Scanners of one station whose line isn't open, each with the reason.
     ScannersLost {
         station: String,
@@ -235,6 +239,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     found.extend(unreadable(facts));
     found.extend(salvaged(facts));
     found.extend(low_space(facts));
+    found.extend(log_held(facts));
     found.extend(backup(facts));
     found.extend(scanners(facts));
     found.extend(not_set_up(facts));
@@ -264,6 +269,7 @@ impl Fault {
             Self::DatabaseSalvaged { .. } => "database_salvaged",
             Self::BackupOverdue { .. } => "backup_overdue",
             Self::LowSpace { .. } => "low_space",
+            Self::LogHeld { .. } => "log_held",
             Self::ScannersLost { denied: false, .. } => "scanners_lost",
             Self::ScannersLost { denied: true, .. } => "scanners_denied",
             Self::ScannerGarbled { .. } => "scanner_garbled",
@@ -297,7 +303,8 @@ impl Fault {
             | Self::DatabaseUnreadable { .. }
             | Self::DatabaseSalvaged { .. }
             | Self::BackupOverdue { .. }
-            | Self::LowSpace { .. } => Topic::Storage,
+            | Self::LowSpace { .. }
+            | Self::LogHeld { .. } => Topic::Storage,
             Self::ScannersLost { .. }
             | Self::ScannerGarbled { .. }
             | Self::NoScanner
@@ -363,6 +370,9 @@ fn unreadable(facts: &Facts) -> Option<Found> {
     Some(Found { fault, severity: Severity::Attention, since: None })
 }
 
+/// A backup keeps less of the log from being folded, or is given up.
+const LOG_HELD_BYTES_MIN: u64 = 64 << 20;
+
 /// So many backups may fail before somebody has to look.
 const BACKUPS_MISSED_MAX: i32 = 3;
 
@@ -391,6 +401,12 @@ fn low_space(facts: &Facts) -> Option<Found> {
     let is_low = free_bytes < facts.about.low_space_bytes || is_short;
     let fault = Fault::LowSpace { free_bytes, runway_days: space.runway_days };
     is_low.then_some(Found { fault, severity: Severity::Attention, since: None })
+}
+
+fn log_held(facts: &Facts) -> Option<Found> {
+    let bytes = facts.space.log_held_bytes;
+    let found = Found { fault: Fault::LogHeld { bytes }, severity: Severity::Attention, since: None };
+    (LOG_HELD_BYTES_MIN <= bytes).then_some(found)
 }
 
 fn scanners(facts: &Facts) -> Vec<Found> {

@@ -2,11 +2,13 @@
 //!
 //! What is in memory comes from watch channels; the age of the backlog, the quarantine, open work and the events come
 //! from the database, over one query-only connection that is opened when somebody first looks, and disk and board from
-//! the system's files. Its calls block: runtime threads go through [`Gatherer::ask`]. Only [`Gatherer::note`] is called
-//! while nobody looks, once a minute and together with other work.
+//! the system's files. Its calls block: runtime threads go through [`Gatherer::ask`], or where a report has to come
+//! whatever the disk does through [`Gatherer::ask_in_time`]: it is then made of what is known. Only [`Gatherer::note`] is
+//! called while nobody looks, once a minute and together with other work.
 
 use super::board::{self, Board, Voltage};
 use super::configured::{Configured, Files, Loudness};
+use super::desk::{self, Desk};
 use super::disk::{self, Backup, Space};
 use super::jobs::{self, Jobs};
 use super::listen::Listener;
@@ -41,6 +43,10 @@ const STRETCH: Place = 2_000;
 /// Nobody waits longer for an order's history: a slow card reads some ten thousand events in it. The rest is asked for
 /// again.
 const HISTORY_WITHIN: Duration = Duration::from_secs(2);
+/// A report that isn't there by then is made of what is known: whoever comes second finds the disk taken for too long.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const _: () = assert!(desk::PATIENCE.as_millis() < ANSWERS_WITHIN.as_millis());
+
 /// How fast the log grows is measured again after this: it is told in days.
 const GROWTH_HOLDS: Duration = Duration::from_secs(600);
 
@@ -70,7 +76,9 @@ pub struct Gatherer {
     storage: watch::Receiver<Storage>,
     watched: Watched,
     storage_since: Mutex<Timestamp>,
-    database: Mutex<Option<Reader>>,
+    database: Desk<Reader>,
+    /// What the database has said last.
+    said: Mutex<Said>,
     samples: Mutex<Samples>,
     /// When the growth was measured last, since the agent's start, and what was found.
     growth: Mutex<Option<(Duration, Option<Growth>)>>,
@@ -79,6 +87,18 @@ pub struct Gatherer {
     backup_failure: Mutex<Option<String>>,
     /// The supply's voltage was seen to be too low.
     voltage_was_low: AtomicBool,
+}
+
+/// What the database says for a report.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    oldest_at: Option<Timestamp>,
+    quarantine: Quarantine,
+    growth: Option<Growth>,
+    day_closed_at: Option<Timestamp>,
+    work: Work,
+    /// What the write-ahead log holds that isn't in the file yet.
+    held_bytes: u64,
 }
 
 /// What has been seen of the agent's changes; made by [`Gatherer::changes`].
@@ -119,7 +139,8 @@ impl Gatherer {
             storage: journal.storage(),
             journal,
             watched,
-            database: Mutex::new(None),
+            database: Desk::new(),
+            said: Mutex::new(Said::default()),
         })
     }
 
@@ -170,10 +191,8 @@ impl Gatherer {
     pub fn facts(&self) -> Facts {
         let moment = self.clock.now();
         let head = *self.head.borrow();
-        let oldest = self.read(|reader| reader.time_after(head.received));
-        let quarantine = self.quarantine();
-        let unreadable = oldest.as_ref().err().or(quarantine.as_ref().err()).map(ToString::to_string);
-        let oldest_at = oldest.ok().flatten();
+        let (said, unreadable) = self.said(head, &moment);
+        let Said { oldest_at, quarantine, growth, day_closed_at, work, held_bytes } = said;
         let floor = self.watched.floor.borrow().clone();
         let now = self.note();
         let samples = lock(&self.samples);
@@ -187,7 +206,8 @@ impl Gatherer {
             written_today_bytes: Some(today.written_bytes).filter(|_| 0 < now.counters.written_bytes),
             last_backup: *lock(&self.last_backup),
             backup_failure: lock(&self.backup_failure).clone(),
-            ..disk::look(self.journal.path(), self.growth(&moment))
+            log_held_bytes: held_bytes,
+            ..disk::look(self.journal.path(), growth)
         };
         let about = self.about();
         let configured = self.configured();
@@ -208,16 +228,38 @@ impl Gatherer {
             clock_shows: self.clock.shown().wall,
             clock_synchronized_at: board::synchronized_at(&about.system_root),
             schedule: self.watched.schedule.borrow().clone(),
-            quarantine: quarantine.unwrap_or_default(),
+            quarantine,
             today_since,
             scanning,
             backlog,
             reconnects_today: today.reconnects,
             space,
-            jobs: self.jobs(&moment),
-            work: self.work(),
+            jobs: Jobs { day_closed_at, ..jobs::ahead(&about.rules, moment.wall) },
+            work,
             board: self.board(),
         }
+    }
+
+    /// What the database says, and why not all of it can be read, if so. Of a disk that doesn't answer what it said last.
+    fn said(&self, head: Head, moment: &Moment) -> (Said, Option<String>) {
+        let oldest = self.read(|reader| reader.time_after(head.received));
+        if let Err(error @ Error::NoAnswer) = &oldest {
+            return (lock(&self.said).clone(), Some(error.to_string()));
+        }
+        let quarantine = self.quarantine();
+        let unreadable = oldest.as_ref().err().or(quarantine.as_ref().err()).map(ToString::to_string);
+        let said = Said {
+            oldest_at: oldest.ok().flatten(),
+            quarantine: quarantine.unwrap_or_default(),
+            growth: self.growth(moment),
+            day_closed_at: self.day_closed_at(),
+            work: self.work(),
+            held_bytes: self.read(Reader::held_bytes).unwrap_or_default(),
+        };
+        if unreadable.is_none() {
+            lock(&self.said).clone_from(&said);
+        }
+        (said, unreadable)
     }
 
     /// Takes note of how far everything is: once a minute, and whenever somebody looks. Reads two of the kernel's files,
@@ -332,6 +374,20 @@ impl Gatherer {
         tokio::task::spawn_blocking(move || question(&gatherer)).await.ok()
     }
 
+    /// The same for a question that is asked once more where it gets no answer in time: by then it is known that the disk
+    /// gives none, and whoever asks gets what is known. The first one waits for the disk, and for nobody.
+    pub async fn ask_in_time<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl Fn(&Self) -> T + Send + Sync + 'static,
+    ) -> Option<T> {
+        let question = Arc::new(question);
+        let again = Arc::clone(&question);
+        match tokio::time::timeout(ANSWERS_WITHIN, self.ask(move |gatherer| question(gatherer))).await {
+            Ok(answer) => answer,
+            Err(_) => self.ask(move |gatherer| again(gatherer)).await,
+        }
+    }
+
     /// Whether the writer takes a job and comes to it in time.
     pub async fn writer_answers(&self, within: Duration) -> bool {
         let (answered, answer) = oneshot::channel();
@@ -437,12 +493,12 @@ impl Gatherer {
         }
     }
 
-    fn jobs(&self, moment: &Moment) -> Jobs {
+    fn day_closed_at(&self) -> Option<Timestamp> {
         let closed = self.read(|reader| {
             let Some((_, place)) = reader.marks()?.day_closed else { return Ok(None) };
             reader.day_closed_after(place)
         });
-        Jobs { day_closed_at: closed.ok().flatten(), ..jobs::ahead(&self.about().rules, moment.wall) }
+        closed.ok().flatten()
     }
 
     fn work(&self) -> Work {
@@ -460,12 +516,12 @@ impl Gatherer {
     }
 
     fn growth(&self, moment: &Moment) -> Option<Growth> {
-        let mut growth = lock(&self.growth);
-        match *growth {
+        let known = *lock(&self.growth);
+        match known {
             Some((at, found)) if moment.since_start.saturating_sub(at) < GROWTH_HOLDS => found,
             Some(_) | None => {
                 let found = self.read(Reader::growth).ok().flatten();
-                *growth = Some((moment.since_start, found));
+                *lock(&self.growth) = Some((moment.since_start, found));
                 found
             }
         }
@@ -473,14 +529,14 @@ impl Gatherer {
 
     /// A connection that has failed is thrown away: the next question opens a new one.
     fn read<T>(&self, question: impl FnOnce(&Reader) -> Result<T, Error>) -> Result<T, Error> {
-        let mut database = lock(&self.database);
-        let reader = match database.take() {
+        let mut desk = self.database.take(self.since_start()).ok_or(Error::NoAnswer)?;
+        let reader = match desk.held.take() {
             Some(reader) => reader,
             None => self.journal.reader()?,
         };
         let answer = question(&reader);
         match &answer {
-            Ok(_) => *database = Some(reader),
+            Ok(_) => desk.held = Some(reader),
             Err(error) => self.journal.damage().suspect(error),
         }
         answer

@@ -6,6 +6,7 @@
 
 mod board;
 mod configured;
+mod desk;
 mod disk;
 mod fault;
 pub mod gather;

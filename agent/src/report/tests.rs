@@ -270,6 +270,7 @@ pub fn facts() -> Facts {
             free_bytes: Some(11_400_000_000),
             total_bytes: Some(15_000_000_000),
             ours_bytes: Some(410_000_000),
+            log_held_bytes: 0,
             others_bytes: Some(3_190_000_000),
             read_only: Some(false),
             growth_bytes_per_day: Some(53_000_000),
@@ -392,6 +393,9 @@ fn finds_each_fault_and_judges_it() {
         facts.runs_for = Duration::from_secs(73 * 3_600);
     };
     check("a clock that went back three days ago", in_days, "attention, backup_overdue Attention");
+    let held = |facts: &mut Facts, mib: u64| facts.space.log_held_bytes = mib << 20;
+    check("a log that is folded when it is due", |facts| held(facts, 60), "well");
+    check("one that can't be folded", |facts| held(facts, 64), "attention, log_held Attention");
     let without = |facts: &mut Facts, runs_for_h: u64| {
         facts.about.backup_every = Duration::from_secs(24 * 3_600);
         facts.about.started_at = seconds_ago(300 * 24 * 3_600);

@@ -104,6 +104,7 @@ fn special(
                 None => ("low_space_only", vec![("mib", mib)]),
             }
         }
+        Fault::LogHeld { bytes } => (fault.word(), vec![("mib", (bytes >> 20).to_string())]),
         Fault::ScannerGarbled { scanner, reason, frames, settings } => {
             let values = vec![
                 ("scanner", scanner.clone()),
@@ -264,6 +265,7 @@ mod tests {
             Fault::BackupOverdue { last: Some(at), why: Some(why()) },
             Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
             Fault::LowSpace { free_bytes: 1, runway_days: None },
+            Fault::LogHeld { bytes: 1 },
             Fault::DiskFull { error: why() },
             Fault::DiskReadOnly,
             Fault::ScannersLost { station: why(), lost: vec![(why(), why())], all: true, denied: false },

@@ -33,7 +33,7 @@ pub struct Wanted {
 
 /// The report, always in English: a machine reads it.
 pub async fn status(State(shared): State<Shared>) -> Response {
-    match shared.gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await {
+    match shared.gatherer.ask_in_time(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await {
         Some(report) => Json(report).into_response(),
         None => failed("the report could not be made"),
     }

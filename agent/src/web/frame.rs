@@ -182,7 +182,7 @@ impl Page {
     pub async fn show(self, shared: Shared, visitor: &Visitor) -> Response {
         let is_signed_in = visitor.session.is_some();
         let looks = Arc::clone(&shared.looks);
-        match shared.gatherer.ask(move |gatherer| self.whole(gatherer, &looks, is_signed_in)).await {
+        match shared.gatherer.ask_in_time(move |gatherer| self.whole(gatherer, &looks, is_signed_in)).await {
             Some(Ok((status, page))) => (status, Html(page)).into_response(),
             Some(Err(_)) | None => failed(),
         }

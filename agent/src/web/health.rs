@@ -19,7 +19,7 @@ struct Check {
 
 /// `GET /healthz`: a word, and with `?verbose` a line for each check. 503 where it is failing.
 pub async fn show(Extract(shared): Extract<Shared>, RawQuery(query): RawQuery) -> Response {
-    let asked = shared.gatherer.ask(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await;
+    let asked = shared.gatherer.ask_in_time(|gatherer| Report::new(&gatherer.facts(), Language::ENGLISH)).await;
     let Some(report) = asked else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the report could not be made\n").into_response();
     };

@@ -163,7 +163,7 @@ async fn next_own(mut own: Own) -> Option<(Result<Event, Infallible>, Own)> {
             let made = page.make(gatherer, &looks);
             (made, gatherer.since_start().saturating_sub(begun))
         };
-        let (made, took) = own.shared.gatherer.ask(making).await?;
+        let (made, took) = own.shared.gatherer.ask_in_time(making).await?;
         own.took = took;
         match made {
             Ok(made) if made.parts != own.sent => {
@@ -212,7 +212,7 @@ async fn render(shared: Shared) {
     let mut changes = shared.gatherer.changes();
     while !is_over(&shared) {
         let looks = Arc::clone(&shared.looks);
-        let made = shared.gatherer.ask(move |gatherer| Page::Status.make(gatherer, &looks)).await;
+        let made = shared.gatherer.ask_in_time(move |gatherer| Page::Status.make(gatherer, &looks)).await;
         if let Some(Ok(made)) = made {
             shared.live.parts.send_if_modified(|sent| {
                 let is_new = **sent != *made.parts;

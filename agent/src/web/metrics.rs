@@ -26,7 +26,7 @@ const DAY_S: u64 = 86_400;
 
 /// `GET /metrics`
 pub async fn show(Extract(shared): Extract<Shared>) -> Response {
-    let asked = shared.gatherer.ask(|gatherer| {
+    let asked = shared.gatherer.ask_in_time(|gatherer| {
         let facts = gatherer.facts();
         let report = Report::new(&facts, Language::ENGLISH);
         render(facts, report)
