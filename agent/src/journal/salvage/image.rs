@@ -210,7 +210,7 @@ mod tests {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         fs::remove_file(&path).unwrap();
         hurt(&file);
-        Image::new(file, None)
+        Image::new(Some(file), None, &Pulse::default())
     }
 
     #[test]
