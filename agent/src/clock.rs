@@ -7,9 +7,9 @@
 mod evidence;
 mod standing;
 
+pub use evidence::Evidence;
 pub use standing::{Believed, Judge, Known, Mark, Reading, Standing, Step};
 
-use evidence::Evidence;
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,17 +63,74 @@ pub struct Clock {
 
 #[derive(Debug)]
 struct Inner {
+    source: Source,
     /// Since the boot.
     start: Duration,
     judge: Mutex<Judge>,
+}
+
+/// Where time comes from.
+#[derive(Debug)]
+enum Source {
+    System,
+    /// Whoever plays time says what both clocks show, and what speaks for the wall clock.
+    Played {
+        boot: String,
+        shown: Mutex<(Reading, Evidence)>,
+    },
+}
+
+impl Source {
+    fn read(&self) -> Reading {
+        match self {
+            Self::System => read(),
+            Self::Played { shown, .. } => lock(shown).0,
+        }
+    }
+
+    fn evidence(&self, reading: Reading, asks_rtc: bool) -> Evidence {
+        match self {
+            Self::System => Evidence::look(reading, asks_rtc),
+            Self::Played { shown, .. } => lock(shown).1,
+        }
+    }
+
+    fn boot_id(&self) -> String {
+        match self {
+            Self::System => boot_id(),
+            Self::Played { boot, .. } => boot.clone(),
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Clock {
     /// Starts counting, and knows nothing of earlier starts.
     #[must_use]
     pub fn start() -> Self {
+        Self::of(Source::System, since_boot())
+    }
+
+    /// A clock that shows what it is told: for simulations. `boot` names the run of the system.
+    #[must_use]
+    pub fn played(boot: &str, reading: Reading, evidence: Evidence) -> Self {
+        let shown = Mutex::new((reading, evidence));
+        Self::of(Source::Played { boot: boot.to_owned(), shown }, reading.since_boot)
+    }
+
+    /// From here on a played clock shows this; to the system's it is nothing.
+    pub fn show(self, reading: Reading, evidence: Evidence) {
+        if let Source::Played { shown, .. } = &self.inner.source {
+            *lock(shown) = (reading, evidence);
+        }
+    }
+
+    fn of(source: Source, start: Duration) -> Self {
         let judge = Mutex::new(Judge::default());
-        let clock = Self { inner: Box::leak(Box::new(Inner { start: since_boot(), judge })) };
+        let clock = Self { inner: Box::leak(Box::new(Inner { source, start, judge })) };
         clock.look();
         clock
     }
@@ -92,10 +149,10 @@ impl Clock {
     }
 
     fn take(self, judge: &mut Judge) -> Moment {
-        let reading = read();
+        let reading = self.inner.source.read();
         if STEP_NOTED_MIN <= judge.step_to(reading).unsigned_abs() {
             // Who set it may have been a time server.
-            let evidence = Evidence::look(reading, judge.asks_rtc());
+            let evidence = self.inner.source.evidence(reading, judge.asks_rtc());
             judge.hear(evidence);
         }
         let (wall, trusted) = judge.judge(reading);
@@ -105,8 +162,8 @@ impl Clock {
     /// Asks the system anew what speaks for the wall clock: time servers are heard of in no other way.
     pub fn look(self) {
         let mut judge = self.judge();
-        let reading = read();
-        let evidence = Evidence::look(reading, judge.asks_rtc());
+        let reading = self.inner.source.read();
+        let evidence = self.inner.source.evidence(reading, judge.asks_rtc());
         judge.hear(evidence);
         judge.judge(reading);
     }
@@ -114,7 +171,7 @@ impl Clock {
     /// Reads both clocks as they are: for whoever shows a wrong clock, or waits for what others do by it.
     #[must_use]
     pub fn shown(self) -> Shown {
-        let reading = read();
+        let reading = self.inner.source.read();
         Shown { wall: reading.wall, since_start: self.since_start(reading) }
     }
 
@@ -129,7 +186,7 @@ impl Clock {
     /// This run of the system.
     #[must_use]
     pub fn boot(self) -> Boot {
-        Boot { id: boot_id(), at_start: self.inner.start }
+        Boot { id: self.inner.source.boot_id(), at_start: self.inner.start }
     }
 
     fn since_start(self, reading: Reading) -> Duration {
@@ -137,7 +194,7 @@ impl Clock {
     }
 
     fn judge(self) -> MutexGuard<'static, Judge> {
-        self.inner.judge.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.judge)
     }
 }
 
@@ -157,4 +214,30 @@ fn since_boot() -> Duration {
 fn boot_id() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     read.map_or_else(|_| Uuid::new_v4().to_string(), |id| id.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_played_clock_shows_what_it_is_told_and_is_judged_like_any_other() {
+        let at = |wall: &str, since_boot_s| Reading {
+            wall: wall.parse().unwrap(),
+            since_boot: Duration::from_secs(since_boot_s),
+        };
+        let clock = Clock::played("boot-7", at("2026-11-26T10:00:00Z", 100), Evidence::Synchronized);
+        assert_eq!(clock.boot(), Boot { id: "boot-7".into(), at_start: Duration::from_secs(100) });
+        clock.show(at("2026-11-26T10:00:05Z", 105), Evidence::Synchronized);
+        let now = clock.now();
+        assert_eq!((now.since_start, now.trusted), (Duration::from_secs(5), true));
+        clock.show(at("1970-01-01T00:00:00Z", 110), Evidence::Awaited);
+        let reckoned = Moment {
+            wall: "2026-11-26T10:00:10Z".parse().unwrap(),
+            since_start: Duration::from_secs(10),
+            trusted: false,
+        };
+        assert_eq!(clock.now(), reckoned);
+        assert_eq!(clock.shown().wall, Timestamp::UNIX_EPOCH);
+    }
 }

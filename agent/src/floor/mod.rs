@@ -213,6 +213,20 @@ impl Floor {
         Ok(receiver)
     }
 
+    /// A scanner's read at a station: decided and stored at `moment`. `answer` is called after the commit, before anybody
+    /// else hears of it.
+    pub fn hear(
+        &self,
+        scanner: &ScannerId,
+        station: &StationId,
+        read: &port::Read,
+        moment: Moment,
+        answer: impl FnOnce(&Answer) + Send + 'static,
+    ) {
+        let scan = self.read(scanner.clone(), read.symbology, &read.payload, again(read.repeat), &moment);
+        self.submit(station.clone(), scan, Method::Scan, moment, answer);
+    }
+
     fn read(&self, scanner: ScannerId, symbology: Symbology, payload: &[u8], again: Again, moment: &Moment) -> Scan {
         let year = moment.wall.to_zoned(TimeZone::UTC).year().max(YEAR_MIN);
         let meaning = meaning::of(symbology, payload, year, self.journal.site_key());
@@ -385,12 +399,11 @@ impl ScannerLine {
             status.garbled = None;
             status.last_read_at = Some(moment.wall);
         });
-        let scan = self.floor.read(id.clone(), read.symbology, &read.payload, again(read.repeat), &moment);
         // Set as soon as this thread is there: it is this thread that waits for it, and not the writer.
         self.voice.answerer.wait();
         let (floor, voice) = (self.floor.clone(), self.voice.clone());
         let patience = self.scanner.port.driver.answer_within();
-        self.floor.submit(self.scanner.station.clone(), scan, Method::Scan, moment, move |answer| {
+        self.floor.hear(&self.scanner.id, &self.scanner.station, read, moment, move |answer| {
             let told = floor.voices.answer(&voice, feedback(answer.signal));
             let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
             let late = patience.is_some_and(|patience| patience <= took);

@@ -45,7 +45,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -190,6 +190,44 @@ pub struct Writing {
     thread: JoinHandle<()>,
 }
 
+/// A writer that has no thread yet: [`open`] gives it one, and a simulation has it do one step at a time.
+pub struct Idle {
+    writer: writer::Writer,
+    queue: Receiver<Job>,
+    jobs: SyncSender<Job>,
+    lock: File,
+}
+
+impl Idle {
+    /// Does what waits, as one batch at most; whether anything did.
+    pub fn step(&mut self) -> bool {
+        match self.queue.try_recv() {
+            Ok(job) => {
+                self.writer.turn(job, &self.queue);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// How long the writer waits for work before it has to [`look`](Self::look); none: for ever.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        self.writer.patience()
+    }
+
+    /// Nobody has asked for anything: looks after cursors, or a storage that fails.
+    pub fn look(&mut self) {
+        self.writer.flush();
+    }
+
+    /// The orderly end, after everything that waits.
+    pub fn stop(mut self) {
+        while self.step() {}
+        self.writer.finish();
+    }
+}
+
 /// What can go wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -245,6 +283,22 @@ pub fn open(config: Config, moment: Moment) -> Result<(Journal, Writing), Error>
 /// # Errors
 /// As [`open`].
 pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal, Writing), Error> {
+    let (journal, Idle { writer, queue, jobs, lock }) = prepare(config, moment, pulse)?;
+    let thread = std::thread::Builder::new()
+        .name("journal".into())
+        .spawn(move || {
+            writer.run(&queue);
+            drop(lock);
+        })
+        .map_err(|why| Error::Thread { why })?;
+    Ok((journal, Writing { jobs, thread }))
+}
+
+/// All of that but the thread.
+///
+/// # Errors
+/// As [`open`].
+pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal, Idle), Error> {
     if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let failed = |why| Error::Directory { path: directory.into(), why };
         std::fs::create_dir_all(directory).map_err(failed)?;
@@ -285,13 +339,6 @@ pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journ
     let watched =
         writer::Watched { head: head_sender, storage: storage_sender, damage: damage.clone(), pulse: pulse.clone() };
     let writer = writer::Writer::new(state, watched, ballast);
-    let thread = std::thread::Builder::new()
-        .name("journal".into())
-        .spawn(move || {
-            writer.run(&queue);
-            drop(lock);
-        })
-        .map_err(|why| Error::Thread { why })?;
     let journal = Journal {
         jobs: jobs.clone(),
         path,
@@ -306,7 +353,7 @@ pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journ
         starts: facts.starts,
         head_at_start: facts.head_at_start,
     };
-    Ok((journal, Writing { jobs, thread }))
+    Ok((journal, Idle { writer, queue, jobs, lock }))
 }
 
 /// What the log knew of the time last, for an agent that starts in `boot`; none where there is no log, or none that can be

@@ -51,6 +51,8 @@ pub struct Writer {
     /// Something of a commit that failed may lie behind the end of the write-ahead log.
     leftovers: bool,
     jobs_since_checkpoint: u32,
+    /// Empty between turns.
+    batch: Vec<Job>,
     /// When a failing storage was last tried.
     tried_at: Duration,
 }
@@ -93,46 +95,57 @@ impl Writer {
             short,
             leftovers: false,
             jobs_since_checkpoint: 0,
+            batch: Vec::with_capacity(BATCH_JOBS_MAX),
             tried_at: Duration::ZERO,
         }
     }
 
     /// Works until told to stop, or until nobody can ask any more.
     pub fn run(mut self, queue: &Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH_JOBS_MAX);
         loop {
             self.pulse.turned();
             match self.next(queue) {
                 Ok(Some(job)) => {
                     self.pulse.begins();
-                    batch.push(job);
+                    if self.turn(job, queue) {
+                        break;
+                    }
                 }
                 Ok(None) => {
                     self.pulse.begins();
                     self.flush();
-                    continue;
                 }
                 Err(()) => break,
             }
-            let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop));
-            while batch.len() < BATCH_JOBS_MAX
-                && !stops(batch.last())
-                && let Ok(job) = queue.try_recv()
-            {
-                batch.push(job);
-            }
-            let stopping = stops(batch.last());
-            let all_taken = batch.len() < BATCH_JOBS_MAX;
-            let is_tried = batch.iter().any(|job| matches!(job, Job::Try));
-            self.work(&mut batch);
-            if is_tried {
-                self.flush();
-            }
-            self.checkpoint(all_taken);
-            if stopping {
-                break;
-            }
         }
+        self.finish();
+    }
+
+    /// Does `job` and what waits behind it, up to a batch. Whether that was the end.
+    pub fn turn(&mut self, job: Job, queue: &Receiver<Job>) -> bool {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.push(job);
+        let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop));
+        while batch.len() < BATCH_JOBS_MAX
+            && !stops(batch.last())
+            && let Ok(job) = queue.try_recv()
+        {
+            batch.push(job);
+        }
+        let stopping = stops(batch.last());
+        let all_taken = batch.len() < BATCH_JOBS_MAX;
+        let is_tried = batch.iter().any(|job| matches!(job, Job::Try));
+        self.work(&mut batch);
+        self.batch = batch;
+        if is_tried {
+            self.flush();
+        }
+        self.checkpoint(all_taken);
+        stopping
+    }
+
+    /// Writes what only moved in memory, and folds the log.
+    pub fn finish(&mut self) {
         self.flush();
         if self.may_fold() {
             self.state.fold();
@@ -142,12 +155,7 @@ impl Writer {
     /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
     /// all the time and write nothing.
     fn next(&self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
-        let (within, since) = match (self.is_failing(), self.state.cursors_behind_since()) {
-            (true, _) => (RETRY_EVERY, self.tried_at),
-            (false, Some(since)) => (CURSORS_BEHIND_MAX, since),
-            (false, None) => return queue.recv().map(Some).map_err(|_| ()),
-        };
-        let wait = within.saturating_sub(self.state.latest().saturating_sub(since));
+        let Some(wait) = self.patience() else { return queue.recv().map(Some).map_err(|_| ()) };
         if wait.is_zero() {
             return Ok(None);
         }
@@ -156,6 +164,16 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(()),
         }
+    }
+
+    /// How long to wait for a job until there is something to look after; none where there is nothing.
+    pub fn patience(&self) -> Option<Duration> {
+        let (within, since) = match (self.is_failing(), self.state.cursors_behind_since()) {
+            (true, _) => (RETRY_EVERY, self.tried_at),
+            (false, Some(since)) => (CURSORS_BEHIND_MAX, since),
+            (false, None) => return None,
+        };
+        Some(within.saturating_sub(self.state.latest().saturating_sub(since)))
     }
 
     fn work(&mut self, batch: &mut Vec<Job>) {
@@ -286,7 +304,7 @@ impl Writer {
     }
 
     /// Writes what only moved in memory, or finds out whether a failing storage works again.
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.tried_at = self.state.latest();
         // What is left of the room is not spent on finding out.
         let rests = self.short && self.state.cursors_behind_since().is_none();

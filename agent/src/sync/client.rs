@@ -4,11 +4,11 @@
 //! never cancelled in between, except to throw the whole connection away. Order of a connection: subscribe, say
 //! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
 
-use super::Shared;
 use super::renewal::Renewal;
 use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
 use super::way::{self, CONNECT_TIMEOUT};
+use super::{Config, Shared};
 use crate::contract::MESSAGE_BYTES_MAX;
 use crate::contract::state::{AgentState, Presence};
 use rumqttc::Outgoing;
@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use work::Work;
 
+pub mod line;
 mod work;
 
 /// Commands that the broker may have under way to us at once.
@@ -49,14 +50,14 @@ impl From<Ended> for Trouble {
 }
 
 impl Ended {
-    fn broken(why: &(impl std::fmt::Display + ?Sized)) -> Self {
+    pub fn broken(why: &(impl std::fmt::Display + ?Sized)) -> Self {
         Self::Trouble(Trouble::Broken(why.to_string()))
     }
 }
 
 /// What the polling future has seen and the working one has not yet.
 #[derive(Default)]
-struct Inbox {
+pub struct Inbox {
     seen: RefCell<VecDeque<Seen>>,
     wake: Notify,
 }
@@ -73,13 +74,10 @@ enum Seen {
 /// Runs one connection until it ends.
 pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     let config = shared.config.clone();
-    shared.credentials = None;
-    shared.renewal = Renewal::new(&config.broker, shared.kept.as_ref(), shared.clock.now());
-    let options = match options(shared, session) {
+    let options = match begin(shared, session) {
         Ok(options) => options,
         Err(trouble) => return trouble.into(),
     };
-    shared.certificates_read();
     let own = shared.tls().and_then(|tls| tls.own);
     let clock = shared.clock;
     let attempt = |is_accepted| {
@@ -87,10 +85,10 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
         Attempt { config, client_id, is_accepted, own, now: clock.now().wall }
     };
     let trouble = |error, is_accepted| attempt(is_accepted).trouble(error);
-    let (client, event_loop) = AsyncClient::new(options, usize::from(config.window) + REQUESTS_BEYOND_WINDOW);
+    let (client, event_loop) = AsyncClient::new(options, requests_max(&config));
     let inbox = Inbox::default();
     let ended = {
-        let mut work = Work::new(shared, client, session);
+        let mut work = Work::new(&mut *shared, client, session);
         tokio::select! {
             ended = poll(event_loop, &inbox, config.keep_alive, trouble) => ended,
             ended = work.run(&inbox) => ended,
@@ -118,6 +116,20 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     if shared.up_since.is_none() && trouble.is_about_us() { shared.refused(trouble) } else { trouble.into() }
 }
 
+/// Makes the options of a connection, from files as they are now.
+fn begin(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
+    shared.credentials = None;
+    shared.renewal = Renewal::new(&shared.config.broker, shared.kept.as_ref(), shared.clock.now());
+    let options = options(shared, session)?;
+    shared.certificates_read();
+    Ok(options)
+}
+
+/// What the client takes before it has sent any of it.
+fn requests_max(config: &Config) -> usize {
+    usize::from(config.window) + REQUESTS_BEYOND_WINDOW
+}
+
 /// Only polls: whatever must wait for something else happens in [`Work`].
 async fn poll(
     mut event_loop: EventLoop,
@@ -133,30 +145,45 @@ async fn poll(
             Ok(Err(error)) => return trouble(error, is_accepted).into(),
             Err(_) => return Ended::broken(&format_args!("nothing moved for {} s", watchdog.as_secs())),
         };
-        let seen = match event {
-            Event::Incoming(Packet::ConnAck(ack)) => {
-                is_accepted = true;
-                let properties = ack.properties;
-                match properties.as_ref().and_then(|properties| properties.server_keep_alive) {
-                    Some(0) => {
-                        return Ended::broken("the broker asks for a keep-alive of 0 s, which this client can't keep");
-                    }
-                    Some(server_s) => keep_alive = Duration::from_secs(server_s.into()),
-                    None => {}
-                }
-                Seen::Connected { receive_max: properties.and_then(|properties| properties.receive_max) }
-            }
-            Event::Incoming(Packet::SubAck(ack)) => Seen::Subscribed(ack.return_codes),
-            Event::Incoming(Packet::PubAck(ack)) => Seen::Acknowledged(ack.pkid, ack.reason),
-            Event::Incoming(Packet::Publish(publish)) => Seen::Message(publish),
-            Event::Outgoing(Outgoing::Publish(pkid)) => Seen::Left(pkid),
-            Event::Outgoing(Outgoing::AwaitAck(pkid)) => Seen::Collision(pkid),
-            Event::Outgoing(Outgoing::Disconnect) => return Ended::Stopped,
-            _ => continue,
-        };
-        inbox.seen.borrow_mut().push_back(seen);
-        inbox.wake.notify_one();
+        if let Event::Incoming(Packet::ConnAck(ack)) = &event {
+            is_accepted = true;
+            let asked_s = ack.properties.as_ref().and_then(|properties| properties.server_keep_alive);
+            keep_alive = asked_s.map_or(keep_alive, |asked_s| Duration::from_secs(asked_s.into()));
+        }
+        match seen(event) {
+            Ok(seen) => inbox.put(seen),
+            Err(ended) => return ended,
+        }
     }
+}
+
+impl Inbox {
+    fn put(&self, seen: Option<Seen>) {
+        if let Some(seen) = seen {
+            self.seen.borrow_mut().push_back(seen);
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// What of the client's events [`Work`] has to know, or why the connection ends with it.
+fn seen(event: Event) -> Result<Option<Seen>, Ended> {
+    Ok(Some(match event {
+        Event::Incoming(Packet::ConnAck(ack)) => {
+            let properties = ack.properties;
+            if properties.as_ref().and_then(|properties| properties.server_keep_alive) == Some(0) {
+                return Err(Ended::broken("the broker asks for a keep-alive of 0 s, which this client can't keep"));
+            }
+            Seen::Connected { receive_max: properties.and_then(|properties| properties.receive_max) }
+        }
+        Event::Incoming(Packet::SubAck(ack)) => Seen::Subscribed(ack.return_codes),
+        Event::Incoming(Packet::PubAck(ack)) => Seen::Acknowledged(ack.pkid, ack.reason),
+        Event::Incoming(Packet::Publish(publish)) => Seen::Message(publish),
+        Event::Outgoing(Outgoing::Publish(pkid)) => Seen::Left(pkid),
+        Event::Outgoing(Outgoing::AwaitAck(pkid)) => Seen::Collision(pkid),
+        Event::Outgoing(Outgoing::Disconnect) => return Err(Ended::Stopped),
+        _ => return Ok(None),
+    }))
 }
 
 fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {

@@ -12,6 +12,7 @@ mod client;
 mod kept;
 mod ledger;
 mod plan;
+pub mod played;
 pub mod probe;
 mod renewal;
 pub mod status;
@@ -145,6 +146,29 @@ pub fn spawn(
     offer: watch::Receiver<Option<Arc<Offer>>>,
     clock: Clock,
 ) -> Result<Syncing, crate::journal::Error> {
+    let (shared, handles) = prepare(config, journal, offer, clock)?;
+    let Handles { stop, configs, asks, status, pulse } = handles;
+    let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
+    let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
+    Ok(Syncing { stop, configs, asks, status, pulse, thread })
+}
+
+/// What sync is asked with, and looked at.
+struct Handles {
+    stop: watch::Sender<bool>,
+    configs: watch::Sender<Config>,
+    asks: mpsc::Sender<Ask>,
+    status: watch::Receiver<SyncStatus>,
+    pulse: Pulse,
+}
+
+/// All but the thread.
+fn prepare(
+    config: Config,
+    journal: Journal,
+    offer: watch::Receiver<Option<Arc<Offer>>>,
+    clock: Clock,
+) -> Result<(Shared, Handles), crate::journal::Error> {
     let (stop, stopped) = watch::channel(false);
     let (asks, asked) = mpsc::channel(ASKS_WAITING_MAX);
     let (configs, new_config) = watch::channel(config.clone());
@@ -196,9 +220,7 @@ pub fn spawn(
         kept: None,
         denied_flight: None,
     };
-    let thread = std::thread::Builder::new().name("sync".into()).spawn(move || shared.run_to_end());
-    let thread = thread.map_err(|why| crate::journal::Error::Thread { why })?;
-    Ok(Syncing { stop, configs, asks, status, pulse, thread })
+    Ok((shared, Handles { stop, configs, asks, status, pulse }))
 }
 
 fn limits(config: &Config) -> Limits {
@@ -314,6 +336,13 @@ struct Shared {
     denied_flight: Option<Flight>,
 }
 
+/// What comes after a connection.
+enum After {
+    End,
+    AtOnce,
+    Wait(Duration),
+}
+
 /// Connections of one start; a session counter is the start's number and the connection's.
 const SESSIONS_PER_START: u64 = 1_000_000;
 
@@ -337,27 +366,11 @@ impl Shared {
             session += 1;
             self.take_new_config();
             let ended = client::run(self, session).await;
-            if let Ended::Journal(error) = &ended {
-                self.journal.damage().suspect(error);
-            }
-            let returns = std::mem::take(&mut self.leaves_to_return);
-            if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
-                return;
-            }
-            if returns {
-                tracing::info!("connecting anew");
-                (failures, self.up_since) = (0, None);
-                self.link(Link::Connecting);
-                continue;
-            }
-            let now = self.clock.now();
-            let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
-            failures = backoff::failures(failures, up);
-            let wait = backoff::wait(failures, random());
-            let retry_at = now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
-            self.status.send_modify(|status| status.attempts = failures);
-            self.link(Link::Down { trouble: ended.into(), retry_at });
+            let wait = match self.after(ended, &mut failures, random()) {
+                After::End => return,
+                After::AtOnce => continue,
+                After::Wait(wait) => wait,
+            };
             let (mut stop, broker, pulse) = (self.stop.clone(), self.config.broker.clone(), self.pulse.clone());
             tokio::select! {
                 () = wait_for_change(wait, &broker, self.clock) => {}
@@ -366,6 +379,32 @@ impl Shared {
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    /// What comes after a connection that has ended; `random` is uniform.
+    fn after(&mut self, ended: Ended, failures: &mut u32, random: u32) -> After {
+        if let Ended::Journal(error) = &ended {
+            self.journal.damage().suspect(error);
+        }
+        let returns = std::mem::take(&mut self.leaves_to_return);
+        if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
+            return After::End;
+        }
+        if returns {
+            tracing::info!("connecting anew");
+            (*failures, self.up_since) = (0, None);
+            self.link(Link::Connecting);
+            return After::AtOnce;
+        }
+        let now = self.clock.now();
+        let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
+        *failures = backoff::failures(*failures, up);
+        let wait = backoff::wait(*failures, random);
+        let retry_at = now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
+        self.status.send_modify(|status| status.attempts = *failures);
+        self.link(Link::Down { trouble: ended.into(), retry_at });
+        After::Wait(wait)
     }
 
     fn take_new_config(&mut self) {

@@ -16,6 +16,7 @@ use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
 use std::collections::VecDeque;
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -46,9 +47,9 @@ struct Heard {
     fresh: bool,
 }
 
-/// The working half of a connection.
-pub struct Work<'a> {
-    shared: &'a mut Shared,
+/// The working half of a connection. It borrows what outlives it, or has it until it ends.
+pub struct Work<S> {
+    shared: S,
     client: AsyncClient,
     session: u64,
     ledger: Ledger,
@@ -82,8 +83,8 @@ enum Stage {
     Leaving,
 }
 
-impl<'a> Work<'a> {
-    pub fn new(shared: &'a mut Shared, client: AsyncClient, session: u64) -> Self {
+impl<S: DerefMut<Target = Shared>> Work<S> {
+    pub fn new(shared: S, client: AsyncClient, session: u64) -> Self {
         Self {
             shared,
             client,
@@ -160,8 +161,12 @@ impl<'a> Work<'a> {
         }
     }
 
+    pub fn into_shared(self) -> S {
+        self.shared
+    }
+
     /// Takes in what was seen, then sends what may be sent.
-    fn step(&mut self, inbox: &Inbox) -> Result<(), Ended> {
+    pub fn step(&mut self, inbox: &Inbox) -> Result<(), Ended> {
         loop {
             let Some(seen) = inbox.seen.borrow_mut().pop_front() else {
                 break;
@@ -238,7 +243,7 @@ impl<'a> Work<'a> {
     }
 
     fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
-        let payload = state(self.shared, self.session, presence);
+        let payload = state(&self.shared, self.session, presence);
         let properties =
             PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
         self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
@@ -596,7 +601,7 @@ impl<'a> Work<'a> {
         self.shared.clock.now().since_start
     }
 
-    fn next_deadline(&self) -> Option<Duration> {
+    pub fn next_deadline(&self) -> Option<Duration> {
         let is_sending = self.stage == Stage::Sending;
         let receipts = self.shared.plan.overdue_at().filter(|_| is_sending);
         let files = self.shared.renewal.look_at().filter(|_| is_sending);
