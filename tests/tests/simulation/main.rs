@@ -1,0 +1,142 @@
+//! The whole agent in one process, played from a seed: scanners, clock, disk, line, broker and platform around its real
+//! framing, domain, journal and sync. A phase of faults, then healing; in the end every green scan has taken effect at the
+//! platform exactly once.
+//!
+//! `PARCELD_SEED=N` plays one seed and tells what happens; `PARCELD_SEEDS=N` plays so many.
+
+#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
+
+mod broker;
+mod floor;
+mod life;
+mod platform;
+mod world;
+
+use parceld_tests::random::{SEED_VARIABLE, seed_or};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use world::{Mutation, Seen, World};
+
+const SEED: u64 = 1;
+const SEEDS: u64 = 100;
+const SEEDS_VARIABLE: &str = "PARCELD_SEEDS";
+
+/// Seeds within which a fault of the agent has to be found.
+const FOUND_WITHIN: u64 = 200;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let memory = Some(PathBuf::from("/dev/shm")).filter(|memory| memory.is_dir());
+        let name = format!("parceld-simulation-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = memory.unwrap_or_else(std::env::temp_dir).join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn play(seed: u64, mutation: Mutation, trace: bool) -> Result<Seen, String> {
+    let folder = Folder::new();
+    let path: &Path = &folder.0;
+    World::new(seed, path, mutation, trace).play().map_err(|why| format!("seed {seed}: {why}"))
+}
+
+/// Plays seeds on all cores; what was wrong with some.
+fn play_all(first: u64, count: u64) -> (Vec<Seen>, Vec<String>) {
+    let next = AtomicU64::new(first);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let played: Vec<_> = std::thread::scope(|scope| {
+        let work = || {
+            let seeds = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+            let seeds = seeds.take_while(|seed| *seed < first + count);
+            seeds.map(|seed| play(seed, Mutation::None, false)).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
+    for result in played {
+        match result {
+            Ok(one) => seen.push(one),
+            Err(why) => wrong.push(why),
+        }
+    }
+    (seen, wrong)
+}
+
+fn seeds(usual: u64) -> u64 {
+    std::env::var(SEEDS_VARIABLE).map_or(usual, |seeds| seeds.parse().unwrap())
+}
+
+fn check_seeds(count: u64) {
+    let seed = seed_or(SEED);
+    if std::env::var(SEED_VARIABLE).is_ok() {
+        println!("{:?}", play(seed, Mutation::None, true).map(|seen| Seen { story: Vec::new(), ..seen }).unwrap());
+        return;
+    }
+    let begun = Instant::now();
+    let (seen, wrong) = play_all(seed, count);
+    let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
+    println!(
+        "{} seeds in {:.1} s: {} lives, {} power cuts, {} greens, {} not saved, {} events at the platform, {} duplicates, \
+         {} epochs, {} salvages",
+        seen.len(),
+        begun.elapsed().as_secs_f64(),
+        sum(|seen| seen.lives),
+        sum(|seen| seen.cuts),
+        sum(|seen| seen.greens),
+        sum(|seen| seen.not_saved),
+        sum(|seen| seen.applied),
+        sum(|seen| seen.duplicates),
+        sum(|seen| seen.epochs as u64),
+        sum(|seen| seen.salvages),
+    );
+    assert!(wrong.is_empty(), "{} of {count} seeds:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_green_scan_takes_effect_once_whatever_breaks() {
+    check_seeds(seeds(SEEDS));
+}
+
+#[test]
+#[ignore = "long"]
+fn every_green_scan_takes_effect_once_over_many_seeds() {
+    check_seeds(seeds(20 * SEEDS));
+}
+
+#[test]
+fn a_seed_plays_the_same_again() {
+    let first = play(SEED, Mutation::None, false).unwrap();
+    assert_eq!(first, play(SEED, Mutation::None, false).unwrap());
+}
+
+/// The first seed that finds it.
+fn check_found(mutation: Mutation) {
+    let found = (SEED..SEED + FOUND_WITHIN).find_map(|seed| play(seed, mutation, false).err());
+    println!("{mutation:?}: {}", found.expect("nothing was found"));
+}
+
+#[test]
+fn finds_a_commit_that_is_not_forced_to_disk() {
+    check_found(Mutation::SynchronousNormal);
+}
+
+#[test]
+fn finds_an_answer_before_its_commit() {
+    check_found(Mutation::AnswerBeforeCommit);
+}
+
+#[test]
+fn finds_events_forgotten_before_their_receipt() {
+    check_found(Mutation::ForgetOnPuback);
+}
