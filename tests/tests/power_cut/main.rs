@@ -29,7 +29,7 @@ const STARTS: usize = 8;
 const STARTS_OF_LONG: usize = 400;
 
 /// Enough to lose something where something can be lost.
-const IMAGES_OF_A_FAULT: usize = 60;
+const IMAGES_OF_A_FAULT: usize = 40;
 
 #[test]
 fn after_a_power_cut_everything_green_is_in_the_same_log() {
