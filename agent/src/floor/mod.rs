@@ -6,7 +6,7 @@
 
 pub mod barcode;
 pub mod ear;
-mod meaning;
+pub mod meaning;
 mod ports;
 pub mod printing;
 pub mod status;

@@ -202,7 +202,9 @@ fn visitor(shared: &Shared, request: &Request) -> Visitor {
     }
 }
 
-fn refusal(hosts: &Hosts, request: &Request) -> Option<Response> {
+/// Why a request is answered by none of the routes, judged by its head alone.
+#[must_use]
+pub fn refusal(hosts: &Hosts, request: &Request) -> Option<Response> {
     let host = asked_for(request.headers(), request.uri()).filter(|host| hosts.allow(host));
     let Some(host) = host else {
         let advice = "This page is not served under that host name.\nAdd the name to web.allowed_hosts to allow it.\n";

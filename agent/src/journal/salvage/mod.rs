@@ -7,18 +7,18 @@
 //! it is true.
 
 pub(super) mod anew;
-mod btree;
+pub mod btree;
 mod census;
 mod examine;
 mod files;
 mod heir;
-mod image;
-mod record;
+pub mod image;
+pub mod record;
 mod refill;
 pub mod restore;
 mod settle;
 mod table;
-mod wal;
+pub mod wal;
 
 pub use files::{is_often, kept_at, name_log_too, quarantine, unfounded};
 
