@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `bench`, `dist`, `smoke`, `deny`, `contract` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `fuzz`, `demo`, `bench`, `dist`, `smoke`, `deny`, `contract` and
+//! `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
@@ -6,6 +7,7 @@ mod cache;
 mod debian;
 mod deny;
 mod dist;
+mod fuzz;
 mod gs1_table;
 mod programs;
 mod step;
@@ -24,6 +26,9 @@ The project's own commands.
 
   cargo xtask test [--full]        everything that must hold before a change is taken: formatting, lints, all tests
                                    --full adds the tests that take long and the documentation's links
+  cargo xtask fuzz [--target NAME]... [--minutes N] [--keep]
+                                   looks for bytes that break a parser, N minutes for each target; --keep adds what it
+                                   has found on its way to the corpora
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
@@ -63,6 +68,7 @@ fn run() -> anyhow::Result<()> {
     env::set_current_dir(root()).context("cannot enter the workspace")?;
     match command {
         "test" => test::run(rest),
+        "fuzz" => fuzz::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
         "dist" => dist::run(rest),
