@@ -13,6 +13,7 @@ pub mod wait;
 
 pub mod disk;
 pub mod net;
+pub mod network;
 pub mod site;
 pub mod tempdir;
 
@@ -50,6 +51,7 @@ pub mod labels;
 pub mod agent;
 pub mod picture;
 pub mod platform;
+pub mod upstream;
 
 pub mod browser;
 

@@ -4,9 +4,11 @@ use parceld_tests::goods::{gtin, order};
 use parceld_tests::mqtt_client::MqttClient;
 use parceld_tests::recorder::Recorder;
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
+use parceld_tests::upstream::{SHOWN_WITHIN, Yardstick, received, scan_all, until_it_begins, until_shown, until_well};
 use parceld_tests::wait;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
 
@@ -131,4 +133,28 @@ fn orders_arrive_although_the_broker_died_with_them_in_its_queue() {
     let accepted = events.iter().filter(|event| event["type"] == "parceld.order.accepted.v1").count();
     assert_eq!(accepted, 20, "each once, however often its command came");
     recorder.finish();
+}
+
+#[test]
+fn a_broker_that_stands_still_is_given_up_and_taken_back() {
+    const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+    const SCANS: usize = 100;
+    let mut site = Site::with(Broker::mosquitto(), |setup| setup.set("sync.ack_timeout", "2s"));
+    let codes: Vec<String> = (0..SCANS).map(|number| format!("code-{number}")).collect();
+    let scan_all = |site: &mut Site| scan_all(&mut site.scanners[0], codes.iter().map(String::as_str));
+    let usual = Yardstick::of(scan_all(&mut site));
+    site.until_received();
+    let before = received(&site.agent);
+    site.broker.pause();
+    usual.assert_in_time(scan_all(&mut site));
+    assert_eq!(until_shown(&site.agent, ACK_TIMEOUT), "broker_down");
+    usual.assert_in_time(scan_all(&mut site));
+    site.broker.resume();
+    until_it_begins(&site.agent, before);
+    until_well(&site.agent, SHOWN_WITHIN);
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    let refused = events.iter().filter(|event| event["type"] == "parceld.site.scan_refused.v1").count();
+    assert_eq!(refused, 3 * SCANS);
 }

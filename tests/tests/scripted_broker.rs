@@ -7,10 +7,14 @@ use parceld_tests::scripted::{
     Behaviour, Delivered, End, Log, OnConnect, OnPublish, OnSubscribe, Published, Scripted, Terms,
 };
 use parceld_tests::site::SITE;
+use parceld_tests::upstream::{SHOWN_WITHIN, scan_all, until_shown, until_well};
 use parceld_tests::{http, wait};
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, PubAckReason};
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Events of one run: the start, and a refused scan for each code.
 const SCANS: usize = 30;
@@ -134,6 +138,30 @@ fn goes_on_after_refusals_silence_and_a_keep_alive_of_zero() {
         _ => Behaviour::default(),
     });
     assert!(4 <= log.connected.len());
+}
+
+/// Whoever looks is told while it lasts, and all of it arrives, in order, once it is over.
+#[test]
+fn a_broker_that_never_acknowledges_is_shown_until_it_does() {
+    for bad in [OnPublish::Withhold, OnPublish::AckOther(4_711), OnPublish::Close] {
+        let heals = Arc::new(AtomicBool::new(false));
+        let healed = Arc::clone(&heals);
+        let broker = Scripted::start(move |_| {
+            let healed = Arc::clone(&healed);
+            let now = move |_: &Published| if healed.load(Ordering::Acquire) { OnPublish::Ack } else { bad };
+            Behaviour::default().publishes(move |publish| on_event(publish, &now))
+        });
+        let mut scanner = VirtualScanner::new();
+        let mut agent = start(&broker, &scanner);
+        agent.ready();
+        let codes: Vec<String> = (0..SCANS).map(|index| format!("code-{index}")).collect();
+        scan_all(&mut scanner, codes.iter().map(String::as_str));
+        assert_eq!(until_shown(&agent, Duration::from_secs(1)), "broker_down", "{bad:?}");
+        heals.store(true, Ordering::Release);
+        let log = broker.until("every event", |log| SCANS < sequences(log).len());
+        until_well(&agent, SHOWN_WITHIN);
+        assert!(sequences(&log).iter().zip(1..).all(|(sequence, expected)| *sequence == expected), "{bad:?}");
+    }
 }
 
 #[test]
