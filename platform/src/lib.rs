@@ -232,7 +232,7 @@ pub fn main() -> anyhow::Result<()> {
             })
             .collect();
         let mut ended = stopped.clone();
-        let server = axum::serve(listener, web.router())
+        let server = axum::serve(listener, web.clone().router())
             .with_graceful_shutdown(async move {
                 let _ = ended.wait_for(|stop| *stop).await;
             })
@@ -261,6 +261,8 @@ pub fn main() -> anyhow::Result<()> {
         Ok(())
     });
     runtime.shutdown_timeout(DRAIN_MAX);
+    // Its connections to the database can't end within the runtime; and the writer ends when nobody can ask it any more.
+    drop(web);
     let ended = writer.join();
     served?;
     if ended.is_err() {

@@ -135,9 +135,12 @@ impl Platform {
         self.process = Some(process);
     }
 
+    /// # Panics
+    /// Where it doesn't end in order.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            process.terminate();
+            let ended = process.terminate();
+            assert!(ended.success(), "the platform ended with {ended}: {}", process.log());
         }
     }
 
