@@ -6,6 +6,7 @@ use crate::measure::within;
 use parceld::journal::salvage::btree::Page;
 use parceld::journal::salvage::image::Image;
 use parceld::journal::salvage::record;
+use parceld::pulse::Pulse;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use std::fs::{self, File};
@@ -167,7 +168,8 @@ impl Scratch {
     }
 
     fn image(&self) -> Image {
-        Image::new(File::open(&self.0).expect("the file"), File::open(self.piece("-wal")).ok())
+        let (file, log) = (File::open(&self.0).expect("the file"), File::open(self.piece("-wal")).ok());
+        Image::new(Some(file), log, &Pulse::default())
     }
 
     fn hurt(&self, input: &mut Input<'_>) {

@@ -3,6 +3,10 @@
 use crate::input::Input;
 use crate::measure::within;
 use parceld::journal::salvage::wal::Log;
+use parceld::pulse::Pulse;
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 const PAGE_BYTES: usize = 512;
 const HEADER_BYTES: usize = 32;
@@ -16,7 +20,7 @@ pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (log, commits) = written(&mut input);
     let last = commits.iter().rposition(|commit| *commit).map_or(0, |at| at + 1);
-    let read = Log::read(&log, PAGE_BYTES);
+    let read = log_of(&log);
     assert_eq!((read.frames, read.bad), (last, 0), "a sound log of {commits:?}");
 
     // A frame whose page is hurt; what is behind it counts if two commits are.
@@ -26,7 +30,7 @@ pub fn run(bytes: &[u8]) {
     let (hurt, at, bit) = (usize::from(input.byte()) % commits.len(), usize::from(input.pair()), input.byte() & 7);
     let mut damaged = log.clone();
     damaged[HEADER_BYTES + hurt * FRAME_BYTES + 24 + at % PAGE_BYTES] ^= 1 << bit;
-    let read = Log::read(&damaged, PAGE_BYTES);
+    let read = log_of(&damaged);
     let before = commits[..hurt].iter().rposition(|commit| *commit).map_or(0, |at| at + 1);
     let behind = commits[hurt + 1..].iter().filter(|commit| **commit).count();
     let expected = if 2 <= behind { (last, 1) } else { (before, 0) };
@@ -40,13 +44,20 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn is_sane(bytes: &[u8]) {
-    let read = within(bytes, MEMORY_EACH, 4_096, || Log::read(bytes, PAGE_BYTES));
+    let read = within(bytes, MEMORY_EACH, 4_096, || log_of(bytes));
     assert!(read.bad <= read.frames + 1);
     let images = read.pages.values().flatten();
     assert_eq!(images.clone().count(), read.frames);
     for image in images {
         assert!(image.at + read.page_bytes as u64 <= bytes.len() as u64, "a page behind the end");
     }
+}
+
+/// As a file, which is how a log is read.
+fn log_of(bytes: &[u8]) -> Log {
+    let file = File::from(memfd_create("log", MemfdFlags::CLOEXEC).expect("a file in memory"));
+    file.write_all_at(bytes, 0).expect("room for it");
+    Log::read(&file, PAGE_BYTES, &Pulse::default())
 }
 
 /// A log as SQLite writes it, and which of its frames are commits.
