@@ -2,8 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::fs::{major, minor};
 
 use crate::binaries;
 use crate::tempdir::TempDir;
@@ -11,6 +14,10 @@ use crate::tempdir::TempDir;
 /// The filler grows by this much while it can, then by the smallest amount that a file system gives.
 const CHUNK_BYTES: usize = 64 * 1024;
 const BLOCK_BYTES: usize = 512;
+
+/// The field of a block device's `stat`, and what it counts in, whatever the device's own sectors are.
+const SECTORS_WRITTEN: usize = 6;
+const SECTOR_BYTES: u64 = 512;
 
 /// Unmounted when dropped; what lies on it is in memory, and goes with it.
 #[derive(Debug)]
@@ -80,7 +87,9 @@ impl Card {
         let card = Card { dir: TempDir::new("card"), image: TempDir::new("card-image") };
         let image = File::create(card.image()).expect("a directory of our own takes a file");
         image.set_len(mebibytes * 1024 * 1024).expect("a sparse file takes no room");
-        run("mkfs.ext4", "e2fsprogs", &["-q", "-F"], &card.image()).expect("a file system can be made in a file");
+        // Complete at once: else the kernel goes on writing to it for minutes.
+        let complete = ["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
+        run("mkfs.ext4", "e2fsprogs", &complete, &card.image()).expect("a file system can be made in a file");
         match card.mount() {
             Ok(()) => Some(card),
             Err(error) => {
@@ -93,6 +102,21 @@ impl Card {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// How many bytes it was given to write so far, the file system's own included; what waits in memory is written first.
+    ///
+    /// # Panics
+    /// Where the kernel doesn't count them.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        run("sync", "coreutils", &["--file-system"], self.path()).expect("a file system of our own can be synced");
+        let device = fs::metadata(self.path()).expect("it is mounted").dev();
+        let counts = format!("/sys/dev/block/{}:{}/stat", major(device), minor(device));
+        let counts = fs::read_to_string(counts).expect("the kernel counts what a device does");
+        let sectors: Option<u64> =
+            counts.split_whitespace().nth(SECTORS_WRITTEN).and_then(|sectors| sectors.parse().ok());
+        sectors.expect("a number of sectors") * SECTOR_BYTES
     }
 
     /// As after errors of the card.
@@ -182,9 +206,12 @@ mod tests {
     fn a_card_wears_out_under_an_open_file_and_keeps_what_was_on_it() {
         let Some(card) = Card::insert(16) else { return };
         let path = card.path().join("file");
+        let before = card.bytes_written();
+        assert_eq!(card.bytes_written(), before, "nobody writes");
         let mut file = File::create(&path).unwrap();
         file.write_all(b"kept").unwrap();
         file.sync_all().unwrap();
+        assert!(before < card.bytes_written());
         card.wear_out();
         assert_eq!(file.write(b"lost").unwrap_err().kind(), ErrorKind::ReadOnlyFilesystem);
         drop(file);

@@ -128,6 +128,12 @@ impl Process {
         1024 * number_after("Pss:", &self.proc("smaps_rollup"))
     }
 
+    /// The part of it that it has written to: the rest, its program above all, the kernel can take away and read again.
+    #[must_use]
+    pub fn pss_dirty_bytes(&self) -> u64 {
+        1024 * number_after("Pss_Dirty:", &self.proc("smaps_rollup"))
+    }
+
     /// How often its threads went to sleep by themselves: once per wake-up of an idle process. Threads that have ended
     /// don't count.
     #[must_use]

@@ -6,13 +6,16 @@ use std::time::Duration;
 pub const HELP: &str = "\
 Measures the agent beside its floors, in one run on this machine.
 
-  cargo xtask bench [--quick | --full] [--rounds N] [--only NAMES] [--json FILE] [--allow-debug]
+  cargo xtask bench [--quick | --full] [--rounds N] [--only NAMES] [--idle SECONDS] [--json FILE] [--plots DIR]
 
-  --quick        a smoke test of the benchmark itself: one short round, under a minute
-  --full         20 s become 60 s of idling, and 100,000 events are stored before starts are timed
+  --quick        a smoke test of the benchmark itself: one short round, about a minute
+  --full         20 s become 60 s of idling, 100,000 events are stored before starts are timed, and costs are measured
+                 with 1,000 to 1,000,000 events stored and with 1,000,000 waiting for the broker: 15 minutes more
   --rounds N     the rate measures are repeated N times, the median counts (3)
-  --only NAMES   some of answer1,broker8,answers8,flood8,screen,offline,idle
+  --only NAMES   some of answer1,broker8,answers8,flood8,screen,offline,stored,idle
+  --idle SECONDS how long agent and floor idle
   --json FILE    also writes every figure of every round to FILE
+  --plots DIR    also draws latency, cost and drain against the events stored, as SVG
   --bin-dir DIR  where the agent's program is (beside the benchmark's)
   --allow-debug  measures a debug build all the same
 
@@ -20,13 +23,14 @@ The table goes to standard output, what happens meanwhile to standard error. Dat
 temporary files: TMPDIR chooses the disk that is measured.";
 
 /// The measures, in the order of the table.
-pub const MEASURES: [&str; 7] = ["answer1", "broker8", "answers8", "flood8", "screen", "offline", "idle"];
+pub const MEASURES: [&str; 8] = ["answer1", "broker8", "answers8", "flood8", "screen", "offline", "stored", "idle"];
 
 /// How to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
     pub bin_dir: Option<PathBuf>,
     pub json: Option<PathBuf>,
+    pub plots: Option<PathBuf>,
     pub allow_debug: bool,
     pub only: Vec<String>,
     pub work: Work,
@@ -46,6 +50,11 @@ pub struct Work {
     /// At least so many events are in the database when starts are timed.
     pub stored_events_min: usize,
     pub starts: usize,
+    /// With at least so many events stored, costs are measured; the first and the last are compared.
+    pub stored: &'static [usize],
+    pub stored_scans: usize,
+    /// Events that wait for the broker while memory is measured.
+    pub backlog_events: usize,
     pub idle: Duration,
 }
 
@@ -59,6 +68,9 @@ const USUAL: Work = Work {
     offline_scans: 20_000,
     stored_events_min: 0,
     starts: 5,
+    stored: &[],
+    stored_scans: 600,
+    backlog_events: 0,
     idle: Duration::from_secs(20),
 };
 
@@ -71,11 +83,20 @@ const QUICK: Work = Work {
     screen_scans: 100,
     offline_scans: 4_000,
     starts: 2,
+    stored: &[1_000, 4_000],
+    stored_scans: 300,
+    backlog_events: 5_000,
     idle: Duration::from_secs(5),
     ..USUAL
 };
 
-const FULL: Work = Work { stored_events_min: 100_000, idle: Duration::from_secs(60), ..USUAL };
+const FULL: Work = Work {
+    stored_events_min: 100_000,
+    stored: &[1_000, 10_000, 100_000, 300_000, 1_000_000],
+    backlog_events: 1_000_000,
+    idle: Duration::from_secs(60),
+    ..USUAL
+};
 
 impl Arguments {
     /// `None` where help is wanted.
@@ -84,16 +105,19 @@ impl Arguments {
     /// A word that means nothing here, or lacks its value.
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
         let mut words = words;
-        let (mut bin_dir, mut json, mut allow_debug, mut rounds, mut work) = (None, None, false, None, USUAL);
+        let (mut bin_dir, mut json, mut plots, mut allow_debug, mut work) = (None, None, None, false, USUAL);
+        let (mut rounds, mut idle_s) = (None, None);
         let mut only: Vec<String> = MEASURES.map(str::to_owned).to_vec();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
                 "--quick" => work = QUICK,
                 "--full" => work = FULL,
-                "--rounds" => rounds = Some(number(&value()?)?),
+                "--rounds" => rounds = Some(number(&word, &value()?, 100)?),
+                "--idle" => idle_s = Some(number(&word, &value()?, IDLE_S_MAX)?),
                 "--only" => only = names(&value()?)?,
                 "--json" => json = Some(PathBuf::from(value()?)),
+                "--plots" => plots = Some(PathBuf::from(value()?)),
                 "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
                 "--allow-debug" => allow_debug = true,
                 "--help" | "-h" => return Ok(None),
@@ -101,7 +125,8 @@ impl Arguments {
             }
         }
         work.rounds = rounds.unwrap_or(work.rounds);
-        Ok(Some(Arguments { bin_dir, json, allow_debug, only, work }))
+        work.idle = idle_s.map_or(work.idle, |idle_s| Duration::from_secs(idle_s as u64));
+        Ok(Some(Arguments { bin_dir, json, plots, allow_debug, only, work }))
     }
 
     pub fn wants(&self, measure: &str) -> bool {
@@ -109,9 +134,12 @@ impl Arguments {
     }
 }
 
-fn number(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|rounds| (1..=100).contains(rounds));
-    number.ok_or_else(|| format!("--rounds: 1 to 100, not {text:?}"))
+/// A day.
+const IDLE_S_MAX: usize = 86_400;
+
+fn number(word: &str, text: &str, max: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| format!("{word}: 1 to {max}, not {text:?}"))
 }
 
 fn names(text: &str) -> Result<Vec<String>, String> {
@@ -136,8 +164,10 @@ mod tests {
         assert_eq!((usual.work.clone(), usual.allow_debug), (USUAL, false));
         assert!(MEASURES.iter().all(|name| usual.wants(name)));
 
-        let some = parse("--rounds 5 --quick --only idle,answer1 --json out.json --bin-dir target/x").unwrap().unwrap();
-        assert_eq!(some.work, Work { rounds: 5, ..QUICK });
+        let words = "--rounds 5 --quick --idle 7 --only idle,answer1 --json out.json --bin-dir target/x --plots plots";
+        let some = parse(words).unwrap().unwrap();
+        assert_eq!(some.work, Work { rounds: 5, idle: Duration::from_secs(7), ..QUICK });
+        assert_eq!(some.plots, Some("plots".into()));
         assert!(some.wants("idle") && !some.wants("offline"));
         assert_eq!((some.json, some.bin_dir), (Some("out.json".into()), Some("target/x".into())));
         assert_eq!(parse("--full --help"), Ok(None));
@@ -145,7 +175,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for words in ["--fast", "--rounds", "--rounds 0", "--rounds many", "--only idle,sleep"] {
+        for words in ["--fast", "--rounds", "--rounds 0", "--rounds many", "--idle 0", "--only idle,sleep"] {
             assert!(parse(words).is_err(), "{words}");
         }
     }

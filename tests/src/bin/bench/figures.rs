@@ -2,15 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::machine::Machine;
+use crate::plot::{Series, svg};
 use crate::site::Kind;
 use crate::stats::{median, shown};
 
 #[derive(Debug, Default)]
 pub struct Figures {
     values: BTreeMap<(String, Kind), Vec<f64>>,
+    stored: Vec<Stored>,
+}
+
+/// What the agent costs with so many events stored.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Stored {
+    pub events: f64,
+    pub answer_p50_ms: f64,
+    pub answer_p99_ms: f64,
+    pub cpu_us_per_scan: f64,
+    pub bytes_per_scan: f64,
+    /// Events.
+    pub drained_per_s: f64,
+}
+
+impl Stored {
+    /// Of each figure.
+    pub fn median(rounds: &[Stored]) -> Stored {
+        let of =
+            |figure: fn(&Stored) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>()).unwrap_or_default();
+        Stored {
+            events: of(|round| round.events),
+            answer_p50_ms: of(|round| round.answer_p50_ms),
+            answer_p99_ms: of(|round| round.answer_p99_ms),
+            cpu_us_per_scan: of(|round| round.cpu_us_per_scan),
+            bytes_per_scan: of(|round| round.bytes_per_scan),
+            drained_per_s: of(|round| round.drained_per_s),
+        }
+    }
 }
 
 /// A line of the table.
@@ -34,7 +65,7 @@ enum Target {
 
 use Target::{Least, Most, None as NoTarget, TimesFloorAtLeast, TimesFloorAtMost};
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 25] = [
     row(
         "answer1.p50_ms",
         "scan → durable answer, 1 scanner, 50/s, p50 ms",
@@ -65,8 +96,14 @@ const ROWS: [Row; 19] = [
     row("screen.p99_ms", "… p99 ms", Most(100.0), Most(100.0)),
     row("offline.drain_s", "scans offline → all at the broker in order, s from `online`", Most(3.0), Most(1.0)),
     row("idle.pss_mb", "idle: memory (PSS), MB", Most(10.0), Most(7.0)),
+    row("idle.dirty_mb", "… of it what it has written to, MB", NoTarget, NoTarget),
     row("idle.wake_ups_per_s", "… wake-ups per s", Most(5.0), Most(3.0)),
     row("idle.bytes", "… bytes written", Most(0.0), Most(0.0)),
+    row("idle.card_bytes", "… bytes that its card was given to write", Most(0.0), Most(0.0)),
+    row("backlog.pss_mb", "memory (PSS) while events wait and go, MB", Most(16.0), Most(9.0)),
+    row("backlog.dirty_mb", "… of it what it has written to, MB", NoTarget, NoTarget),
+    row("stored.cpu_ratio", "CPU per scan, with many events stored ÷ with few", Most(1.2), Most(1.05)),
+    row("stored.bytes_ratio", "bytes per scan, with many events stored ÷ with few", Most(1.2), Most(1.05)),
     row("start.ms", "start → first scan at the broker, ms", Most(60.0), Most(20.0)),
     row("events_per_scan", "events per scan", NoTarget, NoTarget),
 ];
@@ -78,6 +115,32 @@ const fn row(key: &'static str, what: &'static str, first_step: Target, aim: Tar
 impl Figures {
     pub fn add(&mut self, key: &str, kind: Kind, value: f64) {
         self.values.entry((key.to_owned(), kind)).or_default().push(value);
+    }
+
+    pub fn with_stored(&mut self, stored: Stored) {
+        self.stored.push(stored);
+    }
+
+    /// File names and plots against the events stored; none where that was not measured.
+    pub fn plots(&self) -> Vec<(&'static str, String)> {
+        let series = |name, figure: fn(&Stored) -> f64| Series {
+            name,
+            points: self.stored.iter().map(|stored| (stored.events, figure(stored))).collect(),
+        };
+        if self.stored.is_empty() {
+            return Vec::new();
+        }
+        let p50 = series("p50", |stored| stored.answer_p50_ms);
+        let p99 = series("p99", |stored| stored.answer_p99_ms);
+        let cpu = series("processor, µs", |stored| stored.cpu_us_per_scan);
+        let bytes = series("bytes", |stored| stored.bytes_per_scan);
+        let drained = series("events per s", |stored| stored.drained_per_s);
+        vec![
+            ("latency.svg", svg("Scan → durable answer, 8 scanners, 200 scans per s, ms", &[p50, p99])),
+            ("cpu.svg", svg("Processor time per scan, 8 scanners, 200 scans per s", &[cpu])),
+            ("bytes.svg", svg("Bytes written per scan, 8 scanners, 200 scans per s", &[bytes])),
+            ("drain.svg", svg("Scanned offline, then to the broker", &[drained])),
+        ]
     }
 
     /// The median over the rounds.
@@ -93,6 +156,7 @@ impl Figures {
         ];
         lines.extend(ROWS.iter().filter_map(|row| self.line(row)));
         lines.extend(self.sizes());
+        lines.extend(self.by_stored());
         lines.extend(self.threads());
         lines.join("\n")
     }
@@ -104,7 +168,8 @@ impl Figures {
             let value = json!({ "median": median(rounds), "rounds": rounds });
             by_key.entry(key).or_default().insert(kind.name(), value);
         }
-        json!({ "version": env!("CARGO_PKG_VERSION"), "machine": machine, "figures": by_key })
+        let version = env!("CARGO_PKG_VERSION");
+        json!({ "version": version, "machine": machine, "figures": by_key, "with_stored": self.stored })
     }
 
     fn line(&self, row: &Row) -> Option<String> {
@@ -142,7 +207,33 @@ impl Figures {
                 count("start.stored_events"),
             ));
         }
+        if let (Some(events), Some(per_s)) = (agent("backlog.events"), agent("backlog.drained_per_s")) {
+            lines.push(String::new());
+            lines.push(format!("{} events waited, and went at {} per s.", shown(events), shown(per_s)));
+        }
+        if let Some(idle_s) = agent("idle.s") {
+            lines.push(String::new());
+            lines.push(format!("Idle for {} s.", shown(idle_s)));
+        }
         lines
+    }
+
+    fn by_stored(&self) -> Vec<String> {
+        if self.stored.is_empty() {
+            return Vec::new();
+        }
+        let head = [
+            "",
+            "| events stored | answer p50 ms | p99 ms | CPU µs per scan | bytes per scan | events drained per s |",
+            "|---:|---:|---:|---:|---:|---:|",
+        ];
+        let line = |stored: &Stored| {
+            let Stored { events, answer_p50_ms, answer_p99_ms, cpu_us_per_scan, bytes_per_scan, drained_per_s } =
+                stored;
+            let values = [events, answer_p50_ms, answer_p99_ms, cpu_us_per_scan, bytes_per_scan, drained_per_s];
+            format!("| {} |", values.map(|value| shown(*value)).join(" | "))
+        };
+        head.map(str::to_owned).into_iter().chain(self.stored.iter().map(line)).collect()
     }
 
     /// Where the processor time goes.
@@ -192,6 +283,24 @@ mod tests {
             "| scan → durable answer, 1 scanner, 50/s, p50 ms | 0.70 | 0.50 | – | 1.40 × | ≤ 1.5 × ✔ | ≤ 1.2 × ✖ |"
         );
         assert_eq!(table.lines().count(), 3);
+    }
+
+    #[test]
+    fn shows_and_draws_what_grows_with_the_events_stored() {
+        let mut figures = Figures::default();
+        assert!(figures.plots().is_empty());
+        let at = |events, answer_p50_ms| Stored {
+            events,
+            answer_p50_ms,
+            answer_p99_ms: 3.0,
+            cpu_us_per_scan: 500.0,
+            bytes_per_scan: 17_000.0,
+            drained_per_s: 20_000.0,
+        };
+        figures.with_stored(Stored::median(&[at(1_000.0, 1.0), at(1_200.0, 9.0), at(1_400.0, 2.0)]));
+        let table = figures.table();
+        assert_eq!(table.lines().last(), Some("| 1,200 | 2.00 | 3.00 | 500 | 17,000 | 20,000 |"));
+        assert!(figures.plots().iter().all(|(name, svg)| name.ends_with(".svg") && svg.contains("<circle")));
     }
 
     #[test]

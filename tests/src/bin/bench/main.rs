@@ -13,6 +13,7 @@ mod lanes;
 mod machine;
 mod measures;
 mod mqtt;
+mod plot;
 mod record;
 mod screen;
 mod site;
@@ -89,6 +90,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let figures = measures::run(arguments, &Context { clock: Stopwatch::start(), stop })?;
     println!("{}.\n\n{}", machine.sentence(), figures.table());
+    if let Some(directory) = &arguments.plots {
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        for (name, svg) in figures.plots() {
+            let path = directory.join(name);
+            std::fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&figures.json(&machine))?;
         std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use parceld_tests::disk::Card;
+
 use crate::arguments::{Arguments, Work};
-use crate::figures::Figures;
+use crate::figures::{Figures, Stored};
 use crate::lanes::Gate;
 use crate::record::End;
 use crate::site::{Context, Kind, Outcome, Site};
@@ -15,8 +17,10 @@ const ANSWER1_PER_S: f64 = 50.0;
 const BROKER8_PER_S: f64 = 200.0;
 const IN_FLIGHT: usize = 64;
 
-/// Idle after everything that follows a start.
-const IDLE_FROM: Duration = Duration::from_secs(3);
+/// Idle after everything that follows a start: the check of the tables, and what the file system wrote down later.
+const IDLE_FROM: Duration = Duration::from_secs(10);
+/// The card that an idle agent's database lies on.
+const CARD_MEBIBYTES: u64 = 64;
 
 /// Runs what is wanted.
 ///
@@ -46,6 +50,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Figures> 
     if arguments.wants("offline") {
         eprintln!("offline, then starts");
         measure.offline_and_starts()?;
+    }
+    if arguments.wants("stored") && !work.stored.is_empty() {
+        measure.stored()?;
     }
     if arguments.wants("idle") {
         eprintln!("idle for {} s", work.idle.as_secs());
@@ -145,19 +152,81 @@ impl Measure<'_> {
         Ok(())
     }
 
-    /// Agent and floor idle at the same time: neither disturbs the other by what it doesn't do.
+    /// The same scans with more and more events stored, and with events that wait for the broker. What is stored beside
+    /// are refusals: a shop's orders leave, and would be few among so many events. Rows are of the first and the last.
+    fn stored(&mut self) -> anyhow::Result<()> {
+        let mut site = Site::start(Kind::Agent, SCANNERS, self.context)?;
+        let (mut first, mut last) = (None, None);
+        for least in self.work.stored {
+            eprintln!("costs with {least} events stored");
+            site.fill(*least, IN_FLIGHT)?;
+            let stored = self.with_stored(&mut site)?;
+            first.get_or_insert(stored);
+            last = Some(stored);
+        }
+        if let (Some(first), Some(last)) = (first, last) {
+            self.figures.add("stored.events", Kind::Agent, last.events);
+            self.figures.add("stored.cpu_ratio", Kind::Agent, last.cpu_us_per_scan / first.cpu_us_per_scan);
+            self.figures.add("stored.bytes_ratio", Kind::Agent, last.bytes_per_scan / first.bytes_per_scan);
+        }
+        eprintln!("{} events wait for the broker", self.work.backlog_events);
+        let waited = site.backlog(self.work.backlog_events, IN_FLIGHT)?;
+        self.figures.add("backlog.events", Kind::Agent, waited.events as f64);
+        self.figures.add("backlog.pss_mb", Kind::Agent, waited.pss_bytes as f64 / 1e6);
+        self.figures.add("backlog.dirty_mb", Kind::Agent, waited.dirty_bytes as f64 / 1e6);
+        self.figures.add("backlog.drained_per_s", Kind::Agent, waited.events as f64 / waited.drained.as_secs_f64());
+        Ok(())
+    }
+
+    /// Medians of the rounds.
+    fn with_stored(&mut self, site: &mut Site) -> anyhow::Result<Stored> {
+        let mut rounds = Vec::new();
+        for _ in 0..self.work.rounds {
+            let workload = site.workload(self.work.stored_scans)?;
+            let events = site.consumer().seen().events as f64;
+            let paced = site.scan(&workload, Gate::Paced { per_s: BROKER8_PER_S })?;
+            let workload = site.workload(self.work.stored_scans)?;
+            let (waiting, online) = site.scan_offline(&workload, IN_FLIGHT)?;
+            let drained =
+                waiting.run.events_between().map_or(0, |(first, last)| last.saturating_sub(online.min(first)));
+            let (scans, latencies) = (paced.run.scans() as f64, paced.run.latencies_ms(End::Answer));
+            rounds.push(Stored {
+                events,
+                answer_p50_ms: percentile(&latencies, 50.0).unwrap_or_default(),
+                answer_p99_ms: percentile(&latencies, 99.0).unwrap_or_default(),
+                cpu_us_per_scan: paced.usage.cpu_total_s() / scans * 1e6,
+                bytes_per_scan: paced.usage.bytes_written as f64 / scans,
+                drained_per_s: waiting.run.events() as f64 / (drained.max(1) as f64 / 1e9),
+            });
+        }
+        let stored = Stored::median(&rounds);
+        self.figures.with_stored(stored);
+        Ok(stored)
+    }
+
+    /// Agent and floor idle at the same time: neither disturbs the other by what it doesn't do. The agent has a card of its
+    /// own, so that everything that is written to that is its doing.
     fn idle(&mut self) -> anyhow::Result<()> {
         let kinds = [Kind::Agent, Kind::FloorFsync];
-        let sites = kinds.into_iter().map(|kind| Ok((kind, Site::start(kind, 1, self.context)?)));
+        let card = Card::insert(CARD_MEBIBYTES);
+        let storage = card.as_ref().map(Card::path);
+        let sites = kinds.into_iter().map(|kind| Ok((kind, Site::start_on(kind, 1, self.context, storage)?)));
         let sites: Vec<(Kind, Site)> = sites.collect::<anyhow::Result<_>>()?;
         self.context.stop.pause(IDLE_FROM)?;
+        let card_before = card.as_ref().map(Card::bytes_written);
         let before: Vec<Usage> = sites.iter().map(|(_, site)| Usage::of(site.process())).collect();
         self.context.stop.pause(self.work.idle)?;
+        if let (Some(card), Some(before)) = (&card, card_before) {
+            let written = card.bytes_written().saturating_sub(before);
+            self.figures.add("idle.card_bytes", Kind::Agent, written as f64);
+        }
+        self.figures.add("idle.s", Kind::Agent, self.work.idle.as_secs_f64());
         for ((kind, site), before) in sites.iter().zip(&before) {
             let used = Usage::of(site.process()).since(before);
             self.figures.add("idle.wake_ups_per_s", *kind, used.wake_ups as f64 / self.work.idle.as_secs_f64());
             self.figures.add("idle.bytes", *kind, used.bytes_written as f64);
             self.figures.add("idle.pss_mb", *kind, site.process().pss_bytes() as f64 / 1e6);
+            self.figures.add("idle.dirty_mb", *kind, site.process().pss_dirty_bytes() as f64 / 1e6);
         }
         Ok(())
     }

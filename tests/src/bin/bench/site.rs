@@ -1,5 +1,6 @@
 //! One subject at its scanners: the agent or a floor, a broker of its own and the consumer.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,10 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const COMMANDS_IN_FLIGHT_MAX: usize = 16;
 const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
 const BACK_WITHIN: Duration = Duration::from_secs(60);
+/// Scans that the benchmark itself has in memory at once.
+const REFUSED_SCANS: usize = 50_000;
+/// A million on a slow machine.
+const BACKLOG_WITHIN: Duration = Duration::from_secs(1_800);
 
 /// After it, cursors are on disk and receipts have been given: nothing of the past is measured.
 const SETTLE: Duration = Duration::from_millis(1_200);
@@ -94,6 +99,15 @@ struct Floor {
     has_log: bool,
 }
 
+/// Events that waited for the broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    pub events: usize,
+    pub pss_bytes: u64,
+    pub dirty_bytes: u64,
+    pub drained: Duration,
+}
+
 /// A run and what it cost.
 #[derive(Debug)]
 pub struct Outcome {
@@ -107,11 +121,19 @@ impl Site {
     /// # Errors
     /// Where that never happens.
     pub fn start(kind: Kind, scanners: usize, context: &Context) -> anyhow::Result<Site> {
+        Site::start_on(kind, scanners, context, None)
+    }
+
+    /// The same; the agent's database lies in `storage`.
+    ///
+    /// # Errors
+    /// As [`start`](Site::start).
+    pub fn start_on(kind: Kind, scanners: usize, context: &Context, storage: Option<&Path>) -> anyhow::Result<Site> {
         let broker = Broker::start();
         let consumer = Consumer::start(broker.port(), context.clock);
         let ptys: Vec<Pty> = (0..scanners).map(|_| Pty::new()).collect();
         context.stop.until("the subscription", READY_WITHIN, || consumer.seen().is_subscribed.then_some(()))?;
-        let subject = Subject::start(kind, &ptys, &broker)?;
+        let subject = Subject::start(kind, &ptys, &broker, storage)?;
         let (source, context) = (Source::default(), context.clone());
         let mut site = Site { kind, subject, consumer, broker, ptys, source, commands: 0, context };
         site.ready()?;
@@ -157,6 +179,53 @@ impl Site {
             (run.arrivals() == run.scans() && run.events_expected() <= run.events()).then_some(())
         })?;
         Ok((stored, online))
+    }
+
+    /// Scans codes that nobody knows, until at least so many events are stored and at the broker.
+    ///
+    /// # Errors
+    /// As [`scan`](Site::scan).
+    pub fn fill(&mut self, events: usize, in_flight: usize) -> anyhow::Result<()> {
+        loop {
+            let missing = events.saturating_sub(self.consumer.seen().events);
+            if missing == 0 {
+                return Ok(());
+            }
+            let workload = self.source.unknowns(self.ptys.len(), REFUSED_SCANS.min(missing));
+            self.scan(&workload, Gate::Arrivals { in_flight })?;
+        }
+    }
+
+    /// Stops the broker, has the agent store so many events in a hurry, and starts the broker again: how much memory it
+    /// takes while they wait and go, and how long they take from `online` on.
+    ///
+    /// # Errors
+    /// Where an event is lost.
+    pub fn backlog(&mut self, events: usize, in_flight: usize) -> anyhow::Result<Backlog> {
+        self.broker.stop();
+        let (before, mut stored) = (self.consumer.seen().events, 0);
+        while stored < events {
+            let workload = self.source.unknowns(self.ptys.len(), REFUSED_SCANS.min(events - stored));
+            self.scan_until(&workload, Gate::Answers { in_flight }, Until { answers: true, arrivals: None })?;
+            stored += workload.events();
+        }
+        let memory = |process: &Process| (process.pss_bytes(), process.pss_dirty_bytes());
+        let (mut pss_bytes, mut dirty_bytes) = memory(self.process());
+        self.consumer.seen().online_at = None;
+        self.broker.restart();
+        let (context, consumer) = (&self.context, &self.consumer);
+        let online = context.stop.until("the agent to be online", BACK_WITHIN, || consumer.seen().online_at)?;
+        let mut looked = Stopwatch::start();
+        context.stop.until("the backlog at the broker", BACKLOG_WITHIN, || {
+            if PROBE_EVERY <= looked.elapsed() {
+                let (pss, dirty) = memory(self.process());
+                (pss_bytes, dirty_bytes) = (pss_bytes.max(pss), dirty_bytes.max(dirty));
+                looked = Stopwatch::start();
+            }
+            (before + stored <= consumer.seen().events).then_some(())
+        })?;
+        let drained = self.context.clock.elapsed().saturating_sub(Duration::from_nanos(online));
+        Ok(Backlog { events: stored, pss_bytes, dirty_bytes, drained })
     }
 
     /// From the start of the program to the first scan at the broker; before, it is stopped in order.
@@ -285,9 +354,12 @@ impl Site {
 }
 
 impl Subject {
-    fn start(kind: Kind, ptys: &[Pty], broker: &Broker) -> anyhow::Result<Subject> {
+    fn start(kind: Kind, ptys: &[Pty], broker: &Broker, storage: Option<&Path>) -> anyhow::Result<Subject> {
         if kind == Kind::Agent {
-            return Ok(Subject::Agent(Box::new(agent_setup(ptys, broker).start())));
+            let setup = agent_setup(ptys, broker);
+            let path = storage.map(|storage| storage.join("parceld.db").display().to_string());
+            let setup = path.into_iter().fold(setup, |setup, path| setup.set("storage.path", path));
+            return Ok(Subject::Agent(Box::new(setup.start())));
         }
         let (dir, has_log) = (TempDir::new("floor"), kind.answers());
         Ok(Subject::Floor(Floor { process: spawn_floor(&dir, has_log, ptys, broker)?, dir, has_log }))

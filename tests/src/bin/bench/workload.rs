@@ -64,6 +64,13 @@ impl Source {
         Workload { orders, lanes }
     }
 
+    /// So many scans of codes that nobody knows, an event each.
+    pub fn unknowns(&mut self, lanes: usize, scans: usize) -> Workload {
+        let mut workload = Workload { orders: Vec::new(), lanes: vec![Vec::new(); lanes] };
+        (0..scans).for_each(|scan| workload.lanes[scan % lanes].push(self.unknown()));
+        workload
+    }
+
     /// A code that nobody knows.
     pub fn unknown(&mut self) -> Scan {
         self.unknown += 1;
@@ -165,6 +172,13 @@ mod tests {
         let workload = Source::default().workload(8, 4_000);
         let wrong = |scan: &&Scan| matches!(scan.mark, Mark::Refused { .. });
         assert_eq!(workload.lanes.iter().flatten().filter(wrong).count(), workload.scans() / ONE_WRONG_IN);
+    }
+
+    #[test]
+    fn unknown_codes_fill_all_lanes() {
+        let workload = Source::default().unknowns(3, 8);
+        assert_eq!(workload.lanes.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
+        assert_eq!((workload.events(), workload.orders.len()), (8, 0));
     }
 
     #[test]
