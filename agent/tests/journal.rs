@@ -417,6 +417,53 @@ fn an_older_copy_begins_a_new_epoch() {
     assert_eq!(site.receipt(begun, 3, true), ReceiptOutcome::Advanced(found + 3));
 }
 
+/// It has worked on by itself, in two lives, before it reaches anybody: what it recorded since stands nowhere else.
+#[test]
+fn an_older_copy_is_known_although_it_has_started_again_before_it_heard_the_platform() {
+    for more in [9, 1] {
+        let folder = Folder::new();
+        let mut site = Site::start(&folder.file("j.db"));
+        site.put(1, "9xA");
+        let copy = folder.file("copy.db");
+        site.copy_to(&copy);
+        let (epoch, copied) = (site.epoch(), site.head());
+        (0..more).for_each(|n| _ = site.put(2 + n, "1xA"));
+        let known = epoch.sequence(site.head());
+        site.stop_without_a_word();
+
+        let mut site = Site::start_unheard(config(&copy));
+        assert_eq!(site.scan("bench", "1"), "opened 0/9");
+        assert_eq!(site.scan("bench", "A"), "accepted 1/9");
+        site.stop_without_a_word();
+        let site = Site::start_unheard(config(&copy));
+        let recorded = site.events();
+        assert_eq!(site.receipt(epoch, known, true), ReceiptOutcome::NewEpoch, "{more}");
+        let (begun, events) = (site.epoch(), site.events());
+        assert_eq!((begun.base, begun.id == epoch.id), (copied, false), "{more}");
+        assert_eq!(site.journal.head().borrow().sent, copied, "nothing of it is sent");
+        let ids = |events: &[Stored]| events.iter().map(|event| event.id).collect::<Vec<_>>();
+        let at = copied as usize;
+        assert_eq!(ids(&recorded)[at..], ids(&events)[at + 1..], "the same events, one place on");
+    }
+}
+
+#[test]
+fn what_a_file_has_published_itself_makes_it_no_older_copy() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "9xA");
+    let epoch = site.epoch();
+    site.stop_without_a_word();
+    let mut site = Site::start(&path);
+    site.put(2, "1xA");
+    let head = site.head();
+    site.stop_without_a_word();
+    let site = Site::start_unheard(config(&path));
+    assert_eq!(site.receipt(epoch, head, true), ReceiptOutcome::Advanced(head));
+    assert_eq!(site.epoch(), epoch);
+}
+
 #[test]
 fn a_parcel_that_awaits_the_platform_is_not_asked_for_at_hand_over() {
     let folder = Folder::new();

@@ -30,7 +30,9 @@ fn boot(id: &str, at_start_s: u64) -> Boot {
 fn start(folder: &Folder, boot: Boot, moment: Moment) -> Site {
     let config = journal::Config { boot, ..config(&folder.file("j.db")) };
     let (journal, writing) = journal::open(config, moment).unwrap();
-    Site { journal, writing, now_ms: 0, commands: 0 }
+    let site = Site { journal, writing, now_ms: 0, commands: 0 };
+    site.ask(|reply| Job::Publishing { reply });
+    site
 }
 
 fn record(site: &Site, moment: Moment) {

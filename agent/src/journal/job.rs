@@ -39,7 +39,9 @@ pub enum Job {
     Discard { key: i64, reply: Reply<Result<bool, NotSaved>> },
     /// The broker has acknowledged everything up to this place.
     Sent { place: Place, moment: Moment },
-    /// The platform has stored everything up to there. `at_start`: nothing has been published since the start.
+    /// Events of this file's own are about to be published, for the first time since the start.
+    Publishing { reply: Reply<()> },
+    /// The platform has stored everything up to there. `at_start`: nothing of this file's own was published since the start.
     Receipt { receipt: Receipt, at_start: bool, moment: Moment, reply: Reply<Result<ReceiptOutcome, NotSaved>> },
     /// The answer to this scanner's last scan did not reach it.
     Unanswered { scanner: ScannerId },
@@ -150,6 +152,7 @@ impl Job {
             | Self::Retry { .. }
             | Self::Discard { .. }
             | Self::Receipt { .. }
+            | Self::Publishing { .. }
             | Self::SignOutIdle { .. }
             | Self::Judge { .. }
             | Self::Duty { .. }
@@ -188,6 +191,7 @@ impl Job {
             | Self::Unanswered { .. }
             | Self::ReserveSerials { .. }
             | Self::KeepToken { .. }
+            | Self::Publishing { .. }
             | Self::Barrier { .. }
             | Self::Stop => None,
         }
@@ -199,6 +203,7 @@ impl Job {
             Self::Configure { .. }
             | Self::Sent { .. }
             | Self::Receipt { .. }
+            | Self::Publishing { .. }
             | Self::Unanswered { .. }
             | Self::Discard { .. }
             | Self::Retain { .. }
@@ -232,6 +237,7 @@ impl fmt::Debug for Job {
             Self::Retry { .. } => "Retry",
             Self::Discard { .. } => "Discard",
             Self::Sent { .. } => "Sent",
+            Self::Publishing { .. } => "Publishing",
             Self::Receipt { .. } => "Receipt",
             Self::Unanswered { .. } => "Unanswered",
             Self::SignOutIdle { .. } => "SignOutIdle",

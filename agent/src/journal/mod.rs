@@ -130,6 +130,7 @@ pub struct Journal {
     token_digest: Option<[u8; 32]>,
     starts: u64,
     head_at_start: Place,
+    unpublished_from: Place,
 }
 
 /// Where whoever meets damage in the file says so: the agent then starts over, and salvages it.
@@ -352,6 +353,7 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
         token_digest: facts.token_digest,
         starts: facts.starts,
         head_at_start: facts.head_at_start,
+        unpublished_from: facts.unpublished_from,
     };
     Ok((journal, Idle { writer, queue, jobs, lock }))
 }
@@ -487,10 +489,16 @@ impl Journal {
         self.starts
     }
 
-    /// The head that this start found: a receipt beyond it tells of an older copy.
+    /// The head that this start found.
     #[must_use]
     pub fn head_at_start(&self) -> Place {
         self.head_at_start
+    }
+
+    /// The place behind which nothing has been published yet, unless `Job::Publishing` was done since the start.
+    #[must_use]
+    pub fn unpublished_from(&self) -> Place {
+        self.unpublished_from
     }
 }
 

@@ -19,6 +19,9 @@ pub fn known_before(end: Place) -> String {
 }
 /// Set in a file that was made by an exchange, until somebody has run on it: it needs no log.
 pub const ANEW: &str = "anew";
+/// The head at the first start since which nothing of this file's own was published: where it diverges from what the platform
+/// has, if it is an older copy.
+pub const UNPUBLISHED_FROM: &str = "unpublished_from";
 /// The serial that the next SSCC gets.
 pub const SSCC: &str = "sscc";
 /// The number that the next return gets which nobody announced.
@@ -57,8 +60,22 @@ pub fn vouched(boot: i64) -> String {
 pub const SITE: &str = "site";
 
 /// Names that stand alone, and beginnings of those of which there are many.
-const NAMES: [&str; 13] =
-    [SENT, RECEIVED, ANEW, SSCC, RETURNS, COUNTED, INVITED, DAY_CLOSED_AT, DAY_CLOSED, STARTS, SITE_KEY, TOKEN, SITE];
+const NAMES: [&str; 14] = [
+    SENT,
+    RECEIVED,
+    ANEW,
+    UNPUBLISHED_FROM,
+    SSCC,
+    RETURNS,
+    COUNTED,
+    INVITED,
+    DAY_CLOSED_AT,
+    DAY_CLOSED,
+    STARTS,
+    SITE_KEY,
+    TOKEN,
+    SITE,
+];
 const BEGINNINGS: [&str; 6] = ["station/", "scanner/", "configured/", UNSYNCED, VOUCHED, KNOWN_BEFORE];
 
 /// Whether anything here writes a line of that name.

@@ -39,7 +39,8 @@ pub struct State {
     head: Place,
     /// The newest event of the running transaction: how a commit of unknown fate is recognised.
     newest: Option<(Place, Uuid)>,
-    head_at_start: Place,
+    /// What the platform has beyond it, while this file has published nothing of its own, tells that this is an older copy.
+    unpublished_from: Place,
     sent: Place,
     received: Place,
     /// `sent` and `received` as they are in the file.
@@ -80,7 +81,7 @@ const LABELS_WANTED_MAX: usize = 1_000;
 /// What a transaction changes and no file can give back.
 #[derive(Clone, Default)]
 struct Memory {
-    head_at_start: Place,
+    unpublished_from: Place,
     sent: Place,
     received: Place,
     scanners: HashMap<ScannerId, LastScan>,
@@ -95,6 +96,7 @@ pub struct Opened {
     pub token_digest: Option<[u8; 32]>,
     pub starts: u64,
     pub head_at_start: Place,
+    pub unpublished_from: Place,
 }
 
 impl State {
@@ -115,6 +117,9 @@ impl State {
             Some(epoch) => epoch,
             None => begin_epoch(&conn, head_at_start, moment)?,
         };
+        let unpublished_from = slate::get::<Place>(&conn, slate::UNPUBLISHED_FROM)?.filter(|from| epoch.base <= *from);
+        let unpublished_from = unpublished_from.unwrap_or(head_at_start).min(head_at_start);
+        slate::set(&conn, slate::UNPUBLISHED_FROM, &unpublished_from)?;
         let site_key = site_key(&conn)?;
         let token_digest = slate::get(&conn, slate::TOKEN)?;
         let site = config.rules.site.as_ref();
@@ -140,7 +145,7 @@ impl State {
             epoch,
             head: head_at_start,
             newest: None,
-            head_at_start,
+            unpublished_from,
             sent,
             received,
             stored: (sent, received),
@@ -171,8 +176,8 @@ impl State {
         };
         state.record(&started, None, &moment)?;
         state.conn.execute_batch("COMMIT")?;
-        let opened = Opened { path: state.config.path.clone(), site_key, token_digest, starts, head_at_start };
-        Ok((state, opened))
+        let path = state.config.path.clone();
+        Ok((state, Opened { path, site_key, token_digest, starts, head_at_start, unpublished_from }))
     }
 
     /// Decides by `config` from here on. Whatever is not another one's stays as it is: what is open, what was begun.
@@ -281,7 +286,7 @@ impl State {
 
     fn memory(&self) -> Memory {
         Memory {
-            head_at_start: self.head_at_start,
+            unpublished_from: self.unpublished_from,
             sent: self.sent,
             received: self.received,
             scanners: self.shelf.scanners().clone(),
@@ -386,7 +391,7 @@ impl State {
     }
 
     fn remember(&mut self, memory: Memory) {
-        self.head_at_start = memory.head_at_start;
+        self.unpublished_from = memory.unpublished_from;
         self.sent = memory.sent;
         self.received = memory.received;
         self.shelf.remember_scanners(memory.scanners);

@@ -422,6 +422,10 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             Outcome::Nothing
         }
         Job::Receipt { receipt, at_start, moment, .. } => Outcome::Receipt(state.receipt(receipt, *at_start, moment)?),
+        Job::Publishing { .. } => {
+            state.publishing()?;
+            Outcome::Nothing
+        }
         Job::Unanswered { scanner } => {
             state.doubt(scanner);
             Outcome::Nothing
@@ -491,7 +495,7 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::CorrectTimes { reply, .. }, Outcome::More(more)) => reply(Ok(more)),
         (Job::CorrectTimes { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
-        (Job::Barrier { reply }, _) => reply(()),
+        (Job::Barrier { reply } | Job::Publishing { reply }, _) => reply(()),
         (
             Job::Record { .. }
             | Job::Sent { .. }

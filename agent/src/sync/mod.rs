@@ -323,8 +323,8 @@ struct Shared {
     leaves_to_return: bool,
     /// When the connection came up, since the agent's start.
     up_since: Option<Duration>,
-    /// Whether this process has published any event of its own: before it, a receipt beyond the head that it found tells
-    /// of an old copy.
+    /// Whether this process may have published any event of its own: before it, a receipt beyond what earlier ones published
+    /// tells of an old copy.
     has_sent: bool,
     /// Of the last connection.
     credentials: Option<Credentials>,

@@ -117,7 +117,15 @@ impl Site {
         Self::start_with(config(path))
     }
 
+    /// One that publishes what it records.
     pub fn start_with(config: journal::Config) -> Self {
+        let site = Self::start_unheard(config);
+        site.ask(|reply| Job::Publishing { reply });
+        site
+    }
+
+    /// One that reaches no broker.
+    pub fn start_unheard(config: journal::Config) -> Self {
         let (journal, writing) = journal::open(config, at(0)).unwrap();
         let commands = 1_000_000 * journal.starts();
         Self { journal, writing, now_ms: 0, commands }

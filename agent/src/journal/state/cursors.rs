@@ -20,6 +20,13 @@ impl State {
         }
     }
 
+    /// Events of this file's own are about to be published: what the platform has of this epoch may be one of them from here
+    /// on, also after a start.
+    pub fn publishing(&mut self) -> Result<(), Error> {
+        self.wrote |= slate::take::<Place>(&self.conn, slate::UNPUBLISHED_FROM)?.is_some();
+        Ok(())
+    }
+
     /// What the platform says of one of this file's epochs. It gets nothing of an epoch before its receipts cover the one
     /// before: one that tells of an event covers all that comes before it.
     pub fn receipt(&mut self, receipt: &Receipt, at_start: bool, moment: &Moment) -> Result<ReceiptOutcome, Error> {
@@ -39,7 +46,7 @@ impl State {
                 }
                 place.min(end)
             }
-            None if at_start && self.head_at_start < place && epoch.base <= self.head_at_start => {
+            None if at_start && self.unpublished_from < place && epoch.base <= self.unpublished_from => {
                 self.begin_epoch_of_old_copy(moment)?;
                 return Ok(ReceiptOutcome::NewEpoch);
             }
@@ -103,10 +110,10 @@ impl State {
         }
     }
 
-    /// The platform has more of this epoch than the file had at its start: what came after it is lost here, and what
-    /// was recorded since takes places in a new epoch.
+    /// The platform has more of this epoch than the file had before it began to differ: what came after that is lost here,
+    /// and what was recorded since, maybe in several lives, takes places in a new epoch.
     fn begin_epoch_of_old_copy(&mut self, moment: &Moment) -> Result<(), Error> {
-        let base = self.head_at_start;
+        let base = self.unpublished_from;
         let follows = (self.epoch.id.to_string().into_boxed_str(), self.epoch.sequence(base));
         moved::make_room(&self.conn, base, self.epoch)?;
         self.unsynced_from = slate::get(&self.conn, &slate::unsynced(self.boot))?;
@@ -126,7 +133,8 @@ impl State {
         self.number_on(moment)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
-        self.head_at_start = newest;
+        self.unpublished_from = newest;
+        slate::clear(&self.conn, slate::UNPUBLISHED_FROM)?;
         tracing::warn!(
             orders = set_aside,
             "the platform has events that this database lacks: it is an older copy; a new epoch has begun"

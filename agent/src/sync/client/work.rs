@@ -34,6 +34,8 @@ enum Answered {
     Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
     /// Everything that earlier connections asked is done.
     Settled,
+    /// Events of this file's own may be published.
+    MayPublish,
     /// Not the journal: the broker, to a handshake with new files.
     Heard(tls::Heard),
 }
@@ -63,8 +65,8 @@ pub struct Work<S> {
     /// limit bounds them.
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
-    /// Receipts that the journal has not answered yet, and the question whether it has done those of earlier
-    /// connections: events wait for them, since one may begin a new epoch.
+    /// Receipts that the journal has not answered yet, and the questions whether it has done those of earlier connections, and
+    /// whether events may be published: these wait for them, since a receipt may begin a new epoch.
     receipts_asked: usize,
     /// Whether the connection ends for new files.
     takes_new_files: bool,
@@ -435,6 +437,11 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 self.receipts_asked -= 1;
                 Ok(())
             }
+            Answered::MayPublish => {
+                self.receipts_asked -= 1;
+                self.shared.has_sent = true;
+                Ok(())
+            }
             Answered::Heard(heard) => {
                 let Shared { renewal, config, clock, .. } = &mut *self.shared;
                 self.takes_new_files |= renewal.heard(heard, config, clock.now());
@@ -517,6 +524,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         let Some((after, count)) = self.shared.plan.room() else {
             return Ok(());
         };
+        if !self.shared.has_sent && self.shared.journal.unpublished_from() < after + count as u64 {
+            return self.ask_to_publish();
+        }
         let moment = self.shared.clock.now();
         for stored in self.shared.events(after, count)? {
             let Some(epoch) = self.shared.epoch_of(stored.place) else {
@@ -544,9 +554,16 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
             self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
             self.shared.plan.handed(stored.place);
-            self.shared.has_sent |= self.shared.journal.head_at_start() < stored.place;
         }
         Ok(())
+    }
+
+    /// From the first event of its own on the file can't be told from an older copy: the journal notes that before.
+    fn ask_to_publish(&mut self) -> Result<(), Ended> {
+        let answers = self.answers.0.clone();
+        self.receipts_asked += 1;
+        let reply = Box::new(move |()| drop(answers.send(Answered::MayPublish)));
+        Ok(self.shared.journal.submit(Job::Publishing { reply })?)
     }
 
     /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
