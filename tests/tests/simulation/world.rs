@@ -645,7 +645,8 @@ impl World {
     }
 
     /// The copy comes back in place of the file, once, and only while nothing of the agent's is on its way: what is, and
-    /// what the copy then gives again under the same numbers, no platform can tell apart.
+    /// what the copy then gives again under the same numbers, no platform can tell apart. The broker's session is gone too:
+    /// old receipts out of a long one would be taken for the platform's answer to who has just come.
     fn maybe_old_copy(&mut self) -> Result<(), String> {
         let is_on_its_way =
             !self.broker.to_platform.is_empty() || self.platform.epochs.iter().any(|epoch| !epoch.aside.is_empty());
@@ -670,6 +671,7 @@ impl World {
         }
         self.excused_serials = self.green.clone();
         self.platform.has_lost_track = true;
+        self.broker.restart(true, false, false);
         Ok(())
     }
 
