@@ -47,7 +47,7 @@ fn is_sane(bytes: &[u8]) {
     let read = within(bytes, MEMORY_EACH, 4_096, || log_of(bytes));
     assert!(read.bad <= read.frames + 1);
     let images = read.pages.values().flatten();
-    assert_eq!(images.clone().count(), read.frames);
+    assert!(images.clone().count() <= read.frames);
     for image in images {
         assert!(image.at + read.page_bytes as u64 <= bytes.len() as u64, "a page behind the end");
     }
