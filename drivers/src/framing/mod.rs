@@ -50,3 +50,17 @@ pub(crate) fn is_text(byte: u8) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Unreadable::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_has_words_of_its_own() {
+        let all = [TooLong, NotText, Unterminated, Stale, Empty, BadChecksum, NotPacket, NoRead];
+        let words: HashSet<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(words.len(), all.len(), "{words:?}");
+        assert!(words.iter().all(|words| 10 < words.len()), "{words:?}");
+    }
+}

@@ -222,6 +222,8 @@ mod tests {
         for (rule, kept, broken) in rows {
             assert!(rule.is_kept_by(kept), "{rule:?} {kept}");
             assert!(!rule.is_kept_by(broken), "{rule:?} {broken}");
+            let words = rule.to_string();
+            assert!(["has ", "is ", "begins ", "doesn't "].iter().any(|verb| words.starts_with(verb)), "{words}");
         }
     }
 }

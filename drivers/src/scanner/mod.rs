@@ -287,11 +287,41 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::protocol::Output;
 
     fn drivers() -> impl Iterator<Item = Driver> {
         let of_family =
             |family: Family| family.models().iter().map(move |model| Driver::named(family.word(), Some(model.word)));
         Family::ALL.into_iter().flat_map(of_family).map(Result::unwrap)
+    }
+
+    #[test]
+    fn a_line_that_was_lost_begins_anew_in_every_family() {
+        for family in Family::ALL {
+            let good: &[u8] = match family {
+                Family::Ssi => b"\x12\xf3\x00\x00\x0b5901234123457\xfc\x52",
+                _ => b"]E05901234123457\r",
+            };
+            let (cut, rest) = good.split_at(6);
+            let mut protocol = Driver::of(family).protocol(framing::line::Config::default());
+            let mut codes = Vec::new();
+            let mut note = |output: Output<'_>| {
+                if let Output::Read(read) = output {
+                    codes.push(read.payload);
+                }
+            };
+            protocol.opened(Duration::ZERO, &mut note);
+            protocol.push(cut, Duration::ZERO, &mut note);
+            let due = protocol.due().unwrap();
+            protocol.abandon(&mut note);
+            protocol.skip_past(&rest[..2]);
+            protocol.push(good, Duration::from_millis(1), &mut note);
+            protocol.tick(due * 2, &mut note);
+            protocol.push(good, due * 3, &mut note);
+            // What ends with a terminator ends what was skipped too; a packet has to wait for a gap.
+            assert!((1..=2).contains(&codes.len()), "{family:?} {}", codes.len());
+            assert!(codes.iter().all(|code| code == b"5901234123457"), "{family:?}");
+        }
     }
 
     /// The bytes with their pauses, without the acknowledgement in front of them.
