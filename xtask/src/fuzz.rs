@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: looks for bytes that break a target of `fuzz/`, with libFuzzer and the stable compiler.
 //!
 //! The compiler's own pass counts what is run, and no sanitizer is linked: safe code has nothing that one would find. What is
-//! found on the way stays in `target/fuzz`; `--keep` adds what shows something new to the corpora beside the code.
+//! found on the way stays in `target/fuzzing`; `--keep` adds what shows something new to the corpora beside the code.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 const VARIABLE: &str = "PARCELD_FUZZ_TARGET";
 
 /// Where all that is found on the way stays.
-const WORK: &str = "target/fuzz";
+const WORK: &str = "target/fuzzing";
 const CORPUS: &str = "fuzz/corpus";
 /// Words that formats have, which bytes alone would take long to find.
 const WORDS: &str = "fuzz/words.dict";
