@@ -24,11 +24,17 @@ pub struct Options {
     /// still consistent as long as the machine runs.
     pub fsync: bool,
     pub connections_max: u32,
+    /// [`STATEMENTS`] can be asked for.
+    pub counts_statements: bool,
 }
+
+/// How many statements the server has run in the database that is asked.
+pub const STATEMENTS: &str = "SELECT CAST(sum(calls) AS BIGINT) FROM pg_stat_statements
+    JOIN pg_database ON pg_database.oid = dbid WHERE datname = current_database()";
 
 impl Default for Options {
     fn default() -> Options {
-        Options { fsync: false, connections_max: 100 }
+        Options { fsync: false, connections_max: 100, counts_statements: false }
     }
 }
 
@@ -81,6 +87,9 @@ impl Postgres {
         set(&mut command, if self.options.fsync { "fsync=on" } else { "fsync=off" });
         set(&mut command, &format!("max_connections={}", self.options.connections_max));
         set(&mut command, "shared_buffers=32MB");
+        if self.options.counts_statements {
+            set(&mut command, "shared_preload_libraries=pg_stat_statements");
+        }
         let mut process = Process::spawn("postgres", &mut command, &self.dir.join("log"));
         wait::until("the database server", wait::GENEROUS, || {
             if let Some(status) = process.ended() {
@@ -115,7 +124,11 @@ impl Postgres {
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         let session = Session::open(&self.url_of(USER)).expect("a connection");
         session.batch(&format!("CREATE DATABASE {name}"));
-        self.url_of(&name)
+        let url = self.url_of(&name);
+        if self.options.counts_statements {
+            Session::open(&url).expect("a connection").batch("CREATE EXTENSION pg_stat_statements");
+        }
+        url
     }
 
     fn url_of(&self, database: &str) -> String {

@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask test`, `fuzz`, `demo`, `bench`, `dist`, `smoke`, `deny`, `contract` and
-//! `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `fuzz`, `demo`, `bench`, `fleet`, `dist`, `smoke`, `deny`, `contract`
+//! and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
@@ -32,6 +32,7 @@ The project's own commands.
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
+  cargo xtask fleet [ARGUMENTS]    measures many sites at one broker and platform; what follows goes to that program
   cargo xtask dist [--target amd64|arm64|armv7]... [--reproducible]
                                    release programs and Debian packages into target/dist, for all three or those named.
                                    --reproducible makes them once more elsewhere: they must be the same bytes
@@ -71,6 +72,7 @@ fn run() -> anyhow::Result<()> {
         "fuzz" => fuzz::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
+        "fleet" => fleet(rest),
         "dist" => dist::run(rest),
         "smoke" => dist::smoke::run(rest),
         "deny" => deny::run(rest),
@@ -94,12 +96,25 @@ fn demo(arguments: &[String]) -> anyhow::Result<()> {
     Err(Command::new(program).args(arguments).exec()).context("cannot start the demonstration")
 }
 
+/// What is measured is built like what is released, without the slow last link.
+const MEASURED: [&str; 2] = ["--profile", "bench-agent"];
+
+/// Built into one directory, where the one finds the other.
+fn fleet(arguments: &[String]) -> anyhow::Result<()> {
+    let platform = ["--package", "parceld-platform", "--bin", "parceld-platform"];
+    Step::new("build", cargo(["build"]).args(MEASURED).args(platform)).run_quietly()?;
+    let fleet = ["--package", "parceld-tests", "--bin", "fleet", "--"];
+    let directory = env::current_dir().context("the workspace has gone")?.join("target/bench-agent");
+    let mut run = cargo(["run"]);
+    run.args(MEASURED).args(fleet).args(arguments).env("PARCELD_BIN_DIR", directory);
+    Err(run.exec()).context("cannot start the measuring")
+}
+
 fn bench(arguments: &[String]) -> anyhow::Result<()> {
-    const PROFILE: [&str; 2] = ["--profile", "bench-agent"];
     let programs = PROGRAMS.into_iter().flat_map(|program| ["--package", program, "--bin", program]);
-    Step::new("build", cargo(["build"]).args(PROFILE).args(programs)).run_quietly()?;
+    Step::new("build", cargo(["build"]).args(MEASURED).args(programs)).run_quietly()?;
     let bench = ["--package", "parceld-tests", "--bin", "bench", "--", "--bin-dir", "target/bench-agent"];
-    let failed = cargo(["run"]).args(PROFILE).args(bench).args(arguments).exec();
+    let failed = cargo(["run"]).args(MEASURED).args(bench).args(arguments).exec();
     Err(failed).context("cannot start the benchmark")
 }
 

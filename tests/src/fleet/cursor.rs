@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// Events beyond the last receipt. A broker's queue is larger.
 const AHEAD: u64 = 500;
-/// A receipt that repeats sooner after progress is one that a rewind, or a new connection, has caused.
+/// A receipt that repeats sooner after progress is one that a rewind, or a new connection, has caused; after each that was
+/// believed it has twice as long.
 const REPEAT_GRACE: Duration = Duration::from_millis(300);
 /// The last doubling of the wait.
 const PATIENCE_MAX: Duration = Duration::from_secs(8);
@@ -26,6 +27,9 @@ pub struct Cursor {
     probing: bool,
     progress_at: Duration,
     patience: Duration,
+    repeat_grace: Duration,
+    /// The broker had nobody to give something to, since sending last went back.
+    unheard: bool,
 }
 
 impl Cursor {
@@ -40,6 +44,8 @@ impl Cursor {
             probing: false,
             progress_at: Duration::ZERO,
             patience: receipt_timeout,
+            repeat_grace: REPEAT_GRACE,
+            unheard: false,
         }
     }
 
@@ -70,15 +76,17 @@ impl Cursor {
     /// The broker had nobody to give it to.
     pub fn unheard(&mut self) {
         self.probing = true;
+        self.unheard = true;
     }
 
     /// A receipt of this epoch. Whether it says that sending must go back.
     pub fn receipt(&mut self, sequence: u64, now: Duration) -> bool {
         self.receipts_known = true;
         if sequence <= self.received {
-            let goes_back =
-                sequence == self.received && self.received < self.sent && self.progress_at + REPEAT_GRACE <= now;
+            let is_due = self.unheard || self.progress_at + self.repeat_grace <= now;
+            let goes_back = sequence == self.received && self.received < self.sent && is_due;
             if goes_back {
+                self.repeat_grace = (2 * self.repeat_grace).min(PATIENCE_MAX);
                 self.go_back(now);
             }
             return goes_back;
@@ -88,6 +96,7 @@ impl Cursor {
         self.handed = self.handed.max(sequence);
         self.probing = false;
         self.patience = self.receipt_timeout;
+        self.repeat_grace = REPEAT_GRACE;
         self.progress_at = now;
         false
     }
@@ -104,6 +113,7 @@ impl Cursor {
 
     fn go_back(&mut self, now: Duration) {
         self.probing = true;
+        self.unheard = false;
         self.sent = self.received;
         self.handed = self.received;
         self.progress_at = now;
@@ -185,6 +195,21 @@ mod tests {
              2500  sends -
              3030  tick
              3030  sends 4-13",
+        );
+    }
+
+    #[test]
+    fn sending_goes_back_at_once_for_a_platform_that_comes_after_nobody_listened() {
+        check(
+            "0    connected
+             0    sends 1-10
+             10   unheard
+             10   acked 10
+             50   receipt 0
+             50   sends 1-10
+             60   acked 10
+             70   receipt 0
+             70   sends -",
         );
     }
 

@@ -29,7 +29,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const ACKNOWLEDGE_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
-const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 const ROOT: &str = "parceld/v1";
 
 /// Keeps a connection until `stop`.
@@ -59,7 +58,7 @@ pub async fn run(port: u16, log: Arc<Log>, plan: Plan, mut random: Random, mut s
         let birth = state("online");
         tokio::select! {
             established = link.live(&mut events, &birth, plan) => {
-                cap = if established { BACK_OFF_FIRST } else { (2 * cap).min(BACK_OFF_MAX) };
+                cap = if established { BACK_OFF_FIRST } else { (2 * cap).min(plan.back_off_max) };
             }
             _ = stop.wait_for(|stop| *stop) => return,
         }

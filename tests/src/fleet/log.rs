@@ -35,7 +35,8 @@ struct Pages {
 struct Recorded {
     time: Timestamp,
     group: &'static str,
-    event: Value,
+    /// A JSON object.
+    event: String,
 }
 
 impl Log {
@@ -76,7 +77,7 @@ impl Log {
     /// All events in sequence, without what is only said when they are sent (`head`, `historical`).
     #[must_use]
     pub fn events(&self) -> Vec<Value> {
-        self.pages().events.iter().map(|recorded| recorded.event.clone()).collect()
+        self.pages().events.iter().map(Recorded::read).collect()
     }
 
     /// The commands that were answered, by their ids.
@@ -93,8 +94,8 @@ impl Log {
         count
     }
 
-    pub(super) fn done(&self) {
-        self.pages().done = true;
+    pub(super) fn done(&self, done: bool) {
+        self.pages().done = done;
     }
 
     /// The group and text of the event at `sequence`, as it is sent at `now`.
@@ -107,10 +108,8 @@ impl Log {
         let pages = self.pages();
         let Recorded { time, group, event } = pages.events.get(usize::try_from(sequence).ok()?.checked_sub(1)?)?;
         let late = SignedDuration::try_from(historical_after).is_ok_and(|limit| limit < now.duration_since(*time));
-        let mut event = event.clone();
-        event["head"] = pages.events.len().into();
-        event["historical"] = late.into();
-        Some((*group, event.to_string()))
+        let fields = event.strip_suffix('}')?;
+        Some((*group, format!("{fields},\"head\":{},\"historical\":{late}}}", pages.events.len())))
     }
 
     pub(super) fn receipt(&self, sequence: u64) {
@@ -161,8 +160,14 @@ impl Pages {
                 event["subject"] = subject.into();
             }
             let (group, _) = kind.split_once('.').expect("a type has a group");
-            self.events.push(Recorded { time, group, event });
+            self.events.push(Recorded { time, group, event: event.to_string() });
         }
+    }
+}
+
+impl Recorded {
+    fn read(&self) -> Value {
+        serde_json::from_str(&self.event).expect("what a site has recorded is JSON")
     }
 }
 

@@ -3,9 +3,10 @@
 //! - A site is its life (`life`: what happens on its floor, by a seed), its log (`log`: what it has recorded, never lost)
 //!   and its line (`line`: an MQTT client that behaves as the contract tells an agent to; `cursor` says what it may send).
 //! - The same seed is the same fleet: everything but times, and when which command came, repeats.
-//! - [`fold`] reads a log as plainly as can be. It is what a platform's picture is held against.
+//! - [`fold`] reads a log as plainly as can be. It is what [`checks`] hold a platform's picture against.
 //! - All sites share one thread.
 
+pub mod checks;
 pub mod fold;
 
 mod cursor;
@@ -39,12 +40,16 @@ pub struct Plan {
     pub receipt_timeout: Duration,
     /// As the agent's setting of this name.
     pub historical_after: Duration,
+    /// The longest wait before another attempt to connect, of which each takes a random part.
+    pub back_off_max: Duration,
 }
 
 /// Dropping it takes all sites away at once.
 #[derive(Debug)]
 pub struct Fleet {
     sites: Vec<Site>,
+    /// What each site is to have done by itself.
+    goal: watch::Sender<usize>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,6 +76,7 @@ impl Fleet {
             })
             .collect();
         let (stop, stopped) = watch::channel(false);
+        let (goal, goals) = watch::channel(plan.events_per_site);
         let runners: Vec<_> = sites.iter().map(|site| Arc::clone(&site.log)).zip(lives).collect();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -78,7 +84,7 @@ impl Fleet {
                 let mut tasks = tokio::task::JoinSet::new();
                 for (number, (log, life)) in runners.into_iter().enumerate() {
                     let random = Random::stream(plan.seed, (plan.sites + number) as u64);
-                    tasks.spawn_local(work(Arc::clone(&log), life, plan, stopped.clone()));
+                    tasks.spawn_local(work(Arc::clone(&log), life, plan.pace, goals.clone(), stopped.clone()));
                     tasks.spawn_local(line::run(broker_port, log, plan, random, stopped.clone()));
                 }
                 while let Some(ended) = tasks.join_next().await {
@@ -86,7 +92,21 @@ impl Fleet {
                 }
             });
         });
-        Fleet { sites, stop, thread: Some(thread) }
+        Fleet { sites, goal, stop, thread: Some(thread) }
+    }
+
+    /// Each site has so many events more to do.
+    pub fn go_on(&self, events_per_site: usize) {
+        self.sites.iter().for_each(|site| site.log.done(false));
+        self.goal.send_modify(|goal| *goal += events_per_site);
+    }
+
+    /// Waits until every site has done its work, whether or not anybody hears of it.
+    #[track_caller]
+    pub fn until_done(&self, patience: Duration) {
+        wait::until("every site's work to be done", patience, || {
+            self.sites.iter().all(|site| site.log.is_done()).then_some(())
+        });
     }
 
     #[must_use]
@@ -120,17 +140,29 @@ impl Drop for Fleet {
     }
 }
 
-/// Staff go on whatever becomes of the connection.
-async fn work(log: Arc<Log>, mut life: Life, plan: Plan, mut stop: watch::Receiver<bool>) {
+/// Staff go on whatever becomes of the connection, until they have done what they are to do.
+async fn work(
+    log: Arc<Log>,
+    mut life: Life,
+    pace: Duration,
+    mut goals: watch::Receiver<usize>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut recorded = 0;
-    while recorded < plan.events_per_site {
+    loop {
+        if *goals.borrow_and_update() <= recorded {
+            log.done(true);
+            tokio::select! {
+                Ok(()) = goals.changed() => continue,
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
         recorded += log.record(life.step(wait::wall_clock()));
         tokio::select! {
-            () = tokio::time::sleep(plan.pace) => {}
+            () = tokio::time::sleep(pace) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
-    log.done();
 }
 
 #[cfg(test)]
@@ -147,6 +179,7 @@ mod tests {
         pace: Duration::from_millis(1),
         receipt_timeout: Duration::from_millis(300),
         historical_after: Duration::from_secs(60),
+        back_off_max: Duration::from_secs(1),
     };
 
     /// The messages of one kind of topic of a site.

@@ -4,11 +4,10 @@
 //! `PARCELD_SEED=N` plays one seed again; what is printed at a failure says which.
 
 mod chaos;
-mod checks;
 mod told;
 
 use chaos::{Part, Turn};
-use parceld_tests::fleet::{Fleet, Plan};
+use parceld_tests::fleet::{Fleet, Plan, checks};
 use parceld_tests::goods;
 use parceld_tests::http;
 use parceld_tests::mosquitto::{Mosquitto, Options};
@@ -169,6 +168,7 @@ impl World {
             pace: size.length / steps,
             receipt_timeout: Duration::from_secs(1),
             historical_after: Duration::from_secs(2),
+            back_off_max: Duration::from_secs(1),
         };
         if sinks.is_some() {
             told::introduce(&platforms[0], size.sites);

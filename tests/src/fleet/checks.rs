@@ -1,13 +1,18 @@
 //! What a platform has made of a fleet, held against the sites' own logs.
 
-use parceld_tests::fleet::Site;
-use parceld_tests::fleet::fold::{Order, Picture};
-use parceld_tests::http;
-use parceld_tests::platform::Platform;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use super::Site;
+use super::fold::{Order, Picture};
+use crate::http;
+use crate::platform::Platform;
+
 /// Everything of the site is there once, in its place, and means what the log says.
+///
+/// # Panics
+/// Where something is not.
 #[track_caller]
 pub fn assert_believed(platform: &Platform, site: &Site) {
     let log = site.log.events();
@@ -23,6 +28,9 @@ pub fn assert_believed(platform: &Platform, site: &Site) {
 }
 
 /// Nothing came that could not be read.
+///
+/// # Panics
+/// Where something did.
 #[track_caller]
 pub fn assert_no_quarantine(platform: &Platform) {
     let reply = http::get(&format!("{}/api/quarantine", platform.url())).expect("the platform answers").success();
