@@ -51,6 +51,9 @@ pub struct Plan {
     patience: Duration,
     /// How long after that a repeated receipt is believed to mean a gap.
     repeat_grace: Duration,
+    /// Since sending last went back, the broker had nobody to give something to: a receipt that comes now is of a platform
+    /// that has come since, and doesn't have it.
+    unheard: bool,
     rewinds: u64,
 }
 
@@ -80,6 +83,7 @@ impl Plan {
             progress_at: Duration::ZERO,
             patience: limits.receipt_timeout,
             repeat_grace: REPEAT_GRACE,
+            unheard: false,
             rewinds: 0,
         }
     }
@@ -174,6 +178,7 @@ impl Plan {
     /// receipts are overdue or the platform says where it stands.
     pub fn unheard(&mut self) {
         self.probing = self.limits.receipts_expected;
+        self.unheard = self.limits.receipts_expected;
     }
 
     /// A receipt came that the platform sent just now: what it says of this file is known.
@@ -200,7 +205,8 @@ impl Plan {
     /// A receipt said what an earlier one had said.
     pub fn repeated(&mut self, now: Duration) {
         self.receipts_known = true;
-        if self.received < self.sent && self.progress_at.saturating_add(self.repeat_grace) <= now {
+        let is_due = self.unheard || self.progress_at.saturating_add(self.repeat_grace) <= now;
+        if self.received < self.sent && is_due {
             self.probing = true;
             self.repeat_grace = self.repeat_grace.saturating_mul(2).min(PATIENCE_MAX);
             self.rewind_to.get_or_insert(self.received);
@@ -263,6 +269,7 @@ impl Plan {
         self.sent = place.min(self.sent);
         self.handed = self.sent;
         self.progress_at = now;
+        self.unheard = false;
         self.rewinds += 1;
     }
 }
@@ -528,6 +535,32 @@ mod tests {
              60 room 5+2
              61 back 1
              61 room 1+2",
+        );
+    }
+
+    #[test]
+    fn goes_back_at_once_for_a_platform_that_comes_after_nobody_listened() {
+        check(
+            limits(2, 500),
+            100,
+            5,
+            5,
+            "0 connected
+             0 spoke
+             0 hand 2
+             0 unheard
+             0 ack 6
+             0.1 repeat
+             0.1 room none
+             0.1 ack 7
+             0.1 room 5+2
+             0.1 hand 2
+             0.2 ack 6
+             0.2 ack 7
+             0.2 repeat
+             0.2 room none
+             0.3 receipt 7
+             0.3 room 7+2",
         );
     }
 
