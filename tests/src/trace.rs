@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::binaries;
+use rustix::process::{Pid, Signal};
+
+use crate::{binaries, wait};
 
 /// The first byte of an answer to a scan that was stored, as strace prints it before another byte or the end.
 const ACK: &str = r"\6";
@@ -71,6 +73,59 @@ pub fn killer(nth: u32, files: &[&Path], file: &Path) -> Option<Vec<String>> {
     let mut options = vec!["-e", &trace, "-e", &kill];
     options.extend(files.iter().flat_map(|file| ["-P", file]));
     strace(&options, file)
+}
+
+/// The words before a program whose `nth` read of `file` fails with an I/O error; its reads are listed in `trace`. `None` as
+/// for [`tracer`].
+///
+/// # Panics
+/// Where strace isn't installed.
+#[must_use]
+pub fn failed_read(nth: u32, file: &Path, trace: &Path) -> Option<Vec<String>> {
+    let fail = format!("inject=pread64:error=EIO:when={nth}");
+    strace(&["-e", "trace=pread64", "-e", &fail, "-P", &file.to_string_lossy()], trace)
+}
+
+/// Has each sync of `file` by a running process fail with an I/O error, until [`Failing::end`]. `None` as for [`tracer`].
+///
+/// # Panics
+/// Where strace isn't installed, or doesn't get hold of the process.
+#[must_use]
+pub fn fail_syncs(process: u32, file: &Path) -> Option<Failing> {
+    let words =
+        strace(&["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"], Path::new("/dev/null"))?;
+    // It stays apart from the process, and is told to let go of it.
+    let words = words.into_iter().filter(|word| word != "-D");
+    let words: Vec<String> =
+        words.chain(["-P".into(), file.to_string_lossy().into_owned(), "-p".into(), process.to_string()]).collect();
+    let strace = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+    let failing = Failing(strace.expect("strace can be started"));
+    wait::until("strace to have hold of it", wait::GENEROUS, || is_traced(process).then_some(()));
+    Some(failing)
+}
+
+/// What makes a process's calls fail.
+#[derive(Debug)]
+pub struct Failing(Child);
+
+impl Failing {
+    /// Lets go of the process.
+    ///
+    /// # Panics
+    /// Where strace can't be ended.
+    pub fn end(mut self) {
+        let strace = Pid::from_child(&self.0);
+        rustix::process::kill_process(strace, Signal::INT).expect("it runs");
+        self.0.wait().expect("it ends");
+    }
+}
+
+/// Whether each of its threads is.
+fn is_traced(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let status = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+    let tracer = |status: &str| status.lines().find_map(|line| line.strip_prefix("TracerPid:")?.trim().parse().ok());
+    threads.map(status).all(|status| tracer(&status).is_none_or(|tracer: u32| tracer != 0))
 }
 
 /// Calls that change a file or force it to disk.
@@ -260,7 +315,7 @@ mod tests {
         let script = format!("printf '\\006\\007' > {0}/answer; sync -d {0}/answer", dir.path().display());
         let traced = Command::new(&words[0]).args(&words[1..]).args(["sh", "-c", &script]).status();
         assert!(traced.unwrap().success());
-        let calls = crate::wait::until("both calls", crate::wait::GENEROUS, || {
+        let calls = wait::until("both calls", wait::GENEROUS, || {
             let calls = calls(&std::fs::read_to_string(dir.join("trace")).unwrap());
             let on_it: Vec<_> = calls.into_iter().filter(|call| call.file == dir.join("answer")).collect();
             (2 <= on_it.len()).then_some(on_it)

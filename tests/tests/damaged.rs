@@ -3,7 +3,8 @@
 use parceld_tests::goods::{catalog, gtin, order, stock};
 use parceld_tests::random::{self, Random};
 use parceld_tests::site::{Broker, PATIENCE, SITE, Site, assert_gapless};
-use parceld_tests::{http, wait};
+use parceld_tests::tempdir::TempDir;
+use parceld_tests::{http, trace, wait};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -221,4 +222,78 @@ fn root_of(database: &Path, table: &str) -> u64 {
     drop(file);
     fs::remove_file(copy).expect("it is ours");
     u64::try_from(root.expect("there is such a table")).expect("a page's number")
+}
+
+/// Codes that nobody knows: they stand in their refusal, and nowhere else.
+const RED: [&str; 2] = ["never-saved-1", "never-saved-2"];
+
+#[test]
+fn what_a_failing_disk_refused_is_nowhere_once_the_disk_is_well() {
+    let mut floor = Floor::start();
+    let (database, process) = (floor.site.agent.database(), floor.site.agent.process().pid());
+    let log = PathBuf::from(format!("{}-wal", database.display()));
+    floor.pack(BENCH, 1, 1, false);
+    let Some(failing) = trace::fail_syncs(process, &log) else { return };
+    let before = log_header(&log);
+    for code in RED {
+        let scanner = &mut floor.site.scanners[BENCH];
+        scanner.send(code);
+        let answer = scanner.answer(PATIENCE).expect("an agent whose disk fails says so");
+        assert!(!answer.recorded, "{code}: nothing is saved while nothing can be synced");
+    }
+    failing.end();
+    floor.site.scanners[BENCH].drain();
+    wait::until("the log to begin anew", PATIENCE, || (log_header(&log) != before).then_some(()));
+    assert!(!RED.iter().any(|code| holds(&log, code)), "nothing of it is left");
+    floor.pack(BENCH, 1, 1, true);
+    let epoch = floor.epoch();
+    floor.site.agent.kill9();
+    floor.site.agent.restart();
+    floor.site.agent.ready();
+    assert_eq!(floor.epoch(), epoch, "nothing was damaged");
+    assert!(quarantine(&database).is_empty());
+    let events = floor.settle(1);
+    let refused = of_type(&events, "site.scan_refused").map(|event| event["data"].to_string());
+    assert!(!refused.into_iter().any(|data| RED.iter().any(|code| data.contains(code))), "what was red stays so");
+}
+
+/// What tells one round of the log from the next; nothing where it is empty.
+fn log_header(log: &Path) -> Vec<u8> {
+    let bytes = fs::read(log).expect("an agent has a log");
+    bytes.get(..32).unwrap_or_default().to_vec()
+}
+
+fn holds(file: &Path, text: &str) -> bool {
+    let bytes = fs::read(file).unwrap_or_default();
+    bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
+}
+
+/// Reads of each of an agent's threads that the disk gives no answer to, once: of the header, and of rows.
+const FAILED_READS: [u32; 3] = [2, 6, 12];
+
+#[test]
+fn a_read_that_fails_once_is_no_damage() {
+    let mut floor = Floor::start();
+    let database = floor.site.agent.database();
+    let dir = TempDir::new("failed-read");
+    floor.pack(BENCH, 1, UNITS, false);
+    for nth in FAILED_READS {
+        floor.site.agent.stop();
+        // As if the last time was long ago.
+        let _ = fs::remove_file(format!("{}.unfounded", database.display()));
+        let trace = dir.join(nth.to_string());
+        let Some(words) = trace::failed_read(nth, &database, &trace) else { return };
+        floor.site.agent.change(|setup| setup.through(words));
+        floor.site.agent.restart();
+        wait::until("a read to fail", PATIENCE, || holds(&trace, "EIO").then_some(()));
+        floor.site.agent.ready();
+        assert!(quarantine(&database).is_empty(), "read {nth}");
+    }
+    floor.site.agent.stop();
+    floor.site.agent.change(|setup| setup.through(Vec::new()));
+    floor.site.agent.restart();
+    floor.site.agent.ready();
+    floor.pack(BENCH, 2, UNITS, false);
+    floor.settle(1);
+    assert!(quarantine(&database).is_empty());
 }
