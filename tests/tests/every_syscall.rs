@@ -59,6 +59,9 @@ enum Phase {
 const SAMPLE: [(Phase, [usize; 4]); 3] =
     [(Phase::First, [3, 2, 1, 1]), (Phase::Again, [3, 2, 1, 1]), (Phase::Work, [6, 4, 2, 2])];
 
+/// What a first start writes before the database has a write-ahead log. SQLite goes on without one where that fails.
+const MAKES_THE_LOG: std::ops::RangeInclusive<u32> = 6..=10;
+
 #[test]
 fn whichever_call_fails_or_kills_what_was_green_is_stored() {
     let seed = seed_or(SEED);
@@ -76,6 +79,7 @@ fn whichever_call_fails_or_kills_what_was_green_is_stored() {
             }));
         }
     }
+    cases.extend(MAKES_THE_LOG.map(|nth| (Phase::First, Fault::Error("ENOSPC"), ("pwrite64".to_owned(), nth))));
     eprintln!("{SEED_VARIABLE}={seed}");
     play(&site, &cases, true);
 }
@@ -245,7 +249,9 @@ impl Case {
             agent = self.agent(scanner, strike.at_start(&struck).unwrap_or_default());
             if started(&mut agent) {
                 scan(scanner, &mut agent, &mut told, || false);
-                until_green(scanner, &mut agent, &mut told)?;
+                if fault != Fault::Kill {
+                    until_green(scanner, &mut agent, &mut told)?;
+                }
             }
         }
         agent.kill9();

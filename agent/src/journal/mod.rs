@@ -244,6 +244,8 @@ pub enum Error {
     OlderFile { path: PathBuf, found: i64, known: i64 },
     #[error("{}: can't be brought from schema {from} to {to}: {why}; it is as it was: make room on its disk, or whatever else is wrong, and start again", .path.display())]
     Migration { path: PathBuf, from: i64, to: i64, why: rusqlite::Error },
+    #[error("{}: its write-ahead log can't be made, and stays in mode {mode}: is there room on its disk, or is somebody reading it?", .path.display())]
+    NoLog { path: PathBuf, mode: String },
     #[error("{}: another parceld is using this database: stop it first", .path.display())]
     Locked { path: PathBuf },
     #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]

@@ -46,10 +46,10 @@ pub fn open_writer_at_start(path: &Path, pulse: &Pulse) -> Result<Connection, Er
     keep_log(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}"))?;
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    need_log(&conn, path)?;
     conn.execute_batch(
-        "PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        "PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 8388608;
          PRAGMA temp_store = FILE;
@@ -79,6 +79,16 @@ pub fn turn(conn: &mut Connection, pulse: Option<&Pulse>) -> Result<(), Error> {
 
 /// Steps of SQLite's machine: some milliseconds.
 const STEPS_FOR_A_TURN: c_int = 100_000;
+
+/// Has the file keep a write-ahead log. SQLite says by the mode alone, and not by an error, that a full disk or a reader kept
+/// it from that; a commit then ends with the removal of a file, which `FULL` doesn't force to disk.
+fn need_log(conn: &Connection, path: &Path) -> Result<(), Error> {
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::NoLog { path: path.into(), mode });
+    }
+    Ok(())
+}
 
 /// Makes a file with the tables of `version`, to be filled by nobody else: it is neither synced nor journaled.
 pub fn make(path: &Path, version: i64) -> Result<Connection, Error> {
