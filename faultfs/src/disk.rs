@@ -350,7 +350,7 @@ impl Kept {
                     Cut::Nothing => false,
                     Cut::All => true,
                     Cut::First => sector.order <= first,
-                    Cut::Some => random() % 2 == 0,
+                    Cut::Some => random().is_multiple_of(2),
                 };
             let at = number * SECTOR;
             match (stays, &sector.durable) {
@@ -359,13 +359,12 @@ impl Kept {
                 (false, None) => file.write_all_at(&[0; SECTOR as usize], at)?,
             }
         }
-        let is_cut_off = now < self.length && cut != Cut::Nothing && random() % 2 == 0;
+        let is_cut_off = now < self.length && cut != Cut::Nothing && random().is_multiple_of(2);
         file.set_len(if is_cut_off { now } else { self.length.max(end) })
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 mod tests {
     use super::*;
     use rusqlite::Connection;

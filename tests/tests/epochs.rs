@@ -87,7 +87,7 @@ fn epochs_that_began_while_the_platform_was_away_arrive_one_after_the_other() {
     site.platform.stop();
     for life in 0..3 {
         scan_some(&mut site, &format!("life-{life}"));
-        let backup = dir.join(&format!("{life}.db"));
+        let backup = dir.join(format!("{life}.db"));
         back_up(&mut site, &backup);
         put_back(&mut site, &backup);
     }

@@ -197,12 +197,12 @@ impl Broker {
                 }
                 self.deliver(now, random);
             }
-            Packet::Publish(publish) => self.published(publish, now, random),
+            Packet::Publish(publish) => self.published(&publish, now, random),
             _ => {}
         }
     }
 
-    fn published(&mut self, publish: Publish, now: Duration, random: &mut Random) {
+    fn published(&mut self, publish: &Publish, now: Duration, random: &mut Random) {
         let topic = String::from_utf8_lossy(&publish.topic).into_owned();
         if topic.contains("/events/") {
             self.events.truncate(EVENTS_NOTED_MAX - 1);

@@ -13,9 +13,9 @@ mod platform;
 mod world;
 
 use parceld_tests::random::{SEED_VARIABLE, seed_or};
+use parceld_tests::wait::Stopwatch;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 use world::{Mutation, Seen, World};
 
 const SEED: u64 = 1;
@@ -83,7 +83,7 @@ fn check_seeds(count: u64) {
         println!("{:?}", play(seed, Mutation::None, true).map(|seen| Seen { story: Vec::new(), ..seen }).unwrap());
         return;
     }
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let (seen, wrong) = play_all(seed, count);
     let sum = |of: fn(&Seen) -> u64| seen.iter().map(of).sum::<u64>();
     println!(

@@ -107,9 +107,9 @@ impl Platform {
                 }
             }
             next if next == epoch.ids.len() + 1 => {
-                self.apply(&id, event, now);
+                self.apply(&id, &event, now);
                 while let Some(next) = self.next_aside(&id) {
-                    self.apply(&id, next, now);
+                    self.apply(&id, &next, now);
                 }
             }
             _ => {
@@ -125,7 +125,7 @@ impl Platform {
         epoch.aside.remove(&next)
     }
 
-    fn apply(&mut self, epoch: &str, event: Value, now: Duration) {
+    fn apply(&mut self, epoch: &str, event: &Value, now: Duration) {
         let id = event["id"].as_str().unwrap_or_default().to_owned();
         let known = self.epoch(epoch);
         known.ids.push(id.clone());

@@ -379,10 +379,11 @@ impl World {
             self.say(|| format!("{} {serial:?}: {} {:?}", STATIONS[bench], answer.signal.word(), answer.reason));
             self.benches[bench].hear(&answer);
             self.seen.not_saved += u64::from(answer.signal == Signal::NotSaved);
-            if let Some(serial) = serial.filter(|_| answer.signal.counts()) {
-                if !self.green.insert(serial.clone()) && !self.excused_serials.contains(&serial) {
-                    return Err(format!("{serial} was counted twice"));
-                }
+            if let Some(serial) = serial.filter(|_| answer.signal.counts())
+                && !self.green.insert(serial.clone())
+                && !self.excused_serials.contains(&serial)
+            {
+                return Err(format!("{serial} was counted twice"));
             }
         }
         Ok(())

@@ -48,7 +48,7 @@ pub enum Unfit {
     #[error("{}: can't be given to the owner of the database: {why}: run it as that user, or as root", .path.display())]
     Owner { path: PathBuf, why: std::io::Error },
     #[error("the backup is whole and waits as {}, but could not take the place of the database: {why}; the next start of the agent goes on with that", .waiting.display())]
-    Waiting { waiting: PathBuf, why: Error },
+    Waiting { waiting: PathBuf, why: Box<Error> },
     #[error("the backup is in the place of the database, but may not outlast a power cut yet: {why}")]
     Unsynced { why: Error },
     #[error(transparent)]
@@ -109,7 +109,7 @@ pub fn restore(config: &Config, from: &Path, moment: &Moment) -> Result<Restored
     match exchanged {
         Ok(kept) => Ok(Restored { events, newest, orders, kept }),
         Err(why) if files::waiting(database) == Some(Why::Replaced) => {
-            Err(Unfit::Waiting { waiting: files::waits_as(database, Why::Replaced), why })
+            Err(Unfit::Waiting { waiting: files::waits_as(database, Why::Replaced), why: why.into() })
         }
         Err(why) if is_complete => Err(Unfit::Unsynced { why }),
         Err(why) => Err(why.into()),
