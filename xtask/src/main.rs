@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test`, `fuzz`, `demo`, `bench`, `fleet`, `dist`, `smoke`, `deny`, `contract`
-//! and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `fuzz`, `coverage`, `demo`, `bench`, `fleet`, `dist`, `smoke`, `deny`,
+//! `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
 mod cache;
+mod coverage;
 mod debian;
 mod deny;
 mod dist;
@@ -29,6 +30,8 @@ The project's own commands.
   cargo xtask fuzz [--target NAME]... [--minutes N] [--keep]
                                    looks for bytes that break a parser, N minutes for each target; --keep adds what it
                                    has found on its way to the corpora
+  cargo xtask coverage [--uncovered]
+                                   which lines of the drivers and the domain no test runs; fails where too many
   cargo xtask demo [--once] [--fast]
                                    a site at work on this machine: scans, events, dispatches, notifications
   cargo xtask bench [ARGUMENTS]    measures the agent beside its floors; what follows goes to the benchmark
@@ -70,6 +73,7 @@ fn run() -> anyhow::Result<()> {
     match command {
         "test" => test::run(rest),
         "fuzz" => fuzz::run(rest),
+        "coverage" => coverage::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
         "fleet" => fleet(rest),

@@ -17,9 +17,9 @@ const ALONE: &[&str] = &["security_matrix"];
 
 /// A program that cargo has built of one package's tests.
 #[derive(Debug, PartialEq, Eq)]
-struct Program {
-    name: String,
-    path: PathBuf,
+pub struct Program {
+    pub name: String,
+    pub path: PathBuf,
     /// Its package's: cargo runs tests there.
     folder: PathBuf,
 }
@@ -84,10 +84,22 @@ fn side_by_side(
 
 impl Program {
     /// Whether all its tests passed, and what it said.
-    fn run(&self, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
+    ///
+    /// # Errors
+    /// It can't be run.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<(bool, String)> {
         let (mut reader, writer) = io::pipe().context("no pipe for a test's output")?;
         let mut command = Command::new(&self.path);
         command.args(arguments).current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command.envs(environment.iter().copied());
         command.stdout(writer.try_clone().context("no pipe for a test's output")?).stderr(writer);
         let mut child = command.spawn().with_context(|| format!("cannot start: {}", self.path.display()))?;
         // Its ends of the pipe are the program's alone, or reading would never end.
@@ -100,7 +112,7 @@ impl Program {
 }
 
 /// What one of cargo's messages names, if it is a test program.
-fn program(message: &str) -> Option<Program> {
+pub fn program(message: &str) -> Option<Program> {
     let message: Value = serde_json::from_str(message).ok()?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let is_test = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
