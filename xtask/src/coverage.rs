@@ -25,7 +25,7 @@ const TOOLS: [Tool; 1] =
 /// what end-to-end tests show.
 const PARTS: [(&str, u64); 2] = [("drivers/src/", 92), ("agent/src/domain/", 93)];
 /// No file has less.
-const FILE_PERCENT_MIN: u64 = 70;
+const FILE_PERCENT_MIN: u64 = 55;
 /// These run against devices, in end-to-end tests with ptys and sockets that aren't counted here.
 const WITH_DEVICES: [&str; 4] =
     ["drivers/src/port/", "drivers/src/printer/mod.rs", "drivers/src/printer/spool.rs", "drivers/src/printer/wire.rs"];
@@ -233,8 +233,8 @@ mod tests {
             ])
         };
         assert!(judge(&files(lines(20, 1)), true).is_ok());
-        let told = judge(&files(lines(6, 4)), false).unwrap_err().to_string();
-        assert_eq!(told, "too little is run:\nagent/src/domain/door.rs has 60 %, 70 % at least");
+        let told = judge(&files(lines(5, 5)), false).unwrap_err().to_string();
+        assert_eq!(told, "too little is run:\nagent/src/domain/door.rs has 50 %, 55 % at least");
         assert!(judge(&BTreeMap::new(), false).is_err());
     }
 }
