@@ -209,10 +209,10 @@ pub fn main() -> anyhow::Result<()> {
     let (jobs, waiting) = mpsc::channel(writer::JOBS_MAX);
     let (changed, changes) = watch::channel(0);
     let (stop, stopped) = watch::channel(false);
-    let handle = runtime.handle().clone();
+    let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let writer = thread::Builder::new()
         .name("writer".into())
-        .spawn(move || writer::run(central, waiting, &handle, clock, &changed))?;
+        .spawn(move || writer::run(central, waiting, &timer, clock, &changed))?;
     let hosts = hosts(options.listen, options.allowed_host);
     let web = Web::new(jobs.clone(), place, clock, changes.clone(), stopped.clone(), hosts, shops);
     let served = runtime.block_on(async {

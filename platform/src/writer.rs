@@ -11,7 +11,7 @@ use crate::store::Error;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -70,11 +70,12 @@ const FAILED_WAIT: Duration = Duration::from_millis(500);
 /// What other instances commit isn't told here: the page looks this often.
 const OTHERS_MS: u64 = 2_000;
 
-/// Works until every sender of `jobs` is gone. `changed` counts the commits.
+/// Works until every sender of `jobs` is gone. `changed` counts the commits. `timer` is nobody else's: another's may end
+/// while somebody still asks for something.
 pub fn run(
     mut central: Central,
     mut jobs: mpsc::Receiver<Job>,
-    runtime: &Handle,
+    timer: &Runtime,
     clock: Clock,
     changed: &watch::Sender<u64>,
 ) {
@@ -85,7 +86,7 @@ pub fn run(
         let due_ms = central.next_ms(line.is_some());
         let wait = due_ms.map_or(IDLE, |due_ms| Duration::from_millis(due_ms.saturating_sub(clock.now().ms)));
         let wait = if line.as_ref().is_some_and(|line: &Line| line.room() == 0) { wait.max(ROOM_WAIT) } else { wait };
-        match runtime.block_on(async { timeout(wait.min(IDLE), jobs.recv_many(&mut round, ROUND_MAX)).await }) {
+        match timer.block_on(async { timeout(wait.min(IDLE), jobs.recv_many(&mut round, ROUND_MAX)).await }) {
             Ok(0) => break,
             Ok(_) => work(&mut central, &mut round, &mut line, clock, changed),
             Err(_) => {}
