@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// A good card answers within a second, whatever it tidies up meanwhile. Shown two looks later at the latest.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const ANSWERS_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// What was seen of the writer at the last look: its turn, and since when it is at that.
 #[derive(Debug, Default)]
