@@ -193,7 +193,13 @@ impl Writer {
         self.hold_retention(batch);
         self.jobs_since_checkpoint += batch.len() as u32;
         match self.attempt(batch) {
-            Ok(outcomes) => self.tell(batch, outcomes),
+            Ok(outcomes) => {
+                let has_forgotten_much = outcomes.iter().any(|outcome| matches!(outcome, Outcome::More(true)));
+                if has_forgotten_much {
+                    self.jobs_since_checkpoint += CHECKPOINT_JOBS;
+                }
+                self.tell(batch, outcomes);
+            }
             Err(error) => {
                 let alone = batch.len() == 1;
                 self.failed(&error, alone);
@@ -208,14 +214,13 @@ impl Writer {
         }
     }
 
-    /// What retention writes is folded at once, or its turns make a long log of their own; and where somebody who reads
-    /// keeps the log from being folded it waits for the next hour.
+    /// Where somebody who reads keeps the log from being folded, retention waits for the next hour: each of its full turns
+    /// is folded at once, or they make a long log of their own.
     fn hold_retention(&mut self, batch: &mut Vec<Job>) {
         let is_retention = |job: &Job| matches!(job, Job::Retain { .. });
         if !batch.iter().any(is_retention) {
             return;
         }
-        self.jobs_since_checkpoint += CHECKPOINT_JOBS;
         let held_bytes = self.state.held_bytes();
         if RETAIN_HELD_BYTES_MAX < held_bytes {
             tracing::warn!(
