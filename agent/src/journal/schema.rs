@@ -80,14 +80,16 @@ pub fn turn(conn: &mut Connection, pulse: Option<&Pulse>) -> Result<(), Error> {
 /// Steps of SQLite's machine: some milliseconds.
 const STEPS_FOR_A_TURN: c_int = 100_000;
 
-/// Has the file keep a write-ahead log. SQLite says by the mode alone, and not by an error, that a full disk or a reader kept
-/// it from that; a commit then ends with the removal of a file, which `FULL` doesn't force to disk.
+/// Has the file keep a write-ahead log: without one a commit ends with the removal of a file, which `FULL` doesn't force to
+/// disk. SQLite says a reader that is in the way by the mode alone; and what keeps it from writing the new mode down, a full
+/// disk, only after it has said the mode.
 fn need_log(conn: &Connection, path: &Path) -> Result<(), Error> {
-    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(Error::NoLog { path: path.into(), mode });
+    let mut statement = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let said: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match said.last() {
+        Some(mode) if mode == "wal" => Ok(()),
+        mode => Err(Error::NoLog { path: path.into(), mode: mode.cloned().unwrap_or_default() }),
     }
-    Ok(())
 }
 
 /// Makes a file with the tables of `version`, to be filled by nobody else: it is neither synced nor journaled.
