@@ -407,6 +407,8 @@ impl ScannerLine {
             let told = floor.voices.answer(&voice, feedback(answer.signal));
             let took = floor.clock.now().since_start.saturating_sub(moment.since_start);
             let late = patience.is_some_and(|patience| patience <= took);
+            // Where every answer is late, a question that is asked again for that would be asked for ever.
+            let is_settled = told.is_ok() && answer.reason == Some(Reason::PerhapsCounted);
             let reason = match told {
                 Ok(()) if late => "it came too late".to_owned(),
                 Ok(()) => return,
@@ -414,7 +416,7 @@ impl ScannerLine {
             };
             tracing::warn!(scanner = %id, reason, signal = answer.signal.word(), "the scanner did not get its answer");
             floor.update(&id, |status| status.unanswered += 1);
-            if floor.journal.try_submit(Job::Unanswered { scanner: id.clone() }).is_err() {
+            if !is_settled && floor.journal.try_submit(Job::Unanswered { scanner: id.clone() }).is_err() {
                 tracing::warn!(scanner = %id, "and can't be asked about its next scan");
             }
         });
