@@ -46,7 +46,11 @@ impl Loss {
 
 /// A directory's files as a disk could have them after a power cut.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Image(pub BTreeMap<PathBuf, Vec<u8>>);
+pub struct Image {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+    /// Other names of some of them.
+    links: BTreeMap<PathBuf, PathBuf>,
+}
 
 impl Image {
     /// Writes them below `target`, which stands for the directory that was recorded.
@@ -54,12 +58,18 @@ impl Image {
     /// # Panics
     /// Where they can't be written.
     pub fn write(&self, directory: &Path, target: &Path) {
-        for (path, content) in &self.0 {
+        let place = |path: &Path| {
             let inside = path.strip_prefix(directory).expect("only the directory's files are recorded");
             let path = target.join(inside);
             let parent = path.parent().expect("a file lies in a directory");
             fs::create_dir_all(parent).expect("a directory of our own takes another");
-            fs::write(path, content).expect("a directory of our own takes a file");
+            path
+        };
+        for (path, content) in &self.files {
+            fs::write(place(path), content).expect("a directory of our own takes a file");
+        }
+        for (path, named) in &self.links {
+            fs::hard_link(place(named), place(path)).expect("a file of our own takes another name");
         }
     }
 }
@@ -146,6 +156,11 @@ impl Disk {
                 self.moves.push(Pending { ended: *ended, what: Move::Unname(from.clone()) });
                 self.moves.push(Pending { ended: *ended, what: Move::Name { path: to.clone(), file } });
             }
+            What::Link { from, to } => {
+                let file = *self.names.get(from).unwrap_or_else(|| panic!("nobody made {}", from.display()));
+                self.names.insert(to.clone(), file);
+                self.moves.push(Pending { ended: *ended, what: Move::Name { path: to.clone(), file } });
+            }
             What::Remove { path } => {
                 self.names.remove(path);
                 self.moves.push(Pending { ended: *ended, what: Move::Unname(path.clone()) });
@@ -170,7 +185,17 @@ impl Disk {
                 pending.what.apply(&mut names);
             }
         }
-        Image(names.into_iter().map(|(path, file)| (path, self.files[file].cut(loss, random))).collect())
+        let mut image = Image::default();
+        let mut first_names = BTreeMap::new();
+        for (path, file) in names {
+            if let Some(named) = first_names.get(&file) {
+                image.links.insert(path, PathBuf::clone(named));
+                continue;
+            }
+            image.files.insert(path.clone(), self.files[file].cut(loss, random));
+            first_names.insert(file, path);
+        }
+        image
     }
 
     fn make(&mut self, path: &Path, ended: Option<usize>) -> usize {
@@ -339,7 +364,7 @@ mod tests {
         let contents = (0..CUTS).map(|number| {
             let image = disk.cut(loss, &mut Random::stream(7, number));
             let sectors = |content: &Vec<u8>| content.iter().step_by(SECTOR_BYTES).copied().collect();
-            let letters: Option<Vec<u8>> = image.0.get(&f()).map(sectors);
+            let letters: Option<Vec<u8>> = image.files.get(&f()).map(sectors);
             letters.map_or("-".to_owned(), |letters| String::from_utf8_lossy(&letters).replace('\0', "0"))
         });
         contents.collect()
@@ -402,7 +427,7 @@ mod tests {
         for step in [&write(2, Some(4)), &sync] {
             late.play(step);
         }
-        let left = |disk: &Disk| disk.cut(Loss::Everything, &mut Random::new(1)).0[Path::new("/d/f")].clone();
+        let left = |disk: &Disk| disk.cut(Loss::Everything, &mut Random::new(1)).files[Path::new("/d/f")].clone();
         assert_eq!((left(&disk), left(&late)), (b"x".to_vec(), Vec::new()));
     }
 }

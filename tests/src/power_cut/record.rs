@@ -60,6 +60,11 @@ pub enum What {
         from: PathBuf,
         to: PathBuf,
     },
+    /// Another name for the same file.
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
     Remove {
         path: PathBuf,
     },
@@ -202,6 +207,10 @@ impl Reader<'_> {
                 let (from, to) = (arguments.named()?, arguments.second_name()?);
                 (self.counts(&from) || self.counts(&to)).then_some(What::Rename { from, to })
             }
+            "link" | "linkat" => {
+                let (from, to) = (arguments.named()?, arguments.second_name()?);
+                (self.counts(&from) || self.counts(&to)).then_some(What::Link { from, to })
+            }
             "unlink" | "unlinkat" => {
                 let path = arguments.named().filter(|path| self.counts(path))?;
                 Some(What::Remove { path })
@@ -321,6 +330,7 @@ mod tests {
                 "7  fsync(12</d>) = 0",
                 "7  ftruncate(11</d/db>, 79872) = 0",
                 r#"7  rename("/d/db", "/d/other") = 0"#,
+                r#"7  linkat(AT_FDCWD</>, "/d/other", AT_FDCWD</>, "/d/too", 0) = 0"#,
                 r#"7  unlink("/d/other") = -1 ENOENT (No such file or directory)"#,
                 r#"7  pwrite64(11</d/db-shm>, "ab", 2, 512) = 2"#,
                 r#"7  write(2</elsewhere>, "ab", 2) = 2"#,
@@ -335,7 +345,8 @@ mod tests {
                 (106, Some(106), What::Sync { path: "/d".into() }),
                 (107, Some(107), What::Resize { path: path.clone(), bytes: 79_872 }),
                 (108, Some(108), What::Rename { from: path.clone(), to: "/d/other".into() }),
-                (112, None, What::Sync { path }),
+                (109, Some(109), What::Link { from: "/d/other".into(), to: "/d/too".into() }),
+                (113, None, What::Sync { path }),
             ],
         );
         check(
