@@ -15,6 +15,8 @@ use crate::{net, wait};
 
 /// Where Debian puts the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
+/// What a server says that comes before the last children of one that was killed have ended.
+const OTHERS_REMAIN: &str = "pre-existing shared memory block";
 /// The server refuses to run as root: then it runs as the package's own user.
 const USER: &str = "postgres";
 
@@ -93,7 +95,12 @@ impl Postgres {
         let mut process = Process::spawn("postgres", &mut command, &self.dir.join("log"));
         wait::until("the database server", wait::GENEROUS, || {
             if let Some(status) = process.ended() {
-                panic!("the database server ended with {status}: {}", process.log());
+                assert!(
+                    process.log().contains(OTHERS_REMAIN),
+                    "the database server ended with {status}: {}",
+                    process.log()
+                );
+                process = Process::spawn("postgres", &mut command, &self.dir.join("log"));
             }
             Session::open(&self.url_of(USER)).ok()
         });

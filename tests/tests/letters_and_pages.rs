@@ -424,7 +424,7 @@ const MAILS: [(&str, [&str; 2]); 10] = [
     ("ready", ["Ready to fetch", "Klar att hämta"]),
     ("collected", ["You have fetched your order", "Du har hämtat din order"]),
     ("short", ["Part of your order does not come", "En del av din order kommer inte"]),
-    ("delayed", ["Tomorrow, not today", "I morgon, inte i dag"]),
+    ("delayed", ["Later than we said", "Senare än vi sa"]),
     ("cancelled", ["Your order is cancelled", "Din order är avbeställd"]),
     ("returned", ["Your return is here", "Din retur är framme"]),
     ("feedback", ["How did it arrive?", "Hur kom den fram?"]),

@@ -187,7 +187,7 @@ fn a_storage_that_fails_stops_every_screen_until_it_is_healed() {
     let Some(disk) = SmallDisk::mount(DISK_MEBIBYTES) else { return };
     let database = disk.path().join("parceld.db").to_string_lossy().into_owned();
     let mut site = Site::with(Broker::embedded(), |setup| setup.set("storage.path", database));
-    site.platform.put_order(SITE, &order("o1", "dhl", "9xA"));
+    site.platform.put_order(SITE, &order("o1", "dhl", "99xA"));
     site.until_accepted(1);
     site.scan(0, "O1");
     site.scan(0, &gtin('A'));
