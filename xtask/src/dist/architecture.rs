@@ -85,8 +85,7 @@ impl Architecture {
     /// What rustc is told of it when it compiles the whole program.
     ///
     /// LLVM takes out for arm64 what several functions do alike, where that saves an instruction. Each such piece has an
-    /// entry in the tables for unwinding, of 32 bytes and more, which it doesn't count: more than half of all entries were
-    /// theirs.
+    /// entry in the tables for unwinding, of 32 bytes and more, which it doesn't count.
     pub fn compiled(self) -> &'static [&'static str] {
         match self {
             Arm64 => &["-Cllvm-args=-outliner-benefit-threshold=40"],
