@@ -82,6 +82,15 @@ impl Architecture {
         }
     }
 
+    /// What a board's card and its update over a slow line should bear. A sixth of the program is tables for unwinding,
+    /// without which a page that panics would stop the scanning.
+    pub fn program_bytes_max(self) -> u64 {
+        match self {
+            Arm64 | Armv7 => 8_000_000,
+            Amd64 => 10_000_000,
+        }
+    }
+
     /// What rustc is told of it when it compiles the whole program.
     ///
     /// LLVM takes out for arm64 what several functions do alike, where that saves an instruction. Each such piece has an

@@ -11,10 +11,6 @@ use super::architecture::{Architecture, Toolchain};
 use super::release::Release;
 use crate::step::Step;
 
-/// What a board's card and its update over a slow line should bear. A sixth of the program is tables for unwinding, without
-/// which a page that panics would stop the scanning.
-const PROGRAM_BYTES_MAX: u64 = 11_000_000;
-
 /// Libraries that Debian's libc6 and libgcc-s1 bring, by the start of their names. Others would have to be depended on.
 const LIBRARIES: [&str; 7] = ["ld-linux", "libc.so", "libdl.so", "libgcc_s.so", "libm.so", "libpthread.so", "librt.so"];
 
@@ -54,7 +50,8 @@ pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Bi
         ensure!(!holds(&program, folder), "{} holds the path {folder} of this machine", path.display());
     }
     let bytes = program.len() as u64;
-    ensure!(bytes <= PROGRAM_BYTES_MAX, "{} has {bytes} bytes, more than {PROGRAM_BYTES_MAX}", path.display());
+    let most = architecture.program_bytes_max();
+    ensure!(bytes <= most, "{} has {bytes} bytes, more than {most}", path.display());
     let mut readelf = Command::new("readelf");
     readelf.env("LC_ALL", "C").args(["--wide", "--dynamic", "--version-info"]).arg(&path);
     let facts = Step::new("libraries", &mut readelf).output()?;
