@@ -223,6 +223,7 @@ impl Writer {
         }
         let held_bytes = self.state.held_bytes();
         if RETAIN_HELD_BYTES_MAX < held_bytes {
+            self.jobs_since_checkpoint += CHECKPOINT_JOBS;
             tracing::warn!(
                 held_bytes,
                 "somebody reads for long, and the write-ahead log can't be folded: retention waits"
