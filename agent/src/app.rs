@@ -57,6 +57,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How often disk and clock are looked at, so that their faults show where nobody scans; no write. All other looks are had
 /// at some of these: each timer more would wake a processor that has nothing to do.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// After how many looks the log is looked through for what may be forgotten: each hour.
 const RETAIN_LOOKS: u64 = 1_800;
 /// After how many looks idle stations are looked for, and how far everything is: to the minute is near enough for somebody
@@ -70,6 +71,8 @@ const ALARM_EVERY: Duration = Duration::from_secs(3);
 const TRY_DISK_EVERY: Duration = Duration::from_secs(10);
 /// How long after a failed attempt the page's address and the control socket are tried again.
 const BIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// A signal that has come is at hand at once.
+const SIGNAL_HEARD_WITHIN: Duration = Duration::from_millis(10);
 /// How long a stop waits for the scanners' threads to take in nothing more: what they do in between takes milliseconds.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a stop waits for a configuration that is being taken: what that waits for itself is less, but for the disk.
@@ -177,7 +180,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     }
 
     let pulse = Pulse::default();
-    let (ended, stopping) = runtime.block_on(async {
+    let (ended, stopping, signals) = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&gatherer).watch_storage());
         tokio::spawn(sound_alarm(journal.storage(), floor.clone()));
@@ -185,7 +188,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         tokio::spawn(volume.keep_time());
         tokio::spawn(health::look_through(journal.clone()));
         tokio::spawn(backups::keep(config.storage.backup_every, Arc::clone(&actions), Arc::clone(&gatherer)));
-        let Signals { terminate, interrupt, hangup } = signals;
+        let Signals { mut terminate, mut interrupt, hangup } = signals;
         tokio::spawn(read_again_on_hangup(hangup, Arc::clone(&actions)));
         let page = tokio::spawn(show_page(settings::web(config), pages, stopped.clone()));
         let socket = control::path(config.control.socket.as_deref(), &config.storage.path);
@@ -211,7 +214,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         tokio::task::yield_now().await;
         notify::ready();
         let watchdog = parts.watchdog(seen, clock);
-        let ended = watch_over(&parts, terminate, interrupt, clock).await;
+        let ended = watch_over(&parts, &mut terminate, &mut interrupt, clock).await;
         let stopping = match ended {
             Ended::Damaged => Stopping::to_start_over(),
             Ended::Stopped(_) => Stopping::begin(),
@@ -221,7 +224,7 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
         }
         let _ = stop.send(true);
         let _ = tokio::join!(page, door);
-        (ended, stopping)
+        (ended, stopping, [terminate, interrupt])
     });
     // A backup that is under way holds no stop up: the next one clears away what is left of it.
     runtime.shutdown_background();
@@ -240,8 +243,21 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     tracing::info!("stopped");
     match ended {
         Ended::Stopped(code) => Ok(code),
+        Ended::Damaged if has_come(signals) => Ok(ExitCode::SUCCESS),
         Ended::Damaged => Ok(health::start_over()),
     }
+}
+
+/// Whether one of these signals has come: the start that follows in this process would never hear of it.
+fn has_come([mut terminate, mut interrupt]: [Signal; 2]) -> bool {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return false };
+    runtime.block_on(async {
+        tokio::select! {
+            _ = terminate.recv() => true,
+            _ = interrupt.recv() => true,
+            () = tokio::time::sleep(SIGNAL_HEARD_WITHIN) => false,
+        }
+    })
 }
 
 /// Puts a backup in the place of the database of `config`, while no agent runs.
@@ -280,7 +296,7 @@ impl Signals {
 }
 
 /// Serves until a signal comes or a critical part dies.
-async fn watch_over(parts: &Parts<'_>, mut terminate: Signal, mut interrupt: Signal, clock: Clock) -> Ended {
+async fn watch_over(parts: &Parts<'_>, terminate: &mut Signal, interrupt: &mut Signal, clock: Clock) -> Ended {
     let journal = parts.journal;
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut looks: u64 = 0;
