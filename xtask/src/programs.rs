@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::step::{Step, cargo};
 
-/// These compare how long something takes with and without a load, so nothing runs beside them.
-const ALONE: &[&str] = &["security_matrix"];
+/// These compare how long something takes with and without a load or a fault, so nothing runs beside them.
+const ALONE: &[&str] = &["security_matrix", "network_faults", "broker_faults", "backlog"];
 
 /// A program that cargo has built of one package's tests.
 #[derive(Debug, PartialEq, Eq)]
