@@ -46,9 +46,9 @@ pub fn run(bytes: &[u8]) {
 fn is_sane(bytes: &[u8]) {
     let read = within(bytes, MEMORY_EACH, 4_096, || log_of(bytes));
     assert!(read.bad <= read.frames + 1);
-    let images = read.pages.values().flatten();
-    assert!(images.clone().count() <= read.frames);
-    for image in images {
+    assert!(read.pages.values().flatten().count() <= read.frames);
+    for (image, older) in read.pages.values().flat_map(|images| images.iter().zip(0..)) {
+        assert!(!image.sound || older == 0, "a sound page, and an older one is kept");
         assert!(image.at + read.page_bytes as u64 <= bytes.len() as u64, "a page behind the end");
     }
 }
