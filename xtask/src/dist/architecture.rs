@@ -86,7 +86,7 @@ impl Architecture {
     /// without which a page that panics would stop the scanning.
     pub fn program_bytes_max(self) -> u64 {
         match self {
-            Arm64 | Armv7 => 8_100_000,
+            Arm64 | Armv7 => 8_000_000,
             Amd64 => 10_000_000,
         }
     }
