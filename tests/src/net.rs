@@ -1,8 +1,11 @@
 //! Free loopback ports.
 
+use std::env;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::wait;
 
@@ -13,7 +16,11 @@ const PORTS: u32 = 12_000;
 /// Spreads processes that run at the same time.
 const PORTS_PER_PROCESS: u32 = 61;
 
-/// A loopback port that nobody listens on, never given twice by one process.
+/// What says to other processes which ports this one was given, for as long as it lives.
+static KEPT: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// A loopback port that nobody listens on, never given twice by one process, nor to two that live at the same time: a
+/// server that is away for a moment finds it free when it returns.
 #[must_use]
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
@@ -21,11 +28,21 @@ pub fn free_port() -> u16 {
     for _ in 0..PORTS {
         let candidate = FIRST_PORT + (offset + GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
         let Ok(port) = u16::try_from(candidate) else { continue };
-        if TcpListener::bind(loopback(port)).is_ok() {
+        if keep(port) && TcpListener::bind(loopback(port)).is_ok() {
             return port;
         }
     }
     panic!("no free loopback port from {FIRST_PORT} on");
+}
+
+/// Whether no other process keeps the port; this one does from now on.
+fn keep(port: u16) -> bool {
+    let Ok(file) = File::create(env::temp_dir().join(format!("parceld-port-{port}"))) else { return false };
+    let is_ours = file.try_lock().is_ok();
+    if is_ours {
+        KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+    is_ours
 }
 
 /// Listens on a port from [`free_port`]. A process that is just being started has a copy of every descriptor until it
@@ -59,5 +76,17 @@ mod tests {
         let others: Vec<u16> = (0..100).map(|_| free_port()).collect();
         assert!(!others.contains(&first));
         assert!(others.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn gives_no_port_that_another_process_was_given() {
+        let kept = (0..PORTS).filter_map(|n| u16::try_from(FIRST_PORT + n).ok()).rev();
+        let (port, other) = kept
+            .map(|port| (port, File::create(env::temp_dir().join(format!("parceld-port-{port}"))).unwrap()))
+            .find(|(_, file)| file.try_lock().is_ok())
+            .unwrap();
+        assert!(!keep(port));
+        drop(other);
+        assert!(keep(port));
     }
 }
