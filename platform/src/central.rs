@@ -398,6 +398,7 @@ impl Central {
         let mut presences = Vec::new();
         self.within(now, |inbox| {
             presences.clear();
+            inbox.wait_for_all(&sites)?;
             for site in &sites {
                 match inbox.wait_for(site) {
                     Err(TakeError::Storage(error)) => return Err(error.into()),

@@ -23,7 +23,8 @@ use uuid::Uuid;
 /// Events of one site that may wait beyond its gaps.
 pub const ASIDE_MAX: i64 = 5_000;
 
-/// A site's row, where nobody else has it.
+/// A site's row, once nobody else has it; or only where nobody else has it.
+const LOCK: &str = "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE";
 const LOCK_IF_FREE: &str = "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE SKIP LOCKED";
 
 const SITES_MAX: i64 = 10_000;
@@ -153,7 +154,22 @@ impl<'a> Inbox<'a> {
     /// # Errors
     /// There are too many, or the storage's.
     pub fn wait_for(&mut self, name: &str) -> Result<&mut Site, TakeError> {
-        self.enter(name, "SELECT id, agent, duplicates, dropped FROM sites WHERE name = ?1 FOR UPDATE")
+        self.enter(name, LOCK)
+    }
+
+    /// Waits for all of these sites, named in order, before anything that belongs to one of them is touched: another
+    /// instance that has a later one may want to leave something for an earlier one.
+    ///
+    /// # Errors
+    /// The storage's. Those beyond the limit are left out.
+    pub fn wait_for_all(&mut self, names: &[&str]) -> Result<(), TakeError> {
+        for name in names {
+            match self.load(name, LOCK) {
+                Err(TakeError::Storage(error)) => return Err(error.into()),
+                Ok(()) | Err(TakeError::Unreadable(_)) => {}
+            }
+        }
+        Ok(())
     }
 
     /// The site, new if it isn't known, whether or not another instance works there.
@@ -293,16 +309,21 @@ impl<'a> Inbox<'a> {
     }
 
     fn enter(&mut self, name: &str, locking: &str) -> Result<&mut Site, TakeError> {
+        self.load(name, locking)?;
         let work = self.work();
-        if !self.sites.contains_key(name) {
-            let site = work.load(name, locking)?;
-            self.sites.insert(Arc::clone(&site.name), site);
-        }
         let site = self.sites.get_mut(name).ok_or(Unreadable::TooMany)?;
         if std::mem::take(&mut site.only_met) && site.mine {
             (0..site.epochs.len()).try_for_each(|at| work.close_gap(site, at))?;
         }
         Ok(site)
+    }
+
+    fn load(&mut self, name: &str, locking: &str) -> Result<(), TakeError> {
+        if !self.sites.contains_key(name) {
+            let site = self.work().load(name, locking)?;
+            self.sites.insert(Arc::clone(&site.name), site);
+        }
+        Ok(())
     }
 
     fn work(&self) -> Work<'a> {

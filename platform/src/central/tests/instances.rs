@@ -160,6 +160,45 @@ fn batches_about_the_same_sites_in_any_order_wait_for_each_other_without_a_deadl
     assert_eq!(deadlocks(&Session::open(&url).unwrap()), 0);
 }
 
+#[test]
+fn states_wait_for_their_sites_before_they_take_what_was_left_at_any_of_them() {
+    let server = Postgres::start();
+    let url = server.database();
+    let place: Place = url.parse().unwrap();
+    let (mut states, mut there) = (instance(&place), place.open().unwrap());
+    states.begin_epoch(1);
+    states.message("r/t/state/agent", "-");
+    let left = there.transact(|db| {
+        db.row("SELECT id FROM sites WHERE name = 's' FOR UPDATE", &[], |row| row.get::<i64>(0))?;
+        states.event("stock.adjusted", json!({"sku": "A", "on_hand": 5}));
+        Ok::<_, Error>(())
+    });
+    left.unwrap();
+    let look = Session::open(&url).unwrap();
+    thread::scope(|scope| {
+        let mut states = Some(states);
+        let same = there.transact(|db| {
+            db.row("SELECT id FROM sites WHERE name = 't' FOR UPDATE", &[], |row| row.get::<i64>(0))?;
+            if let Some(mut states) = states.take() {
+                scope.spawn(move || {
+                    let both: [(&str, &[u8]); 2] = [("r/s/state/agent", b"-"), ("r/t/state/agent", b"-")];
+                    states.central.take(&both, states.now).unwrap();
+                });
+            }
+            wait::until("the states to wait for their second site", wait::GENEROUS, || {
+                let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+                (look.integers(waits) == [1]).then_some(())
+            });
+            let again = "INSERT INTO aside SELECT * FROM aside ON CONFLICT DO NOTHING";
+            db.run(again, &[])
+        });
+        assert_eq!(same.unwrap(), 0, "what was left is still there");
+    });
+    assert_eq!(testing::count(&there, "SELECT applied FROM epochs"), 2);
+    drop(there);
+    assert_eq!(deadlocks(&look), 0);
+}
+
 /// Where another instance changes a notification, one that marks or ends its letter waits, and holds nothing.
 #[track_caller]
 fn check_letter_beside_a_change(expires_at: &str, act: impl FnOnce(&mut World, i64) + Send) {
