@@ -4,6 +4,10 @@
 //! matters is in the file. Three futures share a connection and none is ever cancelled for another: one only polls, one
 //! acknowledges what the writer has committed, one publishes within a window that stays below the client's own, since
 //! a full one of its own would hold back acknowledgements too.
+//!
+//! The one that polls waits for nothing but the broker, however long the writer takes: pings must be heard. What came
+//! lies in the connection's own [`Line`], which has room for all that the broker may have unacknowledged with us. So a
+//! slow writer holds the broker back by acknowledgements alone, and what a connection leaves goes with its line.
 
 use crate::central::Outgoing;
 use crate::tls::{self, Tls};
@@ -17,6 +21,7 @@ use rumqttc::v5::mqttbytes::v5::{
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -60,48 +65,72 @@ const _: () = assert!(2 * KEEP_ALIVE.as_secs() + CONNECT_TIMEOUT_S <= SILENCE_MA
 
 /// A message that the broker waits to see acknowledged.
 #[derive(Debug)]
-pub struct Delivery {
-    publish: Publish,
-    /// Only the connection that delivered it can acknowledge it.
-    connection: u64,
-}
+pub struct Delivery(Publish);
 
 impl Delivery {
     /// The topic; empty if it is no text.
     #[must_use]
     pub fn topic(&self) -> &str {
-        std::str::from_utf8(&self.publish.topic).unwrap_or_default()
+        std::str::from_utf8(&self.0.topic).unwrap_or_default()
     }
 
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.publish.payload
+        &self.0.payload
     }
 }
 
 /// The writer's end of one connection. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Line {
-    connection: u64,
+    deliveries: mpsc::Receiver<Delivery>,
+    /// What was not acknowledged when it ended is delivered to the next one.
+    comes_again: bool,
     acks: mpsc::Sender<Publish>,
     publishes: mpsc::Sender<Outgoing>,
 }
 
+/// The connection's end of it.
+struct Ends {
+    deliveries: mpsc::Sender<Delivery>,
+    acks: mpsc::Receiver<Publish>,
+    publishes: mpsc::Receiver<Outgoing>,
+}
+
 impl Line {
-    #[must_use]
-    pub fn is(&self, connection: u64) -> bool {
-        self.connection == connection
+    fn new(comes_again: bool) -> (Self, Ends) {
+        // The broker has no more than that unacknowledged, wherever with us it is.
+        let (delivered, deliveries) = mpsc::channel(usize::from(RECEIVE_MAX));
+        let (acks, ready) = mpsc::channel(usize::from(RECEIVE_MAX));
+        let (publishes, outgoing) = mpsc::channel(AHEAD);
+        let line = Self { deliveries, comes_again, acks, publishes };
+        (line, Ends { deliveries: delivered, acks: ready, publishes: outgoing })
     }
 
-    /// Acknowledges a message that is stored. One of an earlier connection needs nothing: it comes again.
-    ///
-    /// `false` means that the line is of no more use: the connection ended, or the broker has more outstanding than we
-    /// allowed it.
+    /// Waits for messages, and takes up to `most`. How many; none means that the connection has ended.
+    pub async fn hear(&mut self, messages: &mut Vec<Delivery>, most: usize) -> usize {
+        self.deliveries.recv_many(messages, most).await
+    }
+
+    /// What it still has of an ended connection, up to `most`.
+    pub fn rest(&mut self, messages: &mut Vec<Delivery>, most: usize) -> usize {
+        let before = messages.len();
+        messages.extend(std::iter::from_fn(|| self.deliveries.try_recv().ok()).take(most));
+        messages.len() - before
+    }
+
+    /// Whether nothing that came on it needs to be taken: the connection has ended, and all of it comes on the next one.
     #[must_use]
-    pub fn acknowledge(&self, delivery: Delivery) -> bool {
-        !self.is(delivery.connection)
-            || delivery.publish.qos == QoS::AtMostOnce
-            || self.acks.try_send(delivery.publish).is_ok()
+    pub fn is_over(&self) -> bool {
+        self.comes_again && self.deliveries.is_closed()
+    }
+
+    /// Acknowledges a message that is stored. Where the connection has ended, nobody waits for that.
+    ///
+    /// `false` means that the line is of no more use: the broker has more outstanding than we allowed it.
+    #[must_use]
+    pub fn acknowledge(&self, Delivery(publish): Delivery) -> bool {
+        publish.qos == QoS::AtMostOnce || !matches!(self.acks.try_send(publish), Err(TrySendError::Full(_)))
     }
 
     /// How many publishes it takes now.
@@ -136,6 +165,8 @@ enum LinkError {
     OutOfStep,
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    #[error("the broker has more than {RECEIVE_MAX} messages unacknowledged with us")]
+    TooMany,
     #[error("the storage failed: the broker shall deliver again")]
     Dropped,
 }
@@ -150,13 +181,14 @@ impl From<ConnectionError> for LinkError {
 pub async fn run(broker: Broker, topics: Topics, jobs: mpsc::Sender<Job>, mut stop: watch::Receiver<bool>) {
     let filters = topics.filters(broker.group.as_deref());
     let mut attempts: u32 = 0;
-    for connection in 1.. {
+    loop {
         let mut established = false;
         let ended = match options(&broker) {
             Ok(options) => {
                 let (client, mut events) = AsyncClient::new(options, AHEAD);
+                let line = Line::new(broker.group.is_none());
                 tokio::select! {
-                    ended = connect(connection, &client, &mut events, &filters, &jobs, &mut established) => ended,
+                    ended = connect(&client, &mut events, &filters, line, &jobs, &mut established) => ended,
                     () = stopped(&mut stop) => return goodbye(&client, &mut events).await,
                 }
             }
@@ -165,7 +197,7 @@ pub async fn run(broker: Broker, topics: Topics, jobs: mpsc::Sender<Job>, mut st
         let Err(error) = ended else { return };
         attempts = if established { 0 } else { attempts.saturating_add(1) };
         tracing::warn!(%error, "the connection to the broker ended");
-        if jobs.send(Job::Disconnected(connection)).await.is_err() {
+        if jobs.is_closed() {
             return;
         }
         tokio::select! {
@@ -182,10 +214,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 /// One connection from its start to its end. `Ok` means that the writer is gone.
 async fn connect(
-    connection: u64,
     client: &AsyncClient,
     events: &mut EventLoop,
     filters: &[String],
+    (line, ends): (Line, Ends),
     jobs: &mpsc::Sender<Job>,
     established: &mut bool,
 ) -> Result<(), LinkError> {
@@ -195,21 +227,23 @@ async fn connect(
         }
     };
     *established = true;
-    tracing::info!(connection, "connected to the broker");
+    tracing::info!("connected to the broker");
     let filters = filters.iter().map(|filter| Filter::new(filter.clone(), QoS::AtLeastOnce));
     if client.subscribe_many(filters).await.is_err() {
         return Err(LinkError::OutOfStep);
     }
-    let (acks, ready) = mpsc::channel(usize::from(RECEIVE_MAX));
-    let (publishes, outgoing) = mpsc::channel(AHEAD);
-    if jobs.send(Job::Connected(Line { connection, acks, publishes })).await.is_err() {
-        return Ok(());
-    }
     let window = Semaphore::new(window);
+    let answer = async {
+        // Whatever the writer does at the moment, the broker is heard meanwhile.
+        if jobs.send(Job::Connected(line)).await.is_err() {
+            return Ok(());
+        }
+        acknowledge(client, ends.acks).await
+    };
     tokio::select! {
-        ended = poll(connection, events, jobs, &window) => ended,
-        ended = acknowledge(client, ready) => ended,
-        ended = publish(client, outgoing, &window) => ended,
+        ended = poll(events, &ends.deliveries, &window) => ended,
+        ended = answer => ended,
+        ended = publish(client, ends.publishes, &window) => ended,
     }
 }
 
@@ -227,16 +261,20 @@ fn accept(answer: &ConnAck) -> Result<usize, LinkError> {
 }
 
 async fn poll(
-    connection: u64,
     events: &mut EventLoop,
-    jobs: &mpsc::Sender<Job>,
+    deliveries: &mpsc::Sender<Delivery>,
     window: &Semaphore,
 ) -> Result<(), LinkError> {
     loop {
         match next(events).await? {
-            Event::Incoming(Packet::Publish(publish)) => {
-                let Ok(()) = jobs.send(Job::Message(Delivery { publish, connection })).await else { return Ok(()) };
-            }
+            Event::Incoming(Packet::Publish(publish)) => match deliveries.try_send(Delivery(publish)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(Delivery(publish))) if publish.qos == QoS::AtMostOnce => {
+                    tracing::warn!("a message without an acknowledgement found no room");
+                }
+                Err(TrySendError::Full(_)) => return Err(LinkError::TooMany),
+                Err(TrySendError::Closed(_)) => return Err(LinkError::Dropped),
+            },
             Event::Incoming(Packet::PubAck(ack)) => {
                 window.add_permits(1);
                 if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
@@ -341,8 +379,70 @@ async fn goodbye(client: &AsyncClient, events: &mut EventLoop) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use parceld_tests::mosquitto::Mosquitto;
+    use parceld_tests::mqtt_client::MqttClient;
+    use parceld_tests::wait;
+    use tokio::sync::mpsc::error::TryRecvError;
+
+    /// A line on which the broker has delivered these before its connection ended.
+    pub fn ended(comes_again: bool, messages: &[(&str, String)]) -> Line {
+        let (line, ends) = Line::new(comes_again);
+        for (topic, payload) in messages {
+            let publish = Publish::new(*topic, QoS::AtLeastOnce, payload.clone(), None);
+            ends.deliveries.try_send(Delivery(publish)).unwrap();
+        }
+        line
+    }
+
+    #[test]
+    fn the_broker_is_heard_while_the_writer_stands_still() {
+        let broker = Mosquitto::start();
+        let at = Broker {
+            host: "127.0.0.1".to_owned(),
+            port: broker.port(),
+            client_id: "platform".to_owned(),
+            login: None,
+            tls: None,
+            group: None,
+        };
+        let (jobs, mut waiting) = mpsc::channel(1);
+        // The writer is asked for something, and takes nothing.
+        let (answer, _answered) = tokio::sync::oneshot::channel();
+        jobs.try_send(Job::Raw { site: "s".to_owned(), payload: String::new(), answer }).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let link = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(run(at, Topics::new("r"), jobs, stopped));
+        });
+        let sites = MqttClient::connect(broker.port(), "sites");
+        wait::until("the platform to listen", wait::GENEROUS, || {
+            broker.process().log().contains("platform").then_some(())
+        });
+        for number in 0..RECEIVE_MAX {
+            sites.publish("r/s/events/pick", number.to_string().as_bytes());
+        }
+        waiting.try_recv().unwrap();
+        let mut line = wait::until("the connection", wait::GENEROUS, || match waiting.try_recv() {
+            Ok(Job::Connected(line)) => Some(line),
+            Ok(other) => panic!("{other:?}"),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => panic!("the link ended"),
+        });
+        wait::until("all that the broker has", wait::GENEROUS, || {
+            (line.deliveries.len() == usize::from(RECEIVE_MAX)).then_some(())
+        });
+        let mut messages = Vec::new();
+        assert_eq!(line.rest(&mut messages, 3), 3);
+        assert!(messages.drain(..).all(|delivery| line.acknowledge(delivery)));
+        sites.publish("r/s/events/pick", b"behind them");
+        wait::until("what there was no room for", wait::GENEROUS, || {
+            (line.deliveries.len() == usize::from(RECEIVE_MAX) - 2).then_some(())
+        });
+        stop.send_replace(true);
+        link.join().unwrap();
+    }
 
     #[test]
     fn back_off_grows_to_its_cap_and_is_spread_over_all_of_it() {

@@ -36,8 +36,7 @@ pub struct Claimed {
 /// # Errors
 /// The storage's.
 pub fn wake(db: &Db, site: i64, now_ms: i64) -> Result<(), Error> {
-    db.run("UPDATE sites SET due_ms = ?2 WHERE id = ?1 AND (due_ms IS NULL OR ?2 < due_ms)", &params![site, now_ms])?;
-    Ok(())
+    db.write("UPDATE sites SET due_ms = ?2 WHERE id = ?1 AND (due_ms IS NULL OR ?2 < due_ms)", &params![site, now_ms])
 }
 
 /// The agent came, or may have heard nothing of what was published: everything unanswered is due, in order.
@@ -46,7 +45,7 @@ pub fn wake(db: &Db, site: i64, now_ms: i64) -> Result<(), Error> {
 /// The storage's.
 pub fn repeat(db: &Db, site: i64, now_ms: i64) -> Result<(), Error> {
     let all = "UPDATE commands SET sent = 0, due_ms = ?2 WHERE site = ?1 AND status IS NULL AND 0 < sent";
-    db.run(all, &params![site, now_ms])?;
+    db.write(all, &params![site, now_ms])?;
     wake(db, site, now_ms)
 }
 

@@ -19,9 +19,8 @@ use uuid::Uuid;
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub enum Job {
+    /// The broker's messages come on it from now on.
     Connected(Line),
-    Disconnected(u64),
-    Message(Delivery),
     Ask {
         site: String,
         request: Request,
@@ -51,15 +50,21 @@ pub enum Job {
     },
 }
 
+/// What the writer has waited for, and how many of it.
+enum Came {
+    Jobs(usize),
+    Messages(usize),
+}
+
 /// Letters to send now, and when the next one is due.
 pub type Letters = (Vec<Draft>, Option<u64>);
 
 /// Letters that a sender has in hand at once. One that waited there for another might be old news when it goes out:
 /// nobody takes it back, and another instance may have sent what replaces it.
 const LETTERS_MAX: usize = 1;
-/// Jobs that may wait. More than the broker may have outstanding, so that it never waits for this.
-pub const JOBS_MAX: usize = 2_048;
-/// Jobs in one round, and so messages in one transaction.
+/// Jobs that may wait. Whoever asks waits for room; what the broker delivers has its own.
+pub const JOBS_MAX: usize = 256;
+/// Messages in one transaction, or jobs in one round.
 const ROUND_MAX: usize = 512;
 /// Without anything to do it looks up this often.
 const IDLE: Duration = Duration::from_secs(60);
@@ -80,15 +85,24 @@ pub fn run(
     changed: &watch::Sender<u64>,
 ) {
     let mut line = None;
-    let mut round = Vec::with_capacity(ROUND_MAX);
+    let (mut round, mut messages) = (Vec::with_capacity(ROUND_MAX), Vec::with_capacity(ROUND_MAX));
     let mut changed_by_others = clock.now().ms;
     loop {
         let due_ms = central.next_ms(line.is_some());
         let wait = due_ms.map_or(IDLE, |due_ms| Duration::from_millis(due_ms.saturating_sub(clock.now().ms)));
         let wait = if line.as_ref().is_some_and(|line: &Line| line.room() == 0) { wait.max(ROOM_WAIT) } else { wait };
-        match timer.block_on(async { timeout(wait.min(IDLE), jobs.recv_many(&mut round, ROUND_MAX)).await }) {
-            Ok(0) => break,
-            Ok(_) => work(&mut central, &mut round, &mut line, clock, changed),
+        let came = async {
+            tokio::select! {
+                jobs = jobs.recv_many(&mut round, ROUND_MAX) => Came::Jobs(jobs),
+                heard = hear(&mut line, &mut messages) => Came::Messages(heard),
+            }
+        };
+        match timer.block_on(async { timeout(wait.min(IDLE), came).await }) {
+            Ok(Came::Jobs(0)) => break,
+            Ok(Came::Jobs(_)) => work(&mut central, &mut round, &mut line, clock, changed),
+            // The connection ended.
+            Ok(Came::Messages(0)) => line = None,
+            Ok(Came::Messages(_)) => store(&mut central, &mut messages, &mut line, clock, changed),
             Err(_) => {}
         }
         if let Err(error) = central.tend(clock.now()) {
@@ -101,9 +115,18 @@ pub fn run(
             changed.send_modify(|commits| *commits += 1);
         }
     }
+    take_rest(&mut central, &mut line, clock, changed);
     drop(line);
     if let Err(error) = central.close() {
         tracing::error!(%error, "the database could not be closed in order");
+    }
+}
+
+/// Without a line nothing ever comes.
+async fn hear(line: &mut Option<Line>, messages: &mut Vec<Delivery>) -> usize {
+    match line {
+        Some(line) => line.hear(messages, ROUND_MAX).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -114,25 +137,16 @@ fn work(
     clock: Clock,
     changed: &watch::Sender<u64>,
 ) {
-    let mut messages = Vec::new();
     for job in round.drain(..) {
-        if let Job::Message(delivery) = job {
-            messages.push(delivery);
-            continue;
-        }
-        store(central, &mut messages, line, clock, changed);
         match job {
-            Job::Message(_) => {}
             Job::Connected(new) => {
+                take_rest(central, line, clock, changed);
                 if let Err(error) = central.connected(clock.now()) {
                     tracing::error!(%error, "the storage failed: the broker is asked again");
                     thread::sleep(FAILED_WAIT);
                     continue;
                 }
                 *line = Some(new);
-            }
-            Job::Disconnected(connection) => {
-                line.take_if(|line| line.is(connection));
             }
             Job::Ask { site, request, answer } => {
                 let done = central.ask(&site, &request, clock.now());
@@ -155,10 +169,18 @@ fn work(
             }
         }
     }
-    store(central, &mut messages, line, clock, changed);
 }
 
-/// Commits the messages, then acknowledges them. If that fails the connection ends, and the broker delivers again.
+/// What came on a connection that has ended, and comes on no other.
+fn take_rest(central: &mut Central, line: &mut Option<Line>, clock: Clock, changed: &watch::Sender<u64>) {
+    let mut messages = Vec::new();
+    while line.as_mut().is_some_and(|line| 0 < line.rest(&mut messages, ROUND_MAX)) {
+        store(central, &mut messages, line, clock, changed);
+    }
+}
+
+/// Commits the messages, then acknowledges them. If that fails the connection ends, and the broker delivers again. What an
+/// ended connection has left is let go where it comes again: a writer that falls behind would else take all of it twice.
 fn store(
     central: &mut Central,
     messages: &mut Vec<Delivery>,
@@ -166,8 +188,8 @@ fn store(
     clock: Clock,
     changed: &watch::Sender<u64>,
 ) {
-    if messages.is_empty() {
-        return;
+    if line.take_if(|line| line.is_over()).is_some() {
+        return messages.clear();
     }
     let taken: Vec<_> = messages.iter().map(|delivery| (delivery.topic(), delivery.payload())).collect();
     if let Err(error) = central.take(&taken, clock.now()) {
@@ -192,5 +214,52 @@ fn speak(central: &mut Central, line: &mut Option<Line>, clock: Clock) {
             tracing::error!(%error, "what is due could not be read");
             *line = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::tests::ended;
+    use crate::store::Place;
+    use crate::store::testing::count;
+    use crate::topic::Topics;
+    use parceld_tests::tempdir::TempDir;
+    use serde_json::json;
+
+    /// Two events came on a connection that had ended when the writer got to them, and these on the next one, which has
+    /// ended too. How many are stored, and how many came twice.
+    #[track_caller]
+    fn check(comes_again: bool, next: &[i64], stored: i64, twice: i64) {
+        let dir = TempDir::new("writer");
+        let place = Place::File(dir.join("platform.db"));
+        let clock = Clock::start();
+        let central = Central::new(place.open().unwrap(), Topics::new("r"), clock.now()).unwrap();
+        let event = |sequence: &i64| {
+            let event = json!({
+                "specversion": "1.0", "id": Uuid::from_u128(sequence.unsigned_abs().into()), "source": "/sites/s",
+                "type": "parceld.site.scan_refused.v1", "time": "2026-11-22T14:00:00.000Z",
+                "epoch": Uuid::from_u128(9), "sequence": sequence, "data": {},
+            });
+            ("r/s/events/site", event.to_string())
+        };
+        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        for sequences in [&[1, 2][..], next] {
+            let came: Vec<_> = sequences.iter().map(event).collect();
+            jobs.try_send(Job::Connected(ended(comes_again, &came))).unwrap();
+        }
+        drop(jobs);
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        run(central, waiting, &timer, clock, &watch::channel(0).0);
+        let db = place.read().unwrap();
+        let found = ["SELECT count(*) FROM events", "SELECT coalesce(sum(duplicates), 0) FROM sites"];
+        assert_eq!(found.map(|sql| count(&db, sql)), [stored, twice], "{next:?}");
+    }
+
+    #[test]
+    fn what_a_connection_leaves_is_taken_where_no_other_delivers_it() {
+        check(true, &[], 0, 0);
+        check(false, &[3], 3, 0);
+        check(false, &[2, 3], 3, 1);
     }
 }
