@@ -119,7 +119,12 @@ pub fn claim(
              JOIN sites ON sites.id = letters.site
          WHERE letters.state = 'to_send' AND channel = ?4 AND letters.due_ms <= ?1
              AND notifications.state IN ('to_send', 'sent') AND ?5 < expires_ms
-             AND (claimed_until_ms IS NULL OR claimed_until_ms <= ?1 OR ?2 < claimed_until_ms)
+             AND (letters.claimed_until_ms IS NULL OR letters.claimed_until_ms <= ?1 OR ?2 < letters.claimed_until_ms)
+             AND NOT EXISTS (
+                 SELECT 1 FROM notifications AS old JOIN letters AS hand ON hand.site = old.site AND hand.key = old.key
+                 WHERE old.site = notifications.site AND old.order_id = notifications.order_id
+                     AND hand.channel = ?4 AND hand.state = 'replaced'
+                     AND ?1 < hand.claimed_until_ms AND hand.claimed_until_ms <= ?2)
          ORDER BY letters.due_ms, letters.id LIMIT ?3 FOR UPDATE OF letters SKIP LOCKED",
         &params![now_ms, now_ms.saturating_add(CLAIM_MS), letters_max, channel, now.at.as_millisecond()],
         |row| {
@@ -149,7 +154,10 @@ pub fn claim(
 /// # Errors
 /// The storage's.
 pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
-    db.run("UPDATE letters SET claimed_until_ms = NULL WHERE state = 'to_send' AND claimed_by = ?1", &params![by])?;
+    db.run(
+        "UPDATE letters SET claimed_until_ms = NULL WHERE state IN ('to_send', 'replaced') AND claimed_by = ?1",
+        &params![by],
+    )?;
     Ok(())
 }
 
@@ -159,7 +167,8 @@ pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
 /// The storage's.
 pub fn give_back_channel(db: &Db, by: &str, channel: &str) -> Result<(), Error> {
     db.run(
-        "UPDATE letters SET claimed_until_ms = NULL WHERE state = 'to_send' AND claimed_by = ?1 AND channel = ?2",
+        "UPDATE letters SET claimed_until_ms = NULL
+         WHERE state IN ('to_send', 'replaced') AND claimed_by = ?1 AND channel = ?2",
         &params![by, channel],
     )?;
     Ok(())
@@ -321,6 +330,33 @@ mod tests {
         sent(&db, 1, now()).unwrap();
         assert_eq!(texts(&db, "SELECT key || ' ' || state FROM notifications ORDER BY key")[0], "a sent");
         assert_eq!(next_ms(&db, "email").unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_newer_waits_for_what_it_replaces_in_anothers_hands() {
+        let mut db = letters();
+        assert_eq!(claims(&mut db, "email", "one", 1_000, 1), ["a email 0"]);
+        drop(&db, 1, "a", "replaced", "t").unwrap();
+        assert!(claims(&mut db, "email", "two", 1_000, 9).is_empty());
+        assert_eq!(claims(&mut db, "sms", "two", 1_000, 9), ["b sms 0"], "nobody had the old one there");
+        sent(&db, 1, now()).unwrap();
+        assert_eq!(claims(&mut db, "email", "two", 1_000, 9), ["b email 0"]);
+    }
+
+    #[test]
+    fn what_is_newer_waits_no_longer_than_for_one_who_died_with_the_old_one_in_hand() {
+        for starts_again in [true, false] {
+            let mut db = letters();
+            assert_eq!(claims(&mut db, "email", "one", 1_000, 1), ["a email 0"]);
+            drop(&db, 1, "a", "replaced", "t").unwrap();
+            let free_ms = if starts_again { 1_001 } else { 61_000 };
+            if starts_again {
+                give_back(&db, "one").unwrap();
+            } else {
+                assert!(claims(&mut db, "email", "two", 60_999, 9).is_empty());
+            }
+            assert_eq!(claims(&mut db, "email", "two", free_ms, 9), ["b email 0"]);
+        }
     }
 
     #[test]

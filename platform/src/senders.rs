@@ -36,6 +36,8 @@ const MARKS_MAX: usize = 40;
 const _: () = assert!(MARK_WAIT.as_millis() * MARKS_MAX as u128 <= CLAIM_MS as u128 / 2);
 /// Commits come in bursts: the letters of one burst are asked for once.
 const BURST: Duration = Duration::from_millis(50);
+/// A letter that is due and not to be had is in another's hands, or waits for one that is: it is asked for again after this.
+const HELD_MS: u64 = 500;
 
 /// Who sends what for whom: the same for all senders.
 #[derive(Debug)]
@@ -108,7 +110,11 @@ impl Desk {
             let Some(answered) = self.ask(job, done).await else { return };
             let wait = match answered {
                 Ok((letters, next_ms)) if letters.is_empty() => next_ms.map_or(IDLE, |next_ms| {
-                    Duration::from_millis(next_ms.saturating_sub(self.clock.now().ms)).clamp(BURST, IDLE)
+                    let wait_ms = match next_ms.saturating_sub(self.clock.now().ms) {
+                        0 => HELD_MS,
+                        wait_ms => wait_ms,
+                    };
+                    Duration::from_millis(wait_ms).clamp(BURST, IDLE)
                 }),
                 Ok((letters, _)) => {
                     for letter in letters {
