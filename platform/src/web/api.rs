@@ -332,7 +332,10 @@ pub(super) fn describe(db: &Db, name: &str) -> Result<Value, Problem> {
     let newest = "SELECT epoch, applied FROM epochs WHERE site = ?1 AND began IS NOT NULL ORDER BY began DESC LIMIT 1";
     let newest: Option<(Uuid, i64)> = db.row(newest, &params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let count = |sql: &str| Ok::<i64, Problem>(db.row(sql, &params![id], |row| row.get(0))?.unwrap_or_default());
-    let gaps = count("SELECT count(*) FROM aside JOIN epochs ON epochs.id = aside.epoch WHERE site = ?1")?;
+    // What lies aside and was applied meanwhile waits for nothing: it is put away in its turn.
+    let gaps =
+        "SELECT count(*) FROM aside JOIN epochs ON epochs.id = aside.epoch WHERE site = ?1 AND applied < sequence";
+    let gaps = count(gaps)?;
     let waiting = count("SELECT count(*) FROM commands WHERE site = ?1 AND status IS NULL")?;
     let answered = count("SELECT count(*) FROM commands WHERE site = ?1 AND status IS NOT NULL")?;
     let conflicts = "SELECT kind, epoch, sequence, event, detail, seen FROM conflicts WHERE site = ?1 ORDER BY id";
