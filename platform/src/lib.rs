@@ -35,6 +35,7 @@ use central::Central;
 use clap::Parser;
 use clock::Clock;
 use command::{Request, Seed};
+use futures_util::future::join_all;
 use letters::Channel;
 use link::Broker;
 use senders::{Office, Sender, Smtp, Webhook};
@@ -132,7 +133,7 @@ struct Options {
     push_webhook: Option<String>,
 }
 
-/// Requests that are under way at the end have this long.
+/// Letters that are under way at the end have this long together, and requests the same.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// A topic of the contract has at most seven slashes, of which three come after the root.
@@ -247,10 +248,8 @@ pub fn main() -> anyhow::Result<()> {
         stop.send_replace(true);
         drop(jobs);
         link.await?;
-        for sender in senders {
-            // Cut off in the middle of a letter it says nothing of it: after its claim the letter is sent again.
-            let _ = timeout(DRAIN_MAX, sender).await;
-        }
+        // Cut off in the middle of a letter a sender says nothing of it: after its claim the letter is sent again.
+        let _ = timeout(DRAIN_MAX, join_all(senders)).await;
         match timeout(DRAIN_MAX, server).await {
             Ok(ended) => ended??,
             Err(_) => tracing::warn!("some requests were cut off"),
