@@ -6,13 +6,15 @@
 //! a full one of its own would hold back acknowledgements too.
 //!
 //! The one that polls waits for nothing but the broker, however long the writer takes: pings must be heard. What came
-//! lies in the connection's own [`Line`], which has room for all that the broker may have unacknowledged with us. So a
-//! slow writer holds the broker back by acknowledgements alone, and what a connection leaves goes with its line.
+//! lies in the connection's own [`Line`], so a slow writer holds the broker back by acknowledgements, and what a connection
+//! leaves goes with its line. A broker that doesn't keep to what we allow it (mosquitto 2.0.11 sends up to a window of its
+//! queue for each acknowledgement) is held back by its socket once [`WAITING_BYTES_MAX`] wait.
 
 use crate::central::Outgoing;
 use crate::tls::{self, Tls};
 use crate::topic::Topics;
 use crate::writer::Job;
+use bytes::Bytes;
 use rumqttc::Outgoing as Sent;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -20,9 +22,10 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -39,8 +42,14 @@ pub struct Broker {
     pub group: Option<String>,
 }
 
-/// Unacknowledged events that the broker may have with us: what one transaction can take at most.
+/// Unacknowledged events that the broker may have with us: about two transactions' worth.
 const RECEIVE_MAX: u16 = 1_000;
+/// What may wait for the writer all the same: the events that five hundred sites send ahead of their receipts.
+const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What a message takes beside its topic and payload.
+const MESSAGE_BYTES: usize = 512;
+/// Acknowledgements that wait for the client, which writes them one at a time: there are no more packet identifiers.
+const ACKS_MAX: usize = u16::MAX as usize;
 /// Own publishes without an acknowledgement.
 const WINDOW: u16 = 32;
 /// The client's table of them: larger than our window, so that it never fills.
@@ -60,30 +69,37 @@ const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
+/// Every message finds room in the end.
+const _: () = assert!(PACKET_BYTES_MAX as usize + MESSAGE_BYTES < WAITING_BYTES_MAX);
+
 /// Longer than two keep-alives and one connection: the client itself notices what it can.
 const _: () = assert!(2 * KEEP_ALIVE.as_secs() + CONNECT_TIMEOUT_S <= SILENCE_MAX.as_secs());
 
 /// A message that the broker waits to see acknowledged.
 #[derive(Debug)]
-pub struct Delivery(Publish);
+pub struct Delivery {
+    publish: Publish,
+    /// Its part of what may wait.
+    _room: OwnedSemaphorePermit,
+}
 
 impl Delivery {
     /// The topic; empty if it is no text.
     #[must_use]
     pub fn topic(&self) -> &str {
-        std::str::from_utf8(&self.0.topic).unwrap_or_default()
+        std::str::from_utf8(&self.publish.topic).unwrap_or_default()
     }
 
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.0.payload
+        &self.publish.payload
     }
 }
 
 /// The writer's end of one connection. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Line {
-    deliveries: mpsc::Receiver<Delivery>,
+    deliveries: mpsc::UnboundedReceiver<Delivery>,
     /// What was not acknowledged when it ended is delivered to the next one.
     comes_again: bool,
     acks: mpsc::Sender<Publish>,
@@ -92,19 +108,21 @@ pub struct Line {
 
 /// The connection's end of it.
 struct Ends {
-    deliveries: mpsc::Sender<Delivery>,
+    /// Bounded by `room`, in bytes.
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    room: Arc<Semaphore>,
     acks: mpsc::Receiver<Publish>,
     publishes: mpsc::Receiver<Outgoing>,
 }
 
 impl Line {
-    fn new(comes_again: bool) -> (Self, Ends) {
-        // The broker has no more than that unacknowledged, wherever with us it is.
-        let (delivered, deliveries) = mpsc::channel(usize::from(RECEIVE_MAX));
-        let (acks, ready) = mpsc::channel(usize::from(RECEIVE_MAX));
+    fn new(comes_again: bool, waiting_bytes_max: usize) -> (Self, Ends) {
+        let (delivered, deliveries) = mpsc::unbounded_channel();
+        let (acks, ready) = mpsc::channel(ACKS_MAX);
         let (publishes, outgoing) = mpsc::channel(AHEAD);
         let line = Self { deliveries, comes_again, acks, publishes };
-        (line, Ends { deliveries: delivered, acks: ready, publishes: outgoing })
+        let room = Arc::new(Semaphore::new(waiting_bytes_max));
+        (line, Ends { deliveries: delivered, room, acks: ready, publishes: outgoing })
     }
 
     /// Waits for messages, and takes up to `most`. How many; none means that the connection has ended.
@@ -129,7 +147,9 @@ impl Line {
     ///
     /// `false` means that the line is of no more use: the broker has more outstanding than we allowed it.
     #[must_use]
-    pub fn acknowledge(&self, Delivery(publish): Delivery) -> bool {
+    pub fn acknowledge(&self, delivery: Delivery) -> bool {
+        // What it says is stored: only its identifier waits on.
+        let publish = Publish { payload: Bytes::new(), ..delivery.publish };
         publish.qos == QoS::AtMostOnce || !matches!(self.acks.try_send(publish), Err(TrySendError::Full(_)))
     }
 
@@ -144,6 +164,17 @@ impl Line {
             tracing::debug!("the connection ended before a publish");
         }
     }
+}
+
+/// Has the writer get a message, when there is room for it.
+async fn deliver(
+    publish: Publish,
+    deliveries: &mpsc::UnboundedSender<Delivery>,
+    room: &Arc<Semaphore>,
+) -> Result<(), LinkError> {
+    let bytes = u32::try_from(publish.topic.len() + publish.payload.len() + MESSAGE_BYTES).unwrap_or(u32::MAX);
+    let room = Arc::clone(room).acquire_many_owned(bytes).await.map_err(|_| LinkError::Dropped)?;
+    deliveries.send(Delivery { publish, _room: room }).map_err(|_| LinkError::Dropped)
 }
 
 /// Why a connection ended.
@@ -165,8 +196,6 @@ enum LinkError {
     OutOfStep,
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    #[error("the broker has more than {RECEIVE_MAX} messages unacknowledged with us")]
-    TooMany,
     #[error("the storage failed: the broker shall deliver again")]
     Dropped,
 }
@@ -186,7 +215,7 @@ pub async fn run(broker: Broker, topics: Topics, jobs: mpsc::Sender<Job>, mut st
         let ended = match options(&broker) {
             Ok(options) => {
                 let (client, mut events) = AsyncClient::new(options, AHEAD);
-                let line = Line::new(broker.group.is_none());
+                let line = Line::new(broker.group.is_none(), WAITING_BYTES_MAX);
                 tokio::select! {
                     ended = connect(&client, &mut events, &filters, line, &jobs, &mut established) => ended,
                     () = stopped(&mut stop) => return goodbye(&client, &mut events).await,
@@ -241,7 +270,7 @@ async fn connect(
         acknowledge(client, ends.acks).await
     };
     tokio::select! {
-        ended = poll(events, &ends.deliveries, &window) => ended,
+        ended = poll(events, &ends.deliveries, &ends.room, &window) => ended,
         ended = answer => ended,
         ended = publish(client, ends.publishes, &window) => ended,
     }
@@ -262,19 +291,13 @@ fn accept(answer: &ConnAck) -> Result<usize, LinkError> {
 
 async fn poll(
     events: &mut EventLoop,
-    deliveries: &mpsc::Sender<Delivery>,
+    deliveries: &mpsc::UnboundedSender<Delivery>,
+    room: &Arc<Semaphore>,
     window: &Semaphore,
 ) -> Result<(), LinkError> {
     loop {
         match next(events).await? {
-            Event::Incoming(Packet::Publish(publish)) => match deliveries.try_send(Delivery(publish)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(Delivery(publish))) if publish.qos == QoS::AtMostOnce => {
-                    tracing::warn!("a message without an acknowledgement found no room");
-                }
-                Err(TrySendError::Full(_)) => return Err(LinkError::TooMany),
-                Err(TrySendError::Closed(_)) => return Err(LinkError::Dropped),
-            },
+            Event::Incoming(Packet::Publish(publish)) => deliver(publish, deliveries, room).await?,
             Event::Incoming(Packet::PubAck(ack)) => {
                 window.add_permits(1);
                 if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
@@ -322,7 +345,12 @@ async fn publish(
 }
 
 async fn next(events: &mut EventLoop) -> Result<Event, LinkError> {
-    Ok(timeout(SILENCE_MAX, events.poll()).await.map_err(|_| LinkError::Silent)??)
+    let event = timeout(SILENCE_MAX, events.poll()).await.map_err(|_| LinkError::Silent)??;
+    if let Event::Incoming(_) = event {
+        // Whatever comes says that the broker is there; the answer to a ping may be behind a long queue.
+        events.state.await_pingresp = false;
+    }
+    Ok(event)
 }
 
 fn options(broker: &Broker) -> Result<MqttOptions, tls::Error> {
@@ -381,6 +409,7 @@ async fn goodbye(client: &AsyncClient, events: &mut EventLoop) {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
     use parceld_tests::mosquitto::Mosquitto;
     use parceld_tests::mqtt_client::MqttClient;
     use parceld_tests::wait;
@@ -388,12 +417,22 @@ pub mod tests {
 
     /// A line on which the broker has delivered these before its connection ended.
     pub fn ended(comes_again: bool, messages: &[(&str, String)]) -> Line {
-        let (line, ends) = Line::new(comes_again);
+        let (line, ends) = Line::new(comes_again, WAITING_BYTES_MAX);
         for (topic, payload) in messages {
             let publish = Publish::new(*topic, QoS::AtLeastOnce, payload.clone(), None);
-            ends.deliveries.try_send(Delivery(publish)).unwrap();
+            deliver(publish, &ends.deliveries, &ends.room).now_or_never().unwrap().unwrap();
         }
         line
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_its_bytes() {
+        let (mut line, ends) = Line::new(true, 2 * MESSAGE_BYTES + 10);
+        let message = || Publish::new("t", QoS::AtLeastOnce, "1234", None);
+        let deliver = || deliver(message(), &ends.deliveries, &ends.room).now_or_never().is_some();
+        assert_eq!([deliver(), deliver(), deliver()], [true, true, false]);
+        assert_eq!(line.rest(&mut Vec::new(), 1), 1);
+        assert_eq!([deliver(), deliver()], [true, false]);
     }
 
     #[test]
