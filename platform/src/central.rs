@@ -102,8 +102,8 @@ impl Central {
     ///
     /// # Errors
     /// The storage's.
-    pub fn starting_again(self, name: &str) -> Result<Self, Error> {
-        post::give_back(&self.db, name)?;
+    pub fn starting_again(mut self, name: &str) -> Result<Self, Error> {
+        self.db.transact(|db| post::give_back(db, name))?;
         Ok(self)
     }
 

@@ -149,16 +149,16 @@ pub fn claim(
     Ok(claimed)
 }
 
-/// What `by` claimed in an earlier life is anybody's again. Whether it had been sent nobody knows: its key tells.
+/// What `by` claimed in an earlier life is anybody's again. Whether it had been sent nobody knows: its key tells. To be
+/// called in a transaction of its own, which waits for nobody: what somebody changes just then stays claimed until that is
+/// over.
 ///
 /// # Errors
 /// The storage's.
 pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
-    db.run(
-        "UPDATE letters SET claimed_until_ms = NULL WHERE state IN ('to_send', 'replaced') AND claimed_by = ?1",
-        &params![by],
-    )?;
-    Ok(())
+    let claimed = "SELECT id FROM letters WHERE state IN ('to_send', 'replaced') AND claimed_until_ms IS NOT NULL
+         AND claimed_by = ?1 FOR UPDATE SKIP LOCKED";
+    free(db, &db.rows(claimed, &params![by], |row| row.get(0))?)
 }
 
 /// What `by` may have claimed of a channel without hearing of it is anybody's again. Its sender has nothing in hand.
@@ -166,12 +166,13 @@ pub fn give_back(db: &Db, by: &str) -> Result<(), Error> {
 /// # Errors
 /// The storage's.
 pub fn give_back_channel(db: &Db, by: &str, channel: &str) -> Result<(), Error> {
-    db.run(
-        "UPDATE letters SET claimed_until_ms = NULL
-         WHERE state IN ('to_send', 'replaced') AND claimed_by = ?1 AND channel = ?2",
-        &params![by, channel],
-    )?;
-    Ok(())
+    let claimed = "SELECT id FROM letters WHERE state IN ('to_send', 'replaced') AND claimed_until_ms IS NOT NULL
+         AND claimed_by = ?1 AND channel = ?2 FOR UPDATE SKIP LOCKED";
+    free(db, &db.rows(claimed, &params![by, channel], |row| row.get(0))?)
+}
+
+fn free(db: &Db, letters: &[i64]) -> Result<(), Error> {
+    letters.iter().try_for_each(|id| db.write("UPDATE letters SET claimed_until_ms = NULL WHERE id = ?1", &params![id]))
 }
 
 /// Nobody is to be told on this channel.

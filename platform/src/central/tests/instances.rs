@@ -255,3 +255,23 @@ fn a_letter_expires_while_another_instance_replaces_it_without_a_deadlock() {
         assert!(letters.is_empty());
     });
 }
+
+#[test]
+fn an_instance_starts_again_whoever_changes_its_letters_meanwhile() {
+    let server = Postgres::start();
+    let place: Place = server.database().parse().unwrap();
+    let mut there = place.open().unwrap();
+    let letter = "INSERT INTO letters (id, site, key, channel, state, due_ms, claimed_by, claimed_until_ms, updated)
+         VALUES (?1, 1, 'k', ?2, 'to_send', 0, 'one', 60000, 't')";
+    for (id, channel) in [(1_i64, "email"), (2, "sms")] {
+        there.run(letter, &params![id, channel]).unwrap();
+    }
+    there
+        .transact(|db| {
+            db.row("SELECT id FROM letters WHERE id = 1 FOR UPDATE", &[], |row| row.get::<i64>(0))?;
+            instance(&place).central.starting_again("one").map(|_| ())
+        })
+        .unwrap();
+    let claimed = "SELECT channel FROM letters WHERE claimed_until_ms IS NOT NULL";
+    assert_eq!(texts(&there, claimed), ["email"], "until its claim is over");
+}
