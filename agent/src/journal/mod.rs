@@ -8,6 +8,7 @@
 pub mod agenda;
 pub mod backup;
 mod ballast;
+mod company;
 mod fresh;
 mod job;
 pub mod log;
@@ -202,13 +203,9 @@ pub struct Idle {
 impl Idle {
     /// Does what waits, as one batch at most; whether anything did.
     pub fn step(&mut self) -> bool {
-        match self.queue.try_recv() {
-            Ok(job) => {
-                self.writer.turn(job, &self.queue);
-                true
-            }
-            Err(_) => false,
-        }
+        let Some(job) = self.writer.waiting(&self.queue) else { return false };
+        self.writer.turn(job, &self.queue);
+        true
     }
 
     /// How long the writer waits for work before it has to [`look`](Self::look); none: for ever.

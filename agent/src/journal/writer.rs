@@ -1,6 +1,7 @@
 //! The thread that writes: batches of jobs, one commit each, and what to do when a commit fails.
 
 use super::ballast::{Ballast, is_full};
+use super::company::{BATCH_JOBS_MAX, Company};
 use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Retried};
 use super::log::Place;
 use super::state::{State, is_storage_fault};
@@ -11,9 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Jobs that share one commit: more save no fsync worth having, and all of them wait for the slowest.
-const BATCH_JOBS_MAX: usize = 64;
 
 /// How long cursors that only moved in memory may stay there: duplicates per crash are bounded by it.
 const CURSORS_BEHIND_MAX: Duration = Duration::from_secs(1);
@@ -51,6 +49,7 @@ pub struct Writer {
     /// Something of a commit that failed may lie behind the end of the write-ahead log.
     leftovers: bool,
     jobs_since_checkpoint: u32,
+    company: Company,
     /// Empty between turns.
     batch: Vec<Job>,
     /// When a failing storage was last tried.
@@ -95,6 +94,7 @@ impl Writer {
             short,
             leftovers: false,
             jobs_since_checkpoint: 0,
+            company: Company::default(),
             batch: Vec::with_capacity(BATCH_JOBS_MAX),
             tried_at: Duration::ZERO,
         }
@@ -102,6 +102,7 @@ impl Writer {
 
     /// Works until told to stop, or until nobody can ask any more.
     pub fn run(mut self, queue: &Receiver<Job>) {
+        self.company = Company::that_waits();
         loop {
             self.pulse.turned();
             match self.next(queue) {
@@ -121,26 +122,23 @@ impl Writer {
         self.finish();
     }
 
-    /// Does `job` and what waits behind it, up to a batch. Whether that was the end.
+    /// What waits, for whoever has no thread to wait with.
+    pub fn waiting(&mut self, queue: &Receiver<Job>) -> Option<Job> {
+        self.company.waiting(queue)
+    }
+
+    /// Does `job`, what waits behind it, and the scans that come meanwhile, up to a batch. Whether that was the end.
     pub fn turn(&mut self, job: Job, queue: &Receiver<Job>) -> bool {
         let mut batch = std::mem::take(&mut self.batch);
-        batch.push(job);
-        let stops = |job: Option<&Job>| matches!(job, Some(Job::Stop));
-        while batch.len() < BATCH_JOBS_MAX
-            && !stops(batch.last())
-            && let Ok(job) = queue.try_recv()
-        {
-            batch.push(job);
-        }
-        let stopping = stops(batch.last());
-        let all_taken = batch.len() < BATCH_JOBS_MAX;
+        self.company.begin(job, &mut batch, queue);
+        let stopping = matches!(batch.last(), Some(Job::Stop));
         let is_tried = batch.iter().any(|job| matches!(job, Job::Try));
-        self.work(&mut batch);
+        let done = self.work(&mut batch, queue);
         self.batch = batch;
         if is_tried {
             self.flush();
         }
-        self.checkpoint(all_taken);
+        self.checkpoint(done < BATCH_JOBS_MAX);
         stopping
     }
 
@@ -154,12 +152,12 @@ impl Writer {
 
     /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
     /// all the time and write nothing.
-    fn next(&self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
-        let Some(wait) = self.patience() else { return queue.recv().map(Some).map_err(|_| ()) };
-        if wait.is_zero() {
+    fn next(&mut self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
+        let patience = self.patience();
+        if patience.is_some_and(|patience| patience.is_zero()) {
             return Ok(None);
         }
-        match queue.recv_timeout(wait) {
+        match self.company.next(queue, patience) {
             Ok(job) => Ok(Some(job)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(()),
@@ -176,7 +174,8 @@ impl Writer {
         Some(within.saturating_sub(self.state.latest().saturating_sub(since)))
     }
 
-    fn work(&mut self, batch: &mut Vec<Job>) {
+    /// How many jobs were done, one way or another.
+    fn work(&mut self, batch: &mut Vec<Job>, queue: &Receiver<Job>) -> usize {
         if self.short {
             let (grows, rest) = batch.drain(..).partition(Job::grows);
             *batch = rest;
@@ -187,12 +186,17 @@ impl Writer {
                 answer(job, Outcome::NotSaved);
             }
             if batch.is_empty() {
-                return;
+                return 0;
             }
         }
         self.hold_retention(batch);
-        self.jobs_since_checkpoint += batch.len() as u32;
-        match self.attempt(batch) {
+        let mut company = std::mem::take(&mut self.company);
+        let (mut waited_since, joins) = (None, !self.short);
+        let attempted = self.attempt(batch, |batch| joins && company.more(batch, &mut waited_since, queue));
+        self.company = company;
+        let done = batch.len();
+        self.jobs_since_checkpoint += done as u32;
+        match attempted {
             Ok(outcomes) => {
                 let has_forgotten_much = outcomes.iter().any(|outcome| matches!(outcome, Outcome::More(true)));
                 if has_forgotten_much {
@@ -212,6 +216,7 @@ impl Writer {
                 }
             }
         }
+        done
     }
 
     /// Where somebody who reads keeps the log from being folded, retention waits for the next hour: each of its full turns
@@ -245,14 +250,15 @@ impl Writer {
     }
 
     fn work_alone(&mut self, job: Job) {
-        match self.attempt(std::slice::from_ref(&job)) {
-            Ok(mut outcomes) => {
+        let mut alone = vec![job];
+        match self.attempt(&mut alone, |_| false) {
+            Ok(outcomes) => {
                 self.announce();
-                answer(job, outcomes.pop().unwrap_or(Outcome::Nothing));
+                alone.into_iter().zip(outcomes).for_each(|(job, outcome)| answer(job, outcome));
             }
             Err(error) => {
                 self.failed(&error, true);
-                self.give_up(job, &error);
+                alone.into_iter().for_each(|job| self.give_up(job, &error));
             }
         }
     }
@@ -282,12 +288,23 @@ impl Writer {
         answer(job, outcome);
     }
 
-    fn attempt(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, Error> {
-        let all = |state: &mut State| jobs.iter().map(|job| perform(state, job)).collect();
+    /// One transaction of `jobs`, and of those that `more` adds once they are decided.
+    fn attempt(
+        &mut self,
+        jobs: &mut Vec<Job>,
+        mut more: impl FnMut(&mut Vec<Job>) -> bool,
+    ) -> Result<Vec<Outcome>, Error> {
+        let all = |state: &mut State, jobs: &[Job]| jobs.iter().map(|job| perform(state, job)).collect();
         match jobs.iter().all(Job::is_memory_only) {
-            true => all(&mut self.state),
+            true => all(&mut self.state, jobs),
             false => {
-                let (outcomes, wrote) = self.transaction(all)?;
+                let (outcomes, wrote) = self.transaction(|state| {
+                    let mut outcomes: Vec<Outcome> = all(state, jobs)?;
+                    while more(jobs) {
+                        outcomes.extend(all(state, jobs.get(outcomes.len()..).unwrap_or_default())?);
+                    }
+                    Ok(outcomes)
+                })?;
                 // A scan that was saved proves that there is room for one.
                 if wrote && jobs.iter().any(|job| matches!(job, Job::Scan { .. })) {
                     self.well();
