@@ -5,7 +5,7 @@ mod station;
 
 use crate::contract;
 use crate::domain::carrier::Collection;
-use crate::domain::code::{Scan, Values};
+use crate::domain::code::Values;
 use crate::domain::decide::LastScan;
 use crate::domain::event::{Event, Item, Kind};
 use crate::domain::manifest::Manifest;
@@ -262,9 +262,9 @@ impl From<ValuesRow> for Values {
 
 /// A frame that is no text is kept with its broken characters replaced: it never counted, and is only ever compared
 /// with itself.
-pub fn scanner(scan: &Scan, last: &LastScan) -> Result<String, serde_json::Error> {
+pub fn scanner(last: &LastScan) -> Result<String, serde_json::Error> {
     let signal = last.signal.word().into();
-    let (text, counted, doubtful) = (String::from_utf8_lossy(&scan.text), last.counted, last.doubtful);
+    let (text, counted, doubtful) = (String::from_utf8_lossy(&last.text), last.counted, last.doubtful);
     serde_json::to_string(&ScannerRow { text, counted, signal, doubtful })
 }
 

@@ -1,11 +1,11 @@
 //! The projections: what the log adds up to, kept as rows in the same transaction as the events.
 //!
-//! Orders at work, stations and scanners are also held in memory, written through. After any failed transaction the
-//! whole shelf is thrown away and read again: memory never knows more than the file.
+//! Orders at work, stock, stations and scanners are also held in memory. What many scans of one transaction change there is
+//! written once, by [`Shelf::write`] before its commit. After any failed transaction the whole shelf is thrown away and read
+//! again: between transactions memory never knows more than the file.
 
 use super::queue::{self, Rank};
 use super::{Error, row, slate};
-use crate::domain::code::Scan;
 use crate::domain::decide::LastScan;
 use crate::domain::dispatch::{Desk, Gone};
 use crate::domain::manifest::Manifest;
@@ -17,7 +17,7 @@ use crate::domain::sscc::Sscc;
 use crate::domain::station::Station;
 use crate::domain::stock::Stock;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,19 @@ pub struct Shelf {
     orders: HashMap<i64, Order>,
     keys: HashMap<OrderId, i64>,
     stock: HashMap<Sku, Stock>,
+    owed: Owed,
     pub sscc_serial: u64,
     pub return_serial: u64,
+}
+
+/// What this transaction has changed in memory, and not in the file yet. All of it is in memory until it is written.
+#[derive(Debug, Default)]
+struct Owed {
+    stations: HashSet<StationId>,
+    scanners: HashSet<ScannerId>,
+    /// Orders of which nothing has changed that statements look for.
+    orders: HashSet<i64>,
+    stock: HashSet<Sku>,
 }
 
 /// More orders than are open at a site at once; the cache begins anew beyond it.
@@ -71,12 +82,50 @@ impl Shelf {
         self.stations.values()
     }
 
-    pub fn save_station(&mut self, conn: &Connection, station: &Station) -> Result<(), Error> {
+    pub fn save_station(&mut self, station: &Station) {
         if self.stations.get(&station.id) == Some(station) {
-            return Ok(());
+            return;
         }
-        slate::set(conn, &slate::station(&station.id), &row::station(station)?)?;
+        self.owed.stations.insert(station.id.clone());
         self.stations.insert(station.id.clone(), station.clone());
+    }
+
+    /// Writes what is owed to the file.
+    pub fn write(&mut self, conn: &Connection) -> Result<(), Error> {
+        for id in self.owed.stations.drain() {
+            if let Some(station) = self.stations.get(&id) {
+                slate::set(conn, &slate::station(&id), &row::station(station)?)?;
+            }
+        }
+        for id in self.owed.scanners.drain() {
+            if let Some(last) = self.scanners.get(&id) {
+                slate::set(conn, &slate::scanner(&id), &row::scanner(last)?)?;
+            }
+        }
+        self.write_orders(conn)?;
+        self.write_stock(conn)
+    }
+
+    fn write_orders(&mut self, conn: &Connection) -> Result<(), Error> {
+        for key in self.owed.orders.drain() {
+            if let Some(order) = self.orders.get(&key) {
+                conn.prepare_cached("UPDATE progress SET body = ?2 WHERE key = ?1")?
+                    .execute(params![key, row::progress(&order.progress)?])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_stock(&mut self, conn: &Connection) -> Result<(), Error> {
+        for sku in self.owed.stock.drain() {
+            if let Some(stock) = self.stock.get(&sku) {
+                conn.prepare_cached(
+                    "INSERT INTO stock (sku, on_hand, reserved) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved",
+                )?
+                .execute(params![&*sku, stock.on_hand, stock.reserved])?;
+            }
+        }
         Ok(())
     }
 
@@ -106,13 +155,12 @@ impl Shelf {
 
     /// Remembers a scanner's frame; on disk only where a restart would have to know it: because it counted, or because
     /// the scanner may send it again.
-    pub fn save_scan(&mut self, conn: &Connection, scan: &Scan, last: LastScan, repeats: bool) -> Result<(), Error> {
-        let counted_before = self.scanners.get(&scan.scanner).is_some_and(|before| before.counted);
+    pub fn save_scan(&mut self, scanner: &ScannerId, last: LastScan, repeats: bool) {
+        let counted_before = self.scanners.get(scanner).is_some_and(|before| before.counted);
         if last.counted || counted_before || repeats {
-            slate::set(conn, &slate::scanner(&scan.scanner), &row::scanner(scan, &last)?)?;
+            self.owed.scanners.insert(scanner.clone());
         }
-        self.scanners.insert(scan.scanner.clone(), last);
-        Ok(())
+        self.scanners.insert(scanner.clone(), last);
     }
 
     /// Prolongs the time in which the same code is bounce; memory only.
@@ -251,22 +299,22 @@ impl Shelf {
             return Ok(None);
         };
         let order = row::order(&terms, state, &body)?;
-        self.remember(key, &order);
+        self.remember(conn, key, &order)?;
         Ok(Some(order))
     }
 
-    fn remember(&mut self, key: i64, order: &Order) {
+    fn remember(&mut self, conn: &Connection, key: i64, order: &Order) -> Result<(), Error> {
         if ORDERS_CACHED_MAX <= self.orders.len() {
-            self.orders.clear();
-            self.keys.clear();
+            self.forget_orders(conn)?;
         }
         self.keys.insert(order.terms.id.clone(), key);
         self.orders.insert(key, order.clone());
+        Ok(())
     }
 
-    /// Writes the order as it is now: its terms where they are new, its progress and its parcels where they moved.
+    /// Keeps the order as it is now: its terms where they are new, its progress and its parcels where they moved.
     ///
-    /// Most scans only change the body: naming an indexed column would touch the index's page too.
+    /// Most scans only change the body, which is owed: naming an indexed column would touch the index's page too.
     pub fn save_order(&mut self, conn: &Connection, order: &Order, uptime_s: u64) -> Result<(), Error> {
         let before = self.order_by_id(conn, &order.terms.id)?;
         let key = match self.keys.get(&order.terms.id) {
@@ -282,7 +330,6 @@ impl Shelf {
                 row::terms(&order.terms)?
             ])?;
         }
-        let body = row::progress(&order.progress)?;
         let same_place = |before: &Order| {
             row::listed_state(&before.progress) == row::listed_state(&order.progress)
                 && before.progress.expedited == order.progress.expedited
@@ -290,8 +337,9 @@ impl Shelf {
                 && carrier(before) == carrier(order)
         };
         if before.as_ref().is_some_and(same_place) {
-            conn.prepare_cached("UPDATE progress SET body = ?2 WHERE key = ?1")?.execute(params![key, body])?;
+            self.owed.orders.insert(key);
         } else {
+            self.owed.orders.remove(&key);
             let closed_s = order.progress.state.is_closed().then_some(uptime_s);
             conn.prepare_cached(
                 "INSERT OR REPLACE INTO progress (key, state, urgency, closed_s, body, carrier, expedited)
@@ -302,7 +350,7 @@ impl Shelf {
                 row::listed_state(&order.progress),
                 urgency(order),
                 closed_s,
-                body,
+                row::progress(&order.progress)?,
                 carrier(order),
                 order.progress.expedited
             ])?;
@@ -316,8 +364,7 @@ impl Shelf {
             conn.prepare_cached("INSERT OR REPLACE INTO totes (id, order_key) VALUES (?1, ?2)")?
                 .execute(params![&**tote, key])?;
         }
-        self.remember(key, order);
-        Ok(())
+        self.remember(conn, key, order)
     }
 
     /// After the file turned out to be an older copy: nothing open is worked on, and nothing reserved, until
@@ -336,18 +383,21 @@ impl Shelf {
             let mut station = station;
             station.lay_down();
             station.last = None;
-            self.save_station(conn, &station)?;
+            self.save_station(&station);
         }
         conn.execute("UPDATE manifests SET closed = 2 WHERE closed = 0", [])?;
+        self.write_stock(conn)?;
         conn.execute("UPDATE stock SET reserved = 0", [])?;
         self.stock.clear();
         Ok(keys.len() as u64)
     }
 
-    /// Forgets the orders in memory, after rows were deleted.
-    pub fn forget_orders(&mut self) {
+    /// Forgets the orders in memory, after rows were deleted: of these nothing is owed any more.
+    pub fn forget_orders(&mut self, conn: &Connection) -> Result<(), Error> {
+        self.write_orders(conn)?;
         self.orders.clear();
         self.keys.clear();
+        Ok(())
     }
 
     pub fn tombstone(conn: &Connection, id: &OrderId) -> Result<Option<u32>, Error> {
@@ -497,20 +547,16 @@ impl Shelf {
         let read = |row: &rusqlite::Row<'_>| Ok(Stock { on_hand: row.get(0)?, reserved: row.get(1)? });
         let stock = statement.query_row([&**sku], read).optional()?.unwrap_or_default();
         if STOCK_CACHED_MAX <= self.stock.len() {
+            self.write_stock(conn)?;
             self.stock.clear();
         }
         self.stock.insert(sku.clone(), stock);
         Ok(stock)
     }
 
-    pub fn save_stock(&mut self, conn: &Connection, sku: &Sku, stock: Stock) -> Result<(), Error> {
-        conn.prepare_cached(
-            "INSERT INTO stock (sku, on_hand, reserved) VALUES (?1, ?2, ?3)
-             ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved",
-        )?
-        .execute(params![&**sku, stock.on_hand, stock.reserved])?;
+    pub fn save_stock(&mut self, sku: &Sku, stock: Stock) {
+        self.owed.stock.insert(sku.clone());
         self.stock.insert(sku.clone(), stock);
-        Ok(())
     }
 
     pub fn use_returns(&mut self, conn: &Connection, count: u64) -> Result<(), Error> {

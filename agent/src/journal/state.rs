@@ -175,6 +175,7 @@ impl State {
             boot: state.config.boot.id.as_str().into(),
         };
         state.record(&started, None, &moment)?;
+        state.shelf.write(&state.conn)?;
         state.conn.execute_batch("COMMIT")?;
         let path = state.config.path.clone();
         Ok((state, Opened { path, site_key, token_digest, starts, head_at_start, unpublished_from }))
@@ -198,7 +199,7 @@ impl State {
             let mut laid_down = station.clone();
             laid_down.lay_down();
             self.wrote |= laid_down != station;
-            self.shelf.save_station(&self.conn, &laid_down)?;
+            self.shelf.save_station(&laid_down);
         }
         for (id, mode) in self.config.stations.clone() {
             let name = format!("configured/{id}");
@@ -213,7 +214,7 @@ impl State {
             }
             self.wrote = true;
             slate::set(&self.conn, &name, &mode.word())?;
-            self.shelf.save_station(&self.conn, &before.anew_in(mode))?;
+            self.shelf.save_station(&before.anew_in(mode));
         }
         Ok(())
     }
@@ -301,6 +302,7 @@ impl State {
     pub fn commit(&mut self, behind_max: Duration) -> Result<bool, Error> {
         let due = behind_max <= self.latest.saturating_sub(self.stored_at) || behind_max.is_zero();
         let cursors = (self.sent, self.received);
+        self.shelf.write(&self.conn)?;
         let with_cursors = due && (self.stored != cursors || behind_max.is_zero());
         if with_cursors {
             slate::set(&self.conn, slate::SENT, &cursors.0)?;

@@ -162,7 +162,9 @@ fn prepare(config: &Config, part: &Path, moment: &Moment) -> Result<(u64, Option
     heir::fill_in_from(&conn, &config.path)?;
     anew::begin(&conn, config, moment, None)?;
     let uptime_s: u64 = conn.query_row("SELECT coalesce(max(uptime_s), 0) FROM events", [], |row| row.get(0))?;
-    let orders = Shelf::load(&conn, false)?.set_aside(&conn, uptime_s)?;
+    let mut shelf = Shelf::load(&conn, false)?;
+    let orders = shelf.set_aside(&conn, uptime_s)?;
+    shelf.write(&conn)?;
     conn.execute_batch("COMMIT")?;
     super::close(conn)?;
     Ok((events, newest, orders))

@@ -231,7 +231,7 @@ fn replay_some(conn: &Connection, subjects: &[String], gap: Place, settled: &mut
         }
         shelf.save_order(conn, &order, uptime_s)?;
     }
-    Ok(())
+    shelf.write(conn)
 }
 
 /// Whether both are at the same point of the work; what customers were told may be counted otherwise.
@@ -287,7 +287,7 @@ fn lay_down(conn: &Connection) -> Result<(), Error> {
         if last_lost {
             kept.last = None;
         }
-        shelf.save_station(conn, &kept)?;
+        shelf.save_station(&kept);
     }
-    Ok(())
+    shelf.write(conn)
 }

@@ -220,7 +220,7 @@ impl State {
         for (sku, delta) in reserved_change(before, order) {
             if decided.iter().all(|(known, _)| *known != sku) {
                 let stock = self.shelf.stock(&self.conn, &sku)?.reserved_more(delta);
-                self.shelf.save_stock(&self.conn, &sku, stock)?;
+                self.shelf.save_stock(&sku, stock);
             }
         }
         Ok(())
@@ -259,7 +259,7 @@ impl State {
             let on_hand = counted + moved.get(sku).copied().unwrap_or_default();
             let delta = on_hand - stock.on_hand;
             let stock = Stock { on_hand, ..stock };
-            self.shelf.save_stock(&self.conn, sku, stock)?;
+            self.shelf.save_stock(sku, stock);
             if delta != 0 {
                 let event = Event::StockAdjusted { sku: sku.clone(), delta, stock, cause: Adjustment::Set };
                 self.record(&event, None, moment)?;

@@ -91,7 +91,7 @@ impl State {
             self.conn.prepare_cached("DELETE FROM progress WHERE key = ?1")?.execute([key])?;
             self.conn.prepare_cached("DELETE FROM orders WHERE key = ?1")?.execute([key])?;
         }
-        self.shelf.forget_orders();
+        self.shelf.forget_orders(&self.conn)?;
         Ok(keys.len())
     }
 }

@@ -59,7 +59,7 @@ impl State {
         };
         self.wrote |= last.counted || moved;
         let repeats = self.config.repeating.contains(&scan.scanner) && self.wrote;
-        self.shelf.save_scan(&self.conn, scan, last, repeats)?;
+        self.shelf.save_scan(&scan.scanner, last, repeats);
         Ok(decision.answer)
     }
 
@@ -78,7 +78,7 @@ impl State {
             return Ok(station);
         };
         self.record_by(&event, By { station: Some(&station.id), operator: station.operator.as_ref() }, moment)?;
-        self.shelf.save_station(&self.conn, &left)?;
+        self.shelf.save_station(&left);
         Ok(left)
     }
 
@@ -106,7 +106,7 @@ impl State {
             self.shelf.save_order(&self.conn, order, uptime_s)?;
         }
         for (sku, stock) in &decision.stock {
-            self.shelf.save_stock(&self.conn, sku, *stock)?;
+            self.shelf.save_stock(sku, *stock);
         }
         if let Some(manifest) = &decision.manifest {
             Shelf::save_manifest(&self.conn, manifest, uptime_s)?;
@@ -120,13 +120,14 @@ impl State {
         }
         self.shelf.use_serials(&self.conn, decision.sscc_used)?;
         if let Some(other) = &decision.other {
-            self.shelf.save_station(&self.conn, other)?;
+            self.shelf.save_station(other);
         }
         for print in &decision.prints {
             let what = PrintWhat::Ours(Box::new(print.clone()));
             self.prints.push(PrintJob { station: Some(here.id.clone()), what });
         }
-        self.shelf.save_station(&self.conn, here)
+        self.shelf.save_station(here);
+        Ok(())
     }
 
     fn facts<'a>(
