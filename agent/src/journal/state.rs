@@ -12,10 +12,12 @@ use crate::domain::event::{Event, Kind, StartCause};
 use crate::domain::name::{OrderId, ScannerId, StationId};
 use crate::domain::station::Station;
 use crate::pulse::Pulse;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -31,6 +33,9 @@ pub(in crate::journal) mod times;
 
 pub struct State {
     conn: Connection,
+    /// Pages in the write-ahead log, as of the last commit.
+    log_pages: Arc<AtomicU32>,
+    page_bytes: u64,
     config: Arc<Config>,
     shelf: Shelf,
     /// The couriers that came early.
@@ -103,7 +108,10 @@ impl State {
     /// Opens the file and brings it to this version, which turns `pulse`.
     pub fn open(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Self, Opened), Error> {
         let has_log = salvage::has_log(&config.path);
-        let conn = schema::open_writer_at_start(&config.path, pulse)?;
+        let mut conn = schema::open_writer_at_start(&config.path, pulse)?;
+        let log_pages = Arc::default();
+        count_log(&mut conn, &log_pages)?;
+        let page_bytes = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         conn.execute_batch("BEGIN IMMEDIATE")?;
         salvage::miss_log(&conn, &config, &moment, has_log)?;
         let head_at_start = log::head(&conn)?;
@@ -142,6 +150,8 @@ impl State {
             shelf: Shelf::load(&conn, cause == StartCause::Recovered)?,
             gone: Shelf::gone(&conn)?,
             conn,
+            log_pages,
+            page_bytes,
             epoch,
             head: head_at_start,
             newest: None,
@@ -380,6 +390,7 @@ impl State {
         }
         if anew {
             self.conn = schema::open_writer(&self.config.path)?;
+            count_log(&mut self.conn, &self.log_pages)?;
         }
         self.shelf = Shelf::load(&self.conn, false)?;
         self.gone = Shelf::gone(&self.conn)?;
@@ -406,6 +417,12 @@ impl State {
     /// Folds the write-ahead log into the file, as far as readers let it. Whether it could be tried.
     pub fn checkpoint(&self) -> bool {
         self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
+    }
+
+    /// What the write-ahead log holds, that included which is in the file already: the first commit after all of it is there
+    /// begins anew.
+    pub fn log_bytes(&self) -> u64 {
+        u64::from(self.log_pages.load(Ordering::Relaxed)) * self.page_bytes
     }
 
     /// Folds all of the log and begins it anew, with nothing behind its end; waits for no reader. Whether that was possible.
@@ -482,6 +499,16 @@ impl State {
     pub fn doubt(&mut self, scanner: &ScannerId) {
         self.shelf.doubt(scanner);
     }
+}
+
+/// Notes at each commit how many pages the write-ahead log has.
+fn count_log(conn: &mut Connection, log_pages: &Arc<AtomicU32>) -> Result<(), Error> {
+    let log_pages = Arc::clone(log_pages);
+    let count = move |_: &mut Wal, pages| {
+        log_pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+        Ok(())
+    };
+    Ok(conn.wal_hook(Some(count))?)
 }
 
 fn begin_epoch(conn: &Connection, base: Place, moment: Moment) -> Result<Epoch, Error> {

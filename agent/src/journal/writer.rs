@@ -19,9 +19,11 @@ const CURSORS_BEHIND_MAX: Duration = Duration::from_secs(1);
 /// How often a failing storage is tried again while nobody scans.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Jobs after which the write-ahead log is folded into the file: at once when nobody waits, at the second bound always.
-const CHECKPOINT_JOBS: u32 = 256;
-const CHECKPOINT_JOBS_MAX: u32 = 1_024;
+/// How much of the write-ahead log is folded into the file at a time: at once when nobody waits, at the second bound always.
+/// Each time, a page that changes all the time is written once more; and a start reads all of the log, within a second from a
+/// slow card. Less than what makes retention wait for a reader.
+const FOLDED_BYTES: u64 = 4 * 1024 * 1024;
+const FOLDED_BYTES_MAX: u64 = 6 * 1024 * 1024;
 
 /// Of the write-ahead log: as much as stays of it anyway.
 const RETAIN_HELD_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -48,7 +50,10 @@ pub struct Writer {
     short: bool,
     /// Something of a commit that failed may lie behind the end of the write-ahead log.
     leftovers: bool,
-    jobs_since_checkpoint: u32,
+    /// What the log held when it was last folded.
+    folded_bytes: u64,
+    /// It is folded in any case as soon as somebody looks.
+    folds: bool,
     company: Company,
     /// Empty between turns.
     batch: Vec<Job>,
@@ -93,7 +98,8 @@ impl Writer {
             ballast,
             short,
             leftovers: false,
-            jobs_since_checkpoint: 0,
+            folded_bytes: 0,
+            folds: false,
             company: Company::default(),
             batch: Vec::with_capacity(BATCH_JOBS_MAX),
             tried_at: Duration::ZERO,
@@ -195,13 +201,10 @@ impl Writer {
         let attempted = self.attempt(batch, |batch| joins && company.more(batch, &mut waited_since, queue));
         self.company = company;
         let done = batch.len();
-        self.jobs_since_checkpoint += done as u32;
         match attempted {
             Ok(outcomes) => {
                 let has_forgotten_much = outcomes.iter().any(|outcome| matches!(outcome, Outcome::More(true)));
-                if has_forgotten_much {
-                    self.jobs_since_checkpoint += CHECKPOINT_JOBS;
-                }
+                self.folds |= has_forgotten_much;
                 self.tell(batch, outcomes);
             }
             Err(error) => {
@@ -228,7 +231,7 @@ impl Writer {
         }
         let held_bytes = self.state.held_bytes();
         if RETAIN_HELD_BYTES_MAX < held_bytes {
-            self.jobs_since_checkpoint += CHECKPOINT_JOBS;
+            self.folds = true;
             tracing::warn!(
                 held_bytes,
                 "somebody reads for long, and the write-ahead log can't be folded: retention waits"
@@ -419,9 +422,12 @@ impl Writer {
         if nobody_waits {
             self.restart_log();
         }
-        let due = if nobody_waits { CHECKPOINT_JOBS } else { CHECKPOINT_JOBS_MAX };
-        if due <= self.jobs_since_checkpoint && self.state.checkpoint() {
-            self.jobs_since_checkpoint = 0;
+        let held = self.state.log_bytes();
+        // A log that has begun anew holds nothing that was folded.
+        let unfolded = held.checked_sub(self.folded_bytes).unwrap_or(held);
+        let due = if nobody_waits { FOLDED_BYTES } else { FOLDED_BYTES_MAX };
+        if (due <= unfolded || (self.folds && nobody_waits)) && self.state.checkpoint() {
+            (self.folded_bytes, self.folds) = (held, false);
         }
     }
 }
