@@ -410,3 +410,108 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The words are an interface, and the sentence tells what the detail names.
+    #[track_caller]
+    fn check(word: &str, detail: Option<&str>, is: (&str, Option<String>, String)) {
+        let (found, named, sentence) = is;
+        assert_eq!((found, named.as_deref()), (word, detail));
+        assert!(detail.is_none_or(|detail| sentence.contains(detail)), "{word}: {sentence:?}");
+        assert!(sentence.len() > 3 && !sentence.ends_with('.') && sentence.trim() == sentence, "{word}: {sentence:?}");
+    }
+
+    #[test]
+    fn every_reason_has_its_word_and_a_sentence_that_names_what_it_is_about() {
+        let reasons = [
+            (Reason::Cancelled, "cancelled", None),
+            (Reason::AwaitsPlatform, "awaits_platform", None),
+            (Reason::OpenElsewhere("bench-2".into()), "open_elsewhere", Some("bench-2")),
+            (Reason::NoOrderOpen, "no_order_open", None),
+            (Reason::OrderOpen("10042".into()), "order_open", Some("10042")),
+            (Reason::NotOnOrder, "not_on_order", None),
+            (Reason::LineComplete, "line_complete", None),
+            (Reason::Finished, "finished", None),
+            (Reason::PerhapsCounted, "perhaps_counted", None),
+            (Reason::OtherCarrier, "other_carrier", None),
+            (Reason::NotForCarrier, "not_for_carrier", None),
+            (Reason::ParcelsLeft(7), "parcels_left", Some("7")),
+            (Reason::TakeOut("10042/1".into()), "take_out", Some("10042/1")),
+            (Reason::NothingToClose, "nothing_to_close", None),
+            (Reason::NothingWaits, "nothing_waits", None),
+            (Reason::Incomplete, "incomplete", None),
+            (Reason::CheckFailed, "check_failed", None),
+            (Reason::OtherMode, "other_mode", None),
+            (Reason::OnHold, "on_hold", None),
+            (Reason::NotSignedIn, "not_signed_in", None),
+            (Reason::NotPicked, "not_picked", None),
+            (Reason::WrongBin("A-01".into()), "wrong_bin", Some("A-01")),
+            (Reason::WrongTote("T7".into()), "wrong_tote", Some("T7")),
+            (Reason::ToteInUse("10043".into()), "tote_in_use", Some("10043")),
+            (Reason::EmptyTote, "empty_tote", None),
+            (Reason::RoundFull, "round_full", None),
+            (Reason::WantsTote, "wants_tote", None),
+            (Reason::Relabel, "relabel", None),
+            (Reason::NoLabel, "no_label", None),
+            (Reason::NoPrinter, "no_printer", None),
+            (Reason::NothingToUndo, "nothing_to_undo", None),
+            (Reason::SerialUsed, "serial_used", None),
+            (Reason::Expired, "expired", None),
+            (Reason::Unfit, "unfit", None),
+            (Reason::OneByOne, "one_by_one", None),
+            (Reason::PutBack("Tea".into()), "put_back", Some("Tea")),
+            (Reason::Unwritten, "unwritten", None),
+            (Reason::Full, "full", None),
+            (Reason::NotReady, "not_ready", None),
+            (Reason::UnknownCode, "unknown_code", None),
+            (Reason::NoStation, "no_station", None),
+            (Reason::Storage, "storage", None),
+        ];
+        for (reason, word, detail) in &reasons {
+            check(word, *detail, (reason.word(), reason.detail(), reason.sentence()));
+        }
+        let sentences: BTreeSet<String> = reasons.iter().map(|(reason, ..)| reason.sentence()).collect();
+        assert_eq!(sentences.len(), reasons.len(), "no two reasons say the same");
+    }
+
+    #[test]
+    fn every_question_has_its_word_and_a_sentence_that_names_what_is_wanted() {
+        for (ask, word, detail) in [
+            (Ask::Item, "item", None),
+            (Ask::Order, "order", None),
+            (Ask::Cause, "cause", None),
+            (Ask::Condition, "condition", None),
+            (Ask::Serial, "serial", None),
+            (Ask::Lot, "lot", None),
+            (Ask::Expiry, "expiry", None),
+            (Ask::Place, "place", None),
+            (Ask::Bin("A-01".into()), "bin", Some("A-01")),
+            (Ask::Tote("T7".into()), "tote", Some("T7")),
+            (Ask::Label, "label", None),
+            (Ask::HandOver, "handover", None),
+        ] {
+            check(word, detail, (ask.word(), ask.detail(), ask.sentence()));
+        }
+    }
+
+    #[test]
+    fn every_signal_has_a_word_of_its_own_and_two_of_them_count() {
+        let words: BTreeSet<&str> = Signal::ALL.iter().map(|signal| signal.word()).collect();
+        assert_eq!(words.len(), Signal::ALL.len());
+        let counting: Vec<&str> = Signal::ALL.iter().filter(|signal| signal.counts()).map(|one| one.word()).collect();
+        assert_eq!(counting, ["accepted", "completed"]);
+    }
+
+    #[test]
+    fn an_answer_names_few_of_many_expected_items() {
+        let answer = Answer::because(Signal::Wrong, Reason::NotOnOrder).order(&"10042".into()).item("Tea");
+        let answer = answer.progress(1, 3).ask(Ask::Item).expected((0..9).map(|n| format!("Product {n}").into()));
+        assert_eq!(answer.expected.len(), EXPECTED_MAX);
+        assert_eq!((answer.order.as_deref(), answer.item.as_deref()), (Some("10042"), Some("Tea")));
+        assert_eq!((answer.progress, answer.ask), (Some((1, 3)), Some(Ask::Item)));
+    }
+}

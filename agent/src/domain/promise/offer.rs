@@ -171,3 +171,73 @@ pub fn offer(desk: Desk<'_>, capacity: &Capacity, load: &Load) -> Offer {
         capacity_left,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::constant(1_795_420_800, 0) + SignedDuration::from_hours(hour)
+    }
+
+    fn collection(hour: i64) -> Collection {
+        Collection { id: format!("dhl@{hour}").as_str().into(), at: at(hour), cut_off: at(hour - 1) }
+    }
+
+    fn said() -> Offer {
+        let dhl = CarrierOffer {
+            carrier: "dhl".into(),
+            name: "DHL".into(),
+            same_day_until: Some(at(12)),
+            collections: vec![collection(16)],
+        };
+        Offer { door: Door::Open, same_day_until: Some(at(12)), carriers: vec![dhl], ..Offer::unknown(at(8)) }
+    }
+
+    #[test]
+    fn what_changes_for_a_checkout_is_told_from_what_only_grows_or_shrinks() {
+        type Change = fn(&mut Offer);
+        for (what, change, sells_as, says_what) in [
+            ("nothing", (|_| {}) as Change, true, true),
+            ("it was looked at again", |offer| offer.computed_at = at(9), true, true),
+            ("more waits", |offer| offer.open_units = 7, true, false),
+            ("the pace is another", |offer| offer.per_hour = 60, true, false),
+            ("less time is left", |offer| offer.carriers[0].same_day_until = Some(at(11)), true, false),
+            ("no time is left", |offer| offer.carriers[0].same_day_until = None, false, false),
+            ("a courier has gone", |offer| offer.carriers[0].collections = vec![collection(40)], false, false),
+            ("a carrier is gone", |offer| offer.carriers.clear(), false, false),
+            ("the day is over", |offer| offer.door = Door::Closed, false, false),
+        ] {
+            let mut now = said();
+            change(&mut now);
+            assert_eq!((said().sells_as(&now), said().says_what(&now)), (sells_as, says_what), "{what}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_promised_while_nobody_knows_the_time() {
+        let offer = Offer::unknown(at(8));
+        assert_eq!((offer.door.word(), offer.same_day_until, offer.carriers), ("unknown", None, Vec::new()));
+    }
+
+    #[test]
+    fn every_state_of_the_door_has_its_own_word() {
+        for (word, door) in Door::WORDS {
+            assert_eq!(door.word(), word);
+        }
+    }
+
+    #[test]
+    fn units_count_before_a_cut_off_that_is_not_sooner_and_orders_without_one_come_last() {
+        let target = |hour| Target { collection: None, at: at(hour), cut_off: at(hour) };
+        let mut load = Load::default();
+        assert_eq!((load.before(at(9)), load.usual_order()), (0, 1));
+        for (units, hour) in [(3, Some(9)), (4, Some(12)), (8, None), (0, None)] {
+            load.add(units, hour.map(target).as_ref());
+        }
+        for (hour, units) in [(8, 0), (9, 3), (11, 3), (12, 7), (99, 7)] {
+            assert_eq!(load.before(at(hour)), units, "{hour}");
+        }
+        assert_eq!((load.orders, load.units, load.usual_order()), (4, 15, 4));
+    }
+}

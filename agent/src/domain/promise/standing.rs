@@ -193,3 +193,45 @@ pub enum Turn {
     Recovered,
     Missed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::text::terms;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_course_and_trouble_has_its_own_word() {
+        for (word, course) in Course::WORDS {
+            assert_eq!(course.word(), word);
+        }
+        for (word, trouble) in Trouble::WORDS {
+            assert_eq!((trouble.word(), Trouble::named(word)), (word, Some(trouble)));
+        }
+        assert_eq!(Trouble::named("weather"), None);
+    }
+
+    #[test]
+    fn another_carrier_keeps_the_promise_and_another_day_does_not() {
+        let day = |n: i64| Some(Timestamp::constant(1_795_420_800, 0) + jiff::SignedDuration::from_hours(24 * n));
+        let basis = |text: &str, ship_by, deliver_from, deliver_by| {
+            let mut terms = terms(text);
+            terms.promise = Promise { ship_by, deliver_from, deliver_by };
+            Basis::of(&Order::accept(Arc::new(terms)))
+        };
+        let promised = basis("10: 1xA via dhl", day(1), day(2), day(3));
+        assert_eq!(promised.carrier.as_deref(), Some("dhl"));
+        for (what, other, same) in [
+            ("the same", basis("10: 1xA via dhl", day(1), day(2), day(3)), true),
+            ("more units", basis("10 r2: 9xA via dhl", day(1), day(2), day(3)), true),
+            ("another carrier", basis("10: 1xA via fjard", day(1), day(2), day(3)), true),
+            ("its customer fetches it", basis("10: 1xA via pickup", day(1), day(2), day(3)), true),
+            ("shipped later", basis("10: 1xA via dhl", day(2), day(2), day(3)), false),
+            ("delivered not before", basis("10: 1xA via dhl", day(1), None, day(3)), false),
+            ("delivered later", basis("10: 1xA via dhl", day(1), day(2), day(4)), false),
+        ] {
+            assert_eq!(promised.promises_the_same(&other), same, "{what}");
+        }
+        assert_eq!(basis("10: 1xA via pickup", None, None, None).carrier, None);
+    }
+}

@@ -109,6 +109,8 @@ mod tests {
     #[test]
     fn media_are_those_that_exist() {
         assert_eq!(Media::new(203, 100, 150), Ok(Media::default()));
+        let media = Media::new(600, 120, 250).unwrap();
+        assert_eq!((media.dpi(), media.width_mm(), media.height_mm()), (600, 120, 250));
         assert_eq!(Media::new(200, 100, 150), Err(BadMedia::Dpi { dpi: 200 }));
         for (width_mm, height_mm) in [(59, 150), (121, 150), (100, 89), (100, 251)] {
             assert_eq!(Media::new(300, width_mm, height_mm), Err(BadMedia::Size { width_mm, height_mm }));
