@@ -14,7 +14,7 @@ mod standing;
 use std::time::Duration;
 
 pub use judge::{Case, Verdict, judge, target, units_left};
-pub use review::{Finding, Work, review};
+pub use review::{Finding, Review, Work};
 pub use standing::{Basis, Course, Ending, Forecast, Outlook, Queue, Standing, Target, Told, Trouble, Turn};
 
 /// What the configuration says about it.

@@ -1,31 +1,27 @@
 //! What a day brings by the clock alone: couriers that are late, and its close.
 
-use super::{Planner, WRITER_TIMEOUT};
+use super::{Planner, has_caught_up};
 use crate::clock::Moment;
 use crate::domain::carrier::{Carrier, Collection};
 use crate::domain::event::{CourierLate, DayClosed, Event};
-use crate::domain::promise::Work;
+use crate::domain::name::CollectionId;
 use crate::domain::rules::Rules;
 use crate::journal::{DAY_CLOSED, DAY_CLOSED_AT, Error, Job, Place};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::mpsc::sync_channel;
+use std::collections::BTreeMap;
 
 impl Planner {
     /// Tells of couriers that are late where something waits for them, each once.
-    pub(super) fn notice_late_couriers(
-        &self,
-        moment: &Moment,
-        work: &[Work],
-        day_closed: Option<Timestamp>,
-    ) -> Result<(), Error> {
+    pub(super) fn notice_late_couriers(&self, moment: &Moment, day_closed: Option<Timestamp>) -> Result<(), Error> {
         // Before the first close nobody knows what this site has seen.
         let Some(from) = day_closed else { return Ok(()) };
         for carrier in &self.rules.carriers {
             let grace = SignedDuration::try_from(carrier.grace).unwrap_or(SignedDuration::MAX);
             let until = moment.wall.saturating_sub(grace).unwrap_or(Timestamp::MIN);
+            let mut waiting = None;
             for collection in carrier.between(from, until, &self.rules.zone) {
-                self.notice_late_courier(carrier, collection, moment, work)?;
+                self.notice_late_courier(carrier, collection, moment, &mut waiting)?;
             }
         }
         Ok(())
@@ -36,15 +32,18 @@ impl Planner {
         carrier: &Carrier,
         collection: Collection,
         moment: &Moment,
-        work: &[Work],
+        waiting: &mut Option<BTreeMap<CollectionId, u32>>,
     ) -> Result<(), Error> {
         let name = format!("courier_late/{}", collection.id);
         if self.reader.ending(&collection.id)?.is_some() || self.reader.is_done(&name)? {
             return Ok(());
         }
-        let parcels = work.iter().flat_map(|work| &work.order.progress.parcels);
-        let mine = parcels.filter(|parcel| parcel.collection.as_ref() == Some(&collection.id));
-        let waiting = mine.filter(|parcel| parcel.state.waits()).count() as u32;
+        // Counted once for all collections of the carrier that nobody came for.
+        let counted = match waiting.take() {
+            Some(counted) => counted,
+            None => self.reader.waiting_for(&carrier.id)?,
+        };
+        let waiting = waiting.insert(counted).get(&collection.id).copied().unwrap_or_default();
         let manifest = self.reader.open_manifest(&carrier.id)?.filter(|manifest| {
             0 < manifest.loaded && manifest.collection.as_ref().is_none_or(|of| of.id == collection.id)
         });
@@ -82,15 +81,8 @@ impl Planner {
         if to <= from {
             return Ok(());
         }
-        let (_, handed_over) = self.judge(moment, Some(to))?;
-        if !handed_over {
-            return Ok(());
-        }
-        let (done, judged) = sync_channel(1);
-        let reply = Box::new(move |()| {
-            let _ = done.try_send(());
-        });
-        if self.journal.try_submit(Job::Barrier { reply }).is_err() || judged.recv_timeout(WRITER_TIMEOUT).is_err() {
+        self.sweep_due = true;
+        if !self.judge(moment, Some(to))? || !has_caught_up(&self.journal) {
             tracing::warn!("the journal is busy: the day is closed later");
             return Ok(());
         }

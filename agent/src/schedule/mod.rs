@@ -3,6 +3,10 @@
 //! A thread of its own that only reads: what follows is a job for the writer, who judges again on what is true then.
 //! Ticks and the log's head wake it; what is due it finds in the database, so that work missed while the board was off
 //! is done when it is back, and once. While the clock can't be trusted it says `unknown`, and nothing is late.
+//!
+//! What is not packed is looked at each time, since time alone turns it. What is packed is looked at when something happened
+//! to it, and all of it in a sweep: at the start, and when what many share has changed. Of either only a page of orders is in
+//! memory at once, however many there are.
 
 mod day;
 pub mod status;
@@ -14,15 +18,16 @@ use crate::domain::event::Kind;
 use crate::domain::name::OrderId;
 use crate::domain::promise::offer::Offer;
 use crate::domain::promise::pace::{Pace, slot_of};
-use crate::domain::promise::{Work, review};
+use crate::domain::promise::{Finding, Review, Work};
 use crate::domain::rules::Rules;
-use crate::journal::agenda::Seen;
+use crate::journal::agenda::{Part, Seen, WORK_PAGE};
 use crate::journal::{Error, Job, Journal, Place, Reader};
 use crate::pulse::Pulse;
 use jiff::{SignedDuration, Timestamp};
 use status::ScheduleStatus;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -35,14 +40,24 @@ const SAY_NEWS: SignedDuration = SignedDuration::from_secs(55);
 /// What is offered is said again after this, though it has not changed: what was said last holds for five minutes.
 const SAY_AGAIN: SignedDuration = SignedDuration::from_secs(3 * 60);
 /// Events that are looked at in one go: bounds what a start after a long time reads at once.
-const SEEN_MAX: usize = 2_000;
+const SEEN_MAX: usize = 500;
 /// A longer time without a tick was no work that somebody was slow at.
 const WORKED_S_MAX: u64 = 120;
-/// How long closing the day waits for the writer; the next tick tries again.
+/// How long the writer is waited for; the next tick tries again.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Orders in one job: judging one takes the writer a millisecond at most, and a scan may wait behind the job.
 const FINDINGS_MAX: usize = 32;
+/// Such jobs that may wait for the writer at once: the rest of its queue is for those who scan.
+const JOBS_AHEAD_MAX: usize = 16;
+/// As many unpacked orders as are looked at a second time without being read again: one in 3 kB.
+const KEPT_MAX: usize = 256;
+/// All that is packed is looked at so often without a cause: a carrier whose collections were not known may have some now.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// A clock that went another way than the time by more than this was set.
+const SET_BY: SignedDuration = SignedDuration::from_secs(60);
+/// A review that takes long comes less often: it has this part of one processor at most.
+const REVIEWS_PART: u32 = 10;
 /// Invitations in one go.
 const INVITED_MAX: usize = 32;
 
@@ -61,8 +76,15 @@ const TURNS: [Kind; 12] = [
     Kind::HandedOver,
     Kind::LeftBehind,
 ];
-/// What the pace is counted by.
-const COUNTED: [Kind; 2] = [Kind::ItemPacked, Kind::ItemUnpacked];
+/// What judging an order leads to: nothing more comes of it.
+const JUDGED: [Kind; 6] = [
+    Kind::PromiseAtRisk,
+    Kind::PromiseWillMiss,
+    Kind::PromiseRecovered,
+    Kind::PromiseMissed,
+    Kind::PromiseKept,
+    Kind::NotificationRequested,
+];
 
 /// The running thread.
 #[derive(Debug)]
@@ -106,7 +128,10 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
         invited,
         unkept: marks.counted.is_none(),
         invitations: VecDeque::new(),
-        completed: BTreeSet::new(),
+        judged: looked,
+        sweep_due: true,
+        swept_by: None,
+        reviewed_for: Duration::ZERO,
         dirty: BTreeSet::new(),
         doubted: false,
         open_units: 0,
@@ -183,8 +208,14 @@ struct Planner {
     invited: Place,
     /// Completed orders whose customers will be asked, with when and where they were completed.
     invitations: VecDeque<(Timestamp, Place, OrderId)>,
-    /// Completed since the last review: some were never open at one.
-    completed: BTreeSet<OrderId>,
+    /// Up to which place what happened to packed and closed orders has been judged.
+    judged: Place,
+    /// All that is packed is to be looked at.
+    sweep_due: bool,
+    /// What the last sweep went by.
+    swept_by: Option<Shared>,
+    /// How long the last review took.
+    reviewed_for: Duration,
     /// The file does not know yet from where units are counted.
     unkept: bool,
     /// Slots that are not in the file as they are here.
@@ -198,6 +229,28 @@ struct Planner {
     offers: watch::Sender<Option<Arc<Offer>>>,
     status: watch::Sender<ScheduleStatus>,
     pulse: Pulse,
+}
+
+/// What many packed orders are judged by: where it changes, all of them may turn.
+#[derive(Debug)]
+struct Shared {
+    gone: Gone,
+    closed_manifests: u64,
+    day_closed: Option<Timestamp>,
+    /// When the agent started by the wall clock as it is now: it moves where that is set.
+    started: Timestamp,
+    /// Since the agent's start.
+    at: Duration,
+}
+
+impl Shared {
+    fn holds(&self, now: &Self) -> bool {
+        self.gone == now.gone
+            && self.closed_manifests == now.closed_manifests
+            && self.day_closed == now.day_closed
+            && self.started.duration_since(now.started).abs() <= SET_BY
+            && now.at.saturating_sub(self.at) < SWEEP_EVERY
+    }
 }
 
 /// Why the planner is awake.
@@ -228,7 +281,7 @@ impl Planner {
                 tracing::error!(%error, "the schedule can't read the journal: it tries again");
             }
             pulse.turned();
-            let look_at = Instant::now() + LOOK_EVERY;
+            let look_at = Instant::now() + LOOK_EVERY.max(self.reviewed_for * (REVIEWS_PART - 1));
             woken = tokio::select! {
                 tick = ticks.recv() => match tick {
                     Some(()) => Woken::Tick,
@@ -241,6 +294,7 @@ impl Planner {
                 () = pulse.keep_turning() => break,
                 Ok(()) = rules.changed() => {
                     self.rules = Rules::clone(&rules.borrow_and_update());
+                    self.sweep_due = true;
                     Woken::Tick
                 }
                 _ = stop.changed() => break,
@@ -259,6 +313,7 @@ impl Planner {
             self.say(Offer::unknown(moment.wall));
             self.minute_at = None;
             self.doubted = true;
+            self.sweep_due = true;
             return Ok(());
         }
         if woken == Woken::Tick {
@@ -279,11 +334,10 @@ impl Planner {
     fn look(&mut self, moment: &Moment) -> Result<bool, Error> {
         let head = self.journal.head().borrow().place;
         let oldest = moment.wall.saturating_sub(self.pace_window()).unwrap_or(Timestamp::MIN);
-        let kinds: Vec<Kind> = TURNS.into_iter().chain(COUNTED).collect();
         let mut turned = false;
         let mut after = self.looked.min(self.invited);
         loop {
-            let seen = self.reader.seen(after, head, &kinds, SEEN_MAX)?;
+            let seen = self.reader.seen(after, head, SEEN_MAX)?;
             let Some(last) = seen.last().map(|last| last.place) else { break };
             after = last;
             for seen in seen {
@@ -320,11 +374,7 @@ impl Planner {
                 }
                 false
             }
-            Kind::OrderCompleted => {
-                self.completed.extend(seen.order);
-                true
-            }
-            _ => true,
+            kind => TURNS.contains(&kind),
         }
     }
 
@@ -346,34 +396,80 @@ impl Planner {
     }
 
     fn review(&mut self, moment: &Moment, woken: Woken) -> Result<(), Error> {
+        let begun = self.clock.now().since_start;
         let day_closed = self.reader.marks()?.day_closed.map(|(at, _)| at);
-        let (work, _) = self.judge(moment, day_closed)?;
+        self.judge(moment, day_closed)?;
         if woken == Woken::Tick {
-            self.notice_late_couriers(moment, &work, day_closed)?;
+            self.notice_late_couriers(moment, day_closed)?;
         }
+        self.reviewed_for = self.clock.now().since_start.saturating_sub(begun);
         Ok(())
     }
 
-    /// Judges everything, hands what turns to the writer, and says what can be promised. Whether the writer
-    /// has all of it.
-    fn judge(&mut self, moment: &Moment, day_closed: Option<Timestamp>) -> Result<(Vec<Work>, bool), Error> {
-        let others: Vec<OrderId> = self.completed.iter().cloned().collect();
-        let work = self.reader.work(&others, day_closed)?;
-        let gone = self.reader.gone()?;
-        let desk = desk(&self.rules, moment, &gone);
+    /// Judges what may turn, hands what does to the writer, and says what can be promised. Whether the writer has all of it.
+    fn judge(&mut self, moment: &Moment, day_closed: Option<Timestamp>) -> Result<bool, Error> {
+        let shared = Shared {
+            gone: self.reader.gone()?,
+            closed_manifests: self.reader.closed_manifests()?,
+            day_closed,
+            started: moment.wall.saturating_sub(moment.since_start).unwrap_or(Timestamp::MIN),
+            at: moment.since_start,
+        };
+        let sweeps = self.sweep_due || self.swept_by.as_ref().is_none_or(|swept_by| !swept_by.holds(&shared));
         let capacity = self.pace.outlook(moment.wall, &self.rules.zone, self.rules.pledge.pace_floor);
-        let (findings, offer) = review(desk, &capacity, &work);
-        self.open_units = offer.open_units;
-        let told = findings.chunks(FINDINGS_MAX).all(|findings| {
-            let job = Job::Judge { findings: findings.to_vec(), moment: *moment };
-            self.journal.try_submit(job).is_ok()
-        });
-        if told {
-            self.completed.clear();
+        let mut review = Review::new(desk(&self.rules, moment, &shared.gone), &capacity);
+        let mut told = Told { journal: &self.journal, moment, ahead: 0, all: true };
+        let mut kept = Some(Vec::new());
+        self.reader.each_work(Part::Unpacked, day_closed, |work| {
+            work.iter().for_each(|work| review.count(work));
+            match &mut kept {
+                Some(all) if all.len() + work.len() <= KEPT_MAX => all.extend(work),
+                _ => kept = None,
+            }
+        })?;
+        let offer = review.offer();
+        let pulse = &self.pulse;
+        let mut find = |work: Vec<Work>| {
+            told.tell(work.iter().filter_map(|work| review.find(work)).collect());
+            pulse.turned();
+        };
+        match kept {
+            Some(work) => find(work),
+            None => self.reader.each_work(Part::Unpacked, day_closed, &mut find)?,
         }
+        if sweeps {
+            self.reader.each_work(Part::Packed, day_closed, &mut find)?;
+            self.reader.each_work(Part::Unsettled, day_closed, &mut find)?;
+        }
+        let mut after = self.judged;
+        loop {
+            let seen = self.reader.seen(after, self.looked, SEEN_MAX)?;
+            let Some(last) = seen.last().map(|last| last.place) else { break };
+            after = last;
+            let mut work = Vec::new();
+            for (order, is_completed) in touched(seen) {
+                if !sweeps || is_completed {
+                    work.extend(self.reader.packed_work(&order, is_completed, day_closed)?);
+                }
+                if WORK_PAGE <= work.len() {
+                    find(std::mem::take(&mut work));
+                }
+            }
+            find(work);
+        }
+        let all_told = told.all;
+        if all_told {
+            self.judged = self.looked;
+        }
+        // Where the writer has not all of it the rest is found once more.
+        self.sweep_due = sweeps && !all_told;
+        if sweeps {
+            self.swept_by = Some(shared);
+        }
+        self.open_units = offer.open_units;
         self.say(offer);
         self.status.send_modify(|status| status.judged_at = Some(moment.wall));
-        Ok((work, told))
+        Ok(all_told)
     }
 
     fn say(&self, offer: Offer) {
@@ -427,6 +523,53 @@ impl Planner {
             tracing::debug!("the journal is busy: what is due waits for the next tick");
         }
     }
+}
+
+/// The orders that something happened to, each once, with whether they were completed: then some were never open at a review.
+fn touched(seen: Vec<Seen>) -> BTreeMap<OrderId, bool> {
+    let mut touched = BTreeMap::new();
+    for Seen { kind, order, .. } in seen {
+        if let Some(order) = order.filter(|_| !JUDGED.contains(&kind)) {
+            *touched.entry(order).or_default() |= kind == Kind::OrderCompleted;
+        }
+    }
+    touched
+}
+
+/// What turns, on its way to the writer.
+struct Told<'a> {
+    journal: &'a Journal,
+    moment: &'a Moment,
+    /// Jobs that may wait for the writer.
+    ahead: usize,
+    /// The writer has all that was found.
+    all: bool,
+}
+
+impl Told<'_> {
+    /// Hands findings over, and waits for the writer where it has enough of them. Once it is too busy nothing more is handed
+    /// over.
+    fn tell(&mut self, findings: Vec<Finding>) {
+        let mut findings = findings.into_iter().peekable();
+        while self.all && findings.peek().is_some() {
+            let job = Job::Judge { findings: findings.by_ref().take(FINDINGS_MAX).collect(), moment: *self.moment };
+            self.all = self.journal.try_submit(job).is_ok();
+            self.ahead += 1;
+            if JOBS_AHEAD_MAX <= self.ahead {
+                self.all &= has_caught_up(self.journal);
+                self.ahead = 0;
+            }
+        }
+    }
+}
+
+/// Waits for the writer. Whether it has done all that it was handed until now.
+fn has_caught_up(journal: &Journal) -> bool {
+    let (done, caught_up) = sync_channel(1);
+    let reply = Box::new(move |()| {
+        let _ = done.try_send(());
+    });
+    journal.try_submit(Job::Barrier { reply }).is_ok() && caught_up.recv_timeout(WRITER_TIMEOUT).is_ok()
 }
 
 fn desk<'a>(rules: &'a Rules, moment: &Moment, gone: &'a Gone) -> Desk<'a> {

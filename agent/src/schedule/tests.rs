@@ -4,6 +4,7 @@ use super::day::day_end;
 use super::*;
 use crate::clock::{Judge, Reading};
 use crate::domain::carrier::Carrier;
+use crate::domain::sscc::Sscc;
 use crate::journal::{self, DAY_CLOSED, DAY_CLOSED_AT, Writing};
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
@@ -77,14 +78,33 @@ impl Site {
     }
 
     fn put(&self, number: usize, ship_by: &str) {
+        self.command(number, 1, ship_by, None);
+    }
+
+    /// An order that is packed already, by what the platform knows of it.
+    fn put_packed(&self, number: usize, revision: u32, ship_by: &str) {
+        let contents = serde_json::json!([{"line": "1", "quantity": 2}]);
+        let sscc = Sscc::mint("7350053", number as u64).to_string();
+        let known = serde_json::json!({
+            "lines": [{"line": "1", "picked": 2, "packed": 2}],
+            "parcels": [{"parcel": 1, "sscc": sscc, "contents": contents}],
+            "packed": true,
+        });
+        self.command(number, revision, ship_by, Some(known));
+    }
+
+    fn command(&self, number: usize, revision: u32, ship_by: &str, known: Option<serde_json::Value>) {
         let line = serde_json::json!({"line": "1", "sku": "A", "name": "A", "quantity": 2, "barcodes": ["A"]});
-        let data = serde_json::json!({
-            "id": format!("o-{number}"), "number": number.to_string(), "revision": 1, "lines": [line],
+        let mut data = serde_json::json!({
+            "id": format!("o-{number}"), "number": number.to_string(), "revision": revision, "lines": [line],
             "delivery": "carrier", "carrier": "dhl", "promise": {"ship_by": ship_by},
             "notify": {"customer": "c-1", "channels": ["email"]},
         });
+        if let Some(known) = known {
+            data["known"] = known;
+        }
         let command = serde_json::json!({
-            "specversion": "1.0", "id": format!("c-{number}"), "source": "/p", "type": "parceld.order.put.v1",
+            "specversion": "1.0", "id": format!("c-{number}-{revision}"), "source": "/p", "type": "parceld.order.put.v1",
             "data": data,
         });
         let wall = "2026-11-26T09:00:00Z".parse().unwrap();
@@ -154,24 +174,89 @@ fn a_day_that_ends_with_hundreds_of_open_orders_misses_each_once() {
     site.end();
 }
 
-/// `cargo test --release -p parceld --lib review_costs -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement"]
-fn review_costs() {
-    for orders in [500, 2_000] {
-        let mut site = Site::start(&format!("cost-{orders}"), "2026-11-26T09:00:00Z");
-        for number in 1..=orders {
-            site.put(number, "2026-12-03T17:00:00Z");
-        }
-        site.settle();
-        site.tick("2026-11-26T09:01:00Z");
-        for wall in ["2026-11-26T09:02:00Z", "2026-11-26T09:03:00Z"] {
-            let begun = Clock::start();
-            site.tick(wall);
-            println!("{orders} open orders: {:?}", begun.now().since_start);
-        }
-        site.end();
+fn what_is_packed_is_missed_too_when_the_day_ends() {
+    let mut site = Site::start("packed", "2026-11-26T09:00:00Z");
+    for number in 1..=100 {
+        site.put_packed(number, 1, "2026-11-26T17:00:00Z");
     }
+    site.settle();
+    site.tick("2026-11-26T09:01:00Z");
+    site.tick("2026-11-26T23:30:00Z");
+    site.tick("2026-11-26T23:31:00Z");
+    assert_eq!((site.kinds(Kind::PromiseMissed), site.kinds(Kind::DayClosed)), (100, 1));
+    site.end();
+}
+
+#[test]
+fn an_order_that_is_packed_just_in_time_recovers_without_a_look_at_all_others() {
+    let mut site = Site::start("touched", "2026-11-26T09:00:00Z");
+    site.put(1, "2026-11-26T17:00:00Z");
+    site.settle();
+    for wall in ["2026-11-26T09:01:00Z", "2026-11-26T16:10:00Z", "2026-11-26T16:11:00Z", "2026-11-26T16:12:00Z"] {
+        site.tick(wall);
+    }
+    assert_eq!(site.kinds(Kind::PromiseAtRisk) + site.kinds(Kind::PromiseWillMiss), 1);
+    let swept_at = |site: &Site| site.planner.swept_by.as_ref().map(|swept_by| swept_by.at);
+    let before = swept_at(&site);
+    site.put_packed(1, 2, "2026-11-26T17:00:00Z");
+    site.settle();
+    site.tick("2026-11-26T16:13:00Z");
+    assert_eq!((site.kinds(Kind::PromiseRecovered), swept_at(&site)), (1, before));
+    site.end();
+}
+
+#[test]
+fn what_is_packed_is_looked_at_without_a_cause_after_an_hour() {
+    let mut site = Site::start("hourly", "2026-11-26T09:00:00Z");
+    let mut sweeps = BTreeSet::new();
+    for minute in 0..150 {
+        site.tick(&format!("2026-11-26T{:02}:{:02}:00Z", 9 + minute / 60, minute % 60));
+        sweeps.extend(site.planner.swept_by.as_ref().map(|swept_by| swept_by.at));
+    }
+    // The first day of a site begins with the first tick, which is what packed orders are judged by too.
+    assert!((3..=4).contains(&sweeps.len()), "{sweeps:?}");
+    site.end();
+}
+
+/// What a look takes of memory at the most, after the first one.
+fn review_bytes(orders: usize) -> u64 {
+    let mut site = Site::start(&format!("memory-{orders}"), "2026-11-26T09:00:00Z");
+    for number in 1..=orders {
+        match number % 2 {
+            0 => site.put(number, "2026-12-03T17:00:00Z"),
+            _ => site.put_packed(number, 1, "2026-12-03T17:00:00Z"),
+        }
+    }
+    site.settle();
+    let first = allocation_counter::measure(|| site.tick("2026-11-26T09:01:00Z")).bytes_max;
+    assert_eq!(site.planner.open_units as usize, orders / 2 * 2);
+    let begun = Clock::start();
+    let next = allocation_counter::measure(|| site.tick("2026-11-26T09:02:00Z")).bytes_max;
+    let took = begun.now().since_start;
+    site.planner.sweep_due = true;
+    let begun = Clock::start();
+    let swept = allocation_counter::measure(|| site.tick("2026-11-26T09:03:00Z")).bytes_max;
+    let sweep_took = begun.now().since_start;
+    println!(
+        "{orders} orders, half of them packed: {first} bytes, {next}, {swept}; {took:?}, with a sweep {sweep_took:?}"
+    );
+    site.end();
+    first.max(next).max(swept)
+}
+
+#[test]
+fn a_look_takes_no_more_memory_where_more_orders_are_open() {
+    let (few, many) = (review_bytes(2 * KEPT_MAX), review_bytes(6 * KEPT_MAX));
+    assert!(many <= few + few / 4, "{few} bytes, {many} with three times as many orders");
+}
+
+/// `cargo test --profile bench-agent -p parceld --lib a_look_at_tens_of -- --ignored --nocapture`
+#[test]
+#[ignore = "long"]
+fn a_look_at_tens_of_thousands_of_orders_takes_no_more_memory_either() {
+    let (few, many) = (review_bytes(2 * KEPT_MAX), review_bytes(100_000));
+    assert!(many <= few + few / 4, "{few} bytes, {many} with 100,000 orders");
 }
 
 #[test]

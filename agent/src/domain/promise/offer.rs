@@ -6,31 +6,46 @@ use crate::domain::carrier::{Carrier, Collection};
 use crate::domain::dispatch::Desk;
 use crate::domain::name::CarrierId;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Collections that are told of, for each carrier.
 const COLLECTIONS_TOLD: usize = 3;
 
-/// The open work, most urgent first.
-#[derive(Clone, Debug, Default)]
+/// The open work: in all, and by when it must be packed.
+#[derive(Clone, Debug)]
 pub struct Load {
     pub orders: u32,
     pub units: u32,
-    /// Units by the cut-off that they must be packed by; the last for those without.
-    by_cut_off: BTreeMap<Timestamp, u32>,
+    /// Every cut-off that the offer asks for, in order.
+    cut_offs: Vec<Timestamp>,
+    /// Units that must be packed by each of them and not by the one before; the last for those without, or with a later one.
+    by_cut_off: Vec<u32>,
 }
 
 impl Load {
+    /// None yet.
+    #[must_use]
+    pub fn of(desk: Desk<'_>) -> Self {
+        let upcoming = |carrier: &Carrier| carrier.upcoming(desk.now, &desk.rules.zone);
+        let mut cut_offs: Vec<_> = desk.rules.carriers.iter().flat_map(upcoming).map(|next| next.cut_off).collect();
+        cut_offs.sort_unstable();
+        cut_offs.dedup();
+        let by_cut_off = vec![0; cut_offs.len() + 1];
+        Self { orders: 0, units: 0, cut_offs, by_cut_off }
+    }
+
     pub fn add(&mut self, units: u32, target: Option<&Target>) {
         self.orders += 1;
         self.units += units;
-        *self.by_cut_off.entry(target.map_or(Timestamp::MAX, |target| target.cut_off)).or_default() += units;
+        let asked = |target: &Target| self.cut_offs.partition_point(|asked| *asked < target.cut_off);
+        let at = target.map_or(self.cut_offs.len(), asked);
+        self.by_cut_off[at] += units;
     }
 
-    /// Units that come before an order for this cut-off.
+    /// Units that come before an order for this cut-off, of those that it was made for.
     fn before(&self, cut_off: Timestamp) -> u32 {
-        self.by_cut_off.range(..=cut_off).map(|(_, units)| units).sum()
+        let asked = self.cut_offs.partition_point(|asked| *asked <= cut_off);
+        self.by_cut_off[..asked].iter().sum()
     }
 
     /// Units of one order, as orders are here; at least one.

@@ -192,7 +192,9 @@ impl Site {
         let gone = self.gone.clone();
         let rules = self.rules.clone();
         let desk = Desk { rules: &rules, now: self.now, clock_trusted: true, gone: &gone };
-        let (findings, _) = review(desk, &capacity, &work);
+        let mut review = Review::new(desk, &capacity);
+        work.iter().for_each(|work| review.count(work));
+        let findings: Vec<Finding> = work.iter().filter_map(|work| review.find(work)).collect();
         let mut told = Vec::new();
         for Finding { order: id, forecast, ending } in findings {
             let id = id.trim_start_matches("o-").to_owned();
