@@ -449,31 +449,33 @@ impl Shelf {
         Ok(())
     }
 
-    /// The orders that have parcels in this state, of one carrier or of all.
-    pub fn with_parcels(
-        &mut self,
-        conn: &Connection,
-        carrier: Option<&CarrierId>,
-        state: ParcelState,
-    ) -> Result<Vec<Order>, Error> {
-        let read = |row: &rusqlite::Row<'_>| row.get(0);
-        let keys: Vec<i64> = match carrier {
-            Some(carrier) => conn
-                .prepare_cached(
-                    "SELECT DISTINCT order_key FROM parcels WHERE carrier = ?1 AND state = ?2 ORDER BY order_key",
-                )?
-                .query_map(params![&**carrier, state as i64], read)?
-                .collect::<Result<_, _>>()?,
-            None => conn
-                .prepare_cached("SELECT DISTINCT order_key FROM parcels WHERE state = ?1 ORDER BY order_key")?
-                .query_map([state as i64], read)?
-                .collect::<Result<_, _>>()?,
-        };
-        let mut orders = Vec::with_capacity(keys.len());
-        for key in keys {
-            orders.extend(self.order(conn, key)?);
-        }
-        Ok(orders)
+    /// The orders that have parcels on manifests.
+    pub fn loaded(&mut self, conn: &Connection) -> Result<Vec<Order>, Error> {
+        let keys: Vec<i64> = conn
+            .prepare_cached("SELECT DISTINCT order_key FROM parcels WHERE state = ?1 ORDER BY order_key")?
+            .query_map([ParcelState::Loaded as i64], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        keys.into_iter().filter_map(|key| self.order(conn, key).transpose()).collect()
+    }
+
+    /// The orders of a manifest's carrier with closed parcels on no manifest that were to go with its collection, or with
+    /// none. Those of other collections may be many, and none of them is looked at as an order.
+    pub fn left_beside(&mut self, conn: &Connection, manifest: &Manifest) -> Result<Vec<Order>, Error> {
+        let collection = manifest.collection.as_ref().map(|collection| &*collection.id);
+        // A parcel has its place in the list by its number.
+        let keys: Vec<i64> = conn
+            .prepare_cached(
+                "SELECT DISTINCT a.order_key FROM parcels a JOIN progress p ON p.key = a.order_key
+                 WHERE a.carrier = ?1 AND a.state IN (?2, ?3)
+                     AND (?4 IS NULL OR ifnull(p.body ->> ('$.p[' || (a.n - 1) || '].k'), ?4) = ?4)
+                 ORDER BY a.order_key",
+            )?
+            .query_map(
+                params![&*manifest.carrier, ParcelState::Sealed as i64, ParcelState::Labelled as i64, collection],
+                |row| row.get(0),
+            )?
+            .collect::<Result<_, _>>()?;
+        keys.into_iter().filter_map(|key| self.order(conn, key).transpose()).collect()
     }
 
     pub fn returned(conn: &Connection, id: &str) -> Result<Option<Return>, Error> {

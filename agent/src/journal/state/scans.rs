@@ -8,7 +8,7 @@ use crate::domain::dispatch::Desk;
 use crate::domain::event::{Event, Method};
 use crate::domain::manifest::Manifest;
 use crate::domain::name::{OrderId, StationId};
-use crate::domain::order::{Order, ParcelState};
+use crate::domain::order::Order;
 use crate::domain::returns::Return;
 use crate::domain::signal::{Answer, Reason, Signal};
 use crate::domain::sscc::Sscc;
@@ -412,17 +412,12 @@ impl State {
         }
     }
 
-    /// The orders with parcels on the manifest, and those of its carrier with parcels that wait beside it.
+    /// The orders with parcels on the manifest, and those with parcels that were to go with it and wait beside it.
     fn on_and_off(&mut self, manifest: &Manifest) -> Result<(Vec<Order>, Vec<Order>), Error> {
         // An order that goes another way since it was loaded has another carrier now.
-        let mut on = self.shelf.with_parcels(&self.conn, None, ParcelState::Loaded)?;
+        let mut on = self.shelf.loaded(&self.conn)?;
         on.retain(|order| order.progress.parcels.iter().any(|p| p.manifest.as_ref() == Some(&manifest.id)));
-        let mut off = self.shelf.with_parcels(&self.conn, Some(&manifest.carrier), ParcelState::Sealed)?;
-        for order in self.shelf.with_parcels(&self.conn, Some(&manifest.carrier), ParcelState::Labelled)? {
-            if off.iter().all(|known| known.terms.id != order.terms.id) {
-                off.push(order);
-            }
-        }
+        let off = self.shelf.left_beside(&self.conn, manifest)?;
         Ok((on, off))
     }
 }
