@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn resting(&self) -> Vec<i64> {
-        let rows = self.running.journal.reader().unwrap().quarantine().unwrap();
+        let rows = self.running.journal.reader().unwrap().quarantine(0).unwrap();
         rows.iter().map(|row| row.key).collect()
     }
 }

@@ -110,10 +110,10 @@ fn facts(database: &Path) -> Result<Vec<u8>, journal::Error> {
     };
     let reader = Reader::open(database)?;
     let cursors = reader.cursors()?;
-    let quarantine = reader.quarantine()?;
+    let quarantine = reader.quarantine(0)?;
     let resting: Vec<_> = quarantine
         .iter()
-        .map(|row| serde_json::json!({"key": row.key, "at": row.at, "reason": row.reason, "bytes": row.payload.len()}))
+        .map(|row| serde_json::json!({"key": row.key, "at": row.at, "reason": row.reason, "bytes": row.bytes}))
         .collect();
     let facts = serde_json::json!({
         "path": database,

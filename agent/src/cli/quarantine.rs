@@ -41,7 +41,7 @@ pub fn show(config: &Config, key: i64, json: bool) -> io::Result<Exit> {
 }
 
 fn read(config: &Config) -> Result<Vec<Quarantined>, Error> {
-    Reader::open(&config.storage.path)?.quarantine()
+    Reader::open(&config.storage.path)?.quarantine(usize::MAX)
 }
 
 fn complain(error: &Error) -> Exit {
@@ -86,6 +86,7 @@ mod tests {
             reason: "unreadable".into(),
             why: "\u{1b}[2J".into(),
             payload: b"\x1b]0;x\x07".to_vec(),
+            bytes: 6,
         };
         for text in [whole(&row, &TimeZone::UTC, Paint::off()), as_json(&row)] {
             assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");

@@ -46,7 +46,10 @@ pub struct Quarantined {
     pub at: Timestamp,
     pub reason: String,
     pub why: String,
+    /// Its beginning, as far as it was asked for.
     pub payload: Vec<u8>,
+    /// Of all of it.
+    pub bytes: usize,
 }
 
 impl Reader {
@@ -159,20 +162,23 @@ impl Reader {
         Ok(at.and_then(|at| Timestamp::from_microsecond(at).ok()))
     }
 
-    /// Messages that could not be used, newest first.
+    /// Messages that could not be used, newest first, each with no more than so many bytes of it: there may be a thousand, and
+    /// each as long as a message can be.
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn quarantine(&self) -> Result<Vec<Quarantined>, Error> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT key, at, reason, why, payload FROM quarantine ORDER BY key DESC")?;
-        let rows = statement.query_map([], |row| {
+    pub fn quarantine(&self, payload_bytes_max: usize) -> Result<Vec<Quarantined>, Error> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT key, at, reason, why, substr(payload, 1, ?1), length(payload) FROM quarantine ORDER BY key DESC",
+        )?;
+        let rows = statement.query_map([i64::try_from(payload_bytes_max).unwrap_or(i64::MAX)], |row| {
             Ok(Quarantined {
                 key: row.get(0)?,
                 at: Timestamp::from_microsecond(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH),
                 reason: row.get(2)?,
                 why: row.get(3)?,
                 payload: row.get(4)?,
+                bytes: row.get(5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

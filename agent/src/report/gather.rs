@@ -350,12 +350,12 @@ impl Gatherer {
         Ok(History { undone: undone(&events), events, older, sender: self.sender()? })
     }
 
-    /// Messages from the platform that could not be used, newest first. Blocks.
+    /// Messages from the platform that could not be used, newest first, each with its first `payload_bytes_max`. Blocks.
     ///
     /// # Errors
     /// The database can't be read.
-    pub fn quarantined(&self) -> Result<Vec<Quarantined>, Error> {
-        self.read(Reader::quarantine)
+    pub fn quarantined(&self, payload_bytes_max: usize) -> Result<Vec<Quarantined>, Error> {
+        self.read(|reader| reader.quarantine(payload_bytes_max))
     }
 
     /// Listens to a scanner's line; none where there is no such scanner.

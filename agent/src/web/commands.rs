@@ -78,7 +78,11 @@ pub async fn show(Extract(shared): Extract<Shared>, visitor: Visitor) -> Respons
 pub fn make(gatherer: &Gatherer, looks: &Looks) -> askama::Result<Made> {
     let sight = Sight::new(looks, gatherer.now());
     let about = gatherer.about();
-    render(Page::Commands.bar(&about, &sight), &gatherer.quarantined().map_err(|error| error.to_string()), &sight)
+    render(
+        Page::Commands.bar(&about, &sight),
+        &gatherer.quarantined(PAYLOAD_BYTES_MAX).map_err(|error| error.to_string()),
+        &sight,
+    )
 }
 
 fn render(bar: Bar<'_>, found: &Result<Vec<Quarantined>, String>, sight: &Sight<'_>) -> askama::Result<Made> {
@@ -100,7 +104,6 @@ fn render(bar: Bar<'_>, found: &Result<Vec<Quarantined>, String>, sight: &Sight<
 }
 
 fn shown(words: &'static Words, sight: &Sight<'_>, message: &Quarantined) -> Message {
-    let kept = &message.payload[..message.payload.len().min(PAYLOAD_BYTES_MAX)];
     Message {
         key: message.key,
         at: sight.shown(message.at),
@@ -109,9 +112,9 @@ fn shown(words: &'static Words, sight: &Sight<'_>, message: &Quarantined) -> Mes
             .get(message.reason.as_str())
             .map_or_else(|| plain(&message.reason), |said| (*said).into()),
         why: plain(&message.why),
-        payload: visible(kept),
-        size: sight.number(message.payload.len() as u64),
-        is_cut: kept.len() < message.payload.len(),
+        payload: visible(&message.payload),
+        size: sight.number(message.bytes as u64),
+        is_cut: message.payload.len() < message.bytes,
     }
 }
 
@@ -155,7 +158,9 @@ mod tests {
     }
 
     fn message(key: i64, payload: &[u8]) -> Quarantined {
-        Quarantined { key, at: now(), reason: "unreadable".into(), why: "no <json>".into(), payload: payload.into() }
+        let (reason, why, bytes) = ("unreadable".into(), "no <json>".into(), payload.len());
+        let payload = payload.iter().take(PAYLOAD_BYTES_MAX).copied().collect();
+        Quarantined { key, at: now(), reason, why, payload, bytes }
     }
 
     #[test]
