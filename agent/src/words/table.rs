@@ -8,9 +8,24 @@ use toml::{Table, Value};
 /// Reads what `file` has under `name`. The file's texts are never freed: a program has few languages, and reads each
 /// table once.
 pub fn read<T: Deserialize<'static>>(file: &str, name: &str) -> Result<T, Error> {
-    let mut whole: Table = file.parse().map_err(|error: toml::de::Error| Error::custom(error.to_string()))?;
-    let found = whole.remove(name).ok_or_else(|| Error::custom("there is no such table"))?;
+    let part = cut(file, name);
+    let mut part: Table = part.parse().map_err(|error: toml::de::Error| Error::custom(error.to_string()))?;
+    let found = part.remove(name).ok_or_else(|| Error::custom("there is no such table"))?;
     T::deserialize(Said(Box::leak(Box::new(found))))
+}
+
+/// The lines of `file` that stand under `name`, and those before the first table: a whole file read for one of its tables
+/// takes a megabyte of memory meanwhile. No line within a table's values begins with a bracket.
+fn cut(file: &str, name: &str) -> String {
+    let mut is_meant = true;
+    let meant = file.split_inclusive('\n').filter(|line| {
+        if let Some(header) = line.strip_prefix('[') {
+            let rest = header.strip_prefix(name);
+            is_meant = rest.is_some_and(|rest| rest.starts_with([']', '.']));
+        }
+        is_meant
+    });
+    meant.collect()
 }
 
 #[derive(Clone, Copy)]
@@ -82,6 +97,30 @@ mod tests {
         #[serde(default)]
         #[serde(borrow)]
         by_name: BTreeMap<&'static str, &'static str>,
+    }
+
+    #[test]
+    fn what_is_cut_out_of_each_language_is_all_that_it_has_under_that_name() {
+        for (tag, file) in super::super::FILES {
+            let whole: Table = file.parse().unwrap();
+            for (name, value) in &whole {
+                let part: Table = cut(file, name).parse().unwrap();
+                assert_eq!(part.get(name), Some(value), "{tag}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn cuts_out_a_table_with_the_tables_in_it() {
+        let file = "name = 'x'\n[a]\nb = 1\n[ab]\nc = 2\n[a.d]\ne = 3\n[f]\n";
+        for (name, expected) in [
+            ("a", "name = 'x'\n[a]\nb = 1\n[a.d]\ne = 3\n"),
+            ("ab", "name = 'x'\n[ab]\nc = 2\n"),
+            ("name", "name = 'x'\n"),
+            ("z", "name = 'x'\n"),
+        ] {
+            assert_eq!(cut(file, name), expected, "{name}");
+        }
     }
 
     #[test]
