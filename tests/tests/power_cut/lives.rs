@@ -18,8 +18,8 @@ use parceld_tests::wait;
 
 /// Units of each of the two products on an order.
 const UNITS_EACH: usize = 200;
-/// Units that each bench packs in a life.
-const PACKED: [usize; 3] = [10, 10, 120];
+/// Units that each bench packs in a life: in the last one so many that the log gets as long as it may, and is folded.
+const PACKED: [usize; 3] = [10, 10, 300];
 const ORDERS: [&str; 2] = ["o1", "o2"];
 
 /// The agent's pragma, and one that is as long.
