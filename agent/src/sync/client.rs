@@ -1,6 +1,6 @@
 //! One connection to the broker, over rumqttc: a fresh client each time, so that nothing of the last one is trusted.
 //!
-//! One future only polls the event loop, another only works; they share [`Inbox`] and run on one thread. A poll is
+//! One future only polls the [`Wire`], another only works; they share [`Inbox`] and run on one thread. A poll is
 //! never cancelled in between, except to throw the whole connection away. Order of a connection: subscribe, say
 //! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
 
@@ -8,13 +8,14 @@ use super::renewal::Renewal;
 use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
 use super::way::{self, CONNECT_TIMEOUT};
+use super::wire::Wire;
 use super::{Config, Shared};
 use crate::contract::MESSAGE_BYTES_MAX;
 use crate::contract::state::{AgentState, Presence};
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, PubAckReason, Publish, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{ConnectionError, Event, MqttOptions};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -85,12 +86,12 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
         Attempt { config, client_id, is_accepted, own, now: clock.now().wall }
     };
     let trouble = |error, is_accepted| attempt(is_accepted).trouble(error);
-    let (client, event_loop) = AsyncClient::new(options, requests_max(&config));
+    let (client, wire) = Wire::new(options, requests_max(&config));
     let inbox = Inbox::default();
     let ended = {
         let mut work = Work::new(&mut *shared, client, session);
         tokio::select! {
-            ended = poll(event_loop, &inbox, config.keep_alive, trouble) => ended,
+            ended = poll(wire, &inbox, config.keep_alive, trouble) => ended,
             ended = work.run(&inbox) => ended,
         }
     };
@@ -132,7 +133,7 @@ fn requests_max(config: &Config) -> usize {
 
 /// Only polls: whatever must wait for something else happens in [`Work`].
 async fn poll(
-    mut event_loop: EventLoop,
+    mut wire: Wire,
     inbox: &Inbox,
     mut keep_alive: Duration,
     trouble: impl Fn(ConnectionError, bool) -> Trouble,
@@ -140,7 +141,7 @@ async fn poll(
     let mut is_accepted = false;
     loop {
         let watchdog = keep_alive * 2 + CONNECT_TIMEOUT;
-        let event = match tokio::time::timeout(watchdog, event_loop.poll()).await {
+        let event = match tokio::time::timeout(watchdog, wire.poll()).await {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => return trouble(error, is_accepted).into(),
             Err(_) => return Ended::broken(&format_args!("nothing moved for {} s", watchdog.as_secs())),

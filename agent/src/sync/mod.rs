@@ -1,9 +1,9 @@
 //! Sync: the log to the platform, its commands and receipts back.
 //!
 //! Runs on a thread of its own, so that a slow broker or a slow card delays nobody else. [`plan`] decides what may be
-//! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library. SQLite is the only retry
-//! memory: a connection that ends takes nothing with it. [`way`] and [`tls`] say how the broker is reached, [`trouble`]
-//! why it is not.
+//! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library, and [`wire`] carries its packets.
+//! SQLite is the only retry memory: a connection that ends takes nothing with it. [`way`] and [`tls`] say how the broker is
+//! reached, [`trouble`] why it is not.
 
 mod ahead;
 mod backoff;
@@ -19,6 +19,7 @@ pub mod status;
 mod tls;
 mod trouble;
 mod way;
+mod wire;
 
 use crate::clock::Clock;
 use crate::contract::topic::Topics;

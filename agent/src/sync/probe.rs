@@ -7,13 +7,14 @@ use super::kept::Credentials;
 use super::status::Certificates;
 use super::tls::{self, Heard};
 use super::trouble::{Attempt, Trouble};
+use super::wire::Wire;
 use super::{BrokerConfig, way};
 use crate::clock::Clock;
 use crate::contract::receipt::Receipt;
 use crate::contract::topic::Topics;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, PubAckReason, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, Event, EventLoop};
+use rumqttc::v5::{AsyncClient, Event};
 use std::time::Duration;
 
 /// What is behind the agent's client id in the probe's.
@@ -74,9 +75,9 @@ async fn connect(
 ) -> Result<(), Trouble> {
     let (mut options, Credentials { tls, .. }) = way::options(config, client_id, None, clock)?;
     options.set_clean_start(true).set_outgoing_inflight_upper_limit(REQUESTS_MAX as u16);
-    let (client, mut event_loop) = AsyncClient::new(options, REQUESTS_MAX);
-    let ended = ask(&client, &mut event_loop, topics, seen).await;
-    drop(event_loop);
+    let (client, mut wire) = Wire::new(options, REQUESTS_MAX);
+    let ended = ask(&client, &mut wire, topics, seen).await;
+    drop(wire);
     if let Some(tls) = &tls {
         (seen.certificates, seen.own_name) = (tls.certificates(), tls.own_name.clone());
     }
@@ -95,7 +96,7 @@ async fn connect(
 
 async fn ask(
     client: &AsyncClient,
-    event_loop: &mut EventLoop,
+    wire: &mut Wire,
     topics: &Topics,
     seen: &mut Seen,
 ) -> Result<(), rumqttc::v5::ConnectionError> {
@@ -109,11 +110,11 @@ async fn ask(
         }
         let event = match receipt_due {
             Some(_) if seen.receipt.is_some() => break,
-            Some(due) => match tokio::time::timeout_at(due, event_loop.poll()).await {
+            Some(due) => match tokio::time::timeout_at(due, wire.poll()).await {
                 Ok(event) => event?,
                 Err(_) => break,
             },
-            None => event_loop.poll().await?,
+            None => wire.poll().await?,
         };
         match event {
             Event::Incoming(Packet::ConnAck(_)) => {
@@ -144,7 +145,7 @@ async fn ask(
     seen.is_whole = true;
     let _ = client.try_disconnect();
     // The good-bye is sent by the next turn, and the connection closed by dropping it.
-    let _ = tokio::time::timeout(RECEIPT_WITHIN, event_loop.poll()).await;
+    let _ = tokio::time::timeout(RECEIPT_WITHIN, wire.poll()).await;
     Ok(())
 }
 

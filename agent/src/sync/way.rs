@@ -7,7 +7,7 @@ use super::tls::Tls;
 use super::trouble::Trouble;
 use crate::clock::Clock;
 use rumqttc::v5::MqttOptions;
-use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use rumqttc::{TlsConfiguration, Transport};
 use std::hash::{Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// TCP, TLS, CONNECT and CONNACK together; a slow mobile link needs most of it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Options with network, TLS and login, and what they prove this site with. Every file is read anew, but those that `kept`
+/// Options with TLS and login, and what they prove this site with. Every file is read anew, but those that `kept`
 /// takes the place of.
 ///
 /// # Errors
@@ -28,10 +28,6 @@ pub fn options(
     clock: Clock,
 ) -> Result<(MqttOptions, Credentials), Trouble> {
     let mut options = MqttOptions::new(client_id, &config.host, config.port);
-    options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
     let password = match (&config.login, kept) {
         (None, _) => None,
         (Some(_), Some(kept)) => kept.password.clone(),
