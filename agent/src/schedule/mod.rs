@@ -340,7 +340,7 @@ impl Planner {
             let seen = self.reader.seen(after, head, SEEN_MAX)?;
             let Some(last) = seen.last().map(|last| last.place) else { break };
             after = last;
-            for seen in seen {
+            for seen in &seen {
                 turned |= self.see(seen, oldest, moment.wall);
             }
         }
@@ -350,7 +350,7 @@ impl Planner {
     }
 
     /// Takes note of one event. Whether it can turn a promise.
-    fn see(&mut self, seen: Seen, oldest: Timestamp, now: Timestamp) -> bool {
+    fn see(&mut self, seen: &Seen, oldest: Timestamp, now: Timestamp) -> bool {
         if seen.kind == Kind::OrderCompleted
             && self.invited < seen.place
             && let Some(order) = &seen.order
