@@ -101,8 +101,9 @@ pub enum Storage {
 /// Commands that rest until somebody looks.
 pub const QUARANTINE_ROWS_MAX: i64 = 1_000;
 
-/// Jobs that wait for the writer; beyond it a scanner's own line holds the scanner up.
-const JOBS_WAITING_MAX: usize = 1_024;
+/// Jobs that wait for the writer, eight full batches; beyond it a scanner's own line holds the scanner up. The queue has its
+/// memory from the start, 0.3 kB for each.
+const JOBS_WAITING_MAX: usize = 512;
 
 /// The SQLite that is linked.
 #[must_use]

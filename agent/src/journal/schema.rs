@@ -28,6 +28,14 @@ pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// there: half as large ones cost two thirds of the bytes, and an order's terms still fit on one.
 pub const PAGE_BYTES: usize = 2_048;
 
+/// What the writer keeps of the file: its tables' upper pages and the ends that it writes to are a hundred pages; what an
+/// order needs beyond is in the kernel's memory.
+const WRITER_CACHE_KIB: u32 = 1_024;
+/// A commit with more changed pages than these writes some of them twice: of a full batch it has a third.
+const DIRTY_PAGES_MAX: u32 = 1_024;
+/// What each of the connections keeps that only look, of which there are four: none reads the same page again for long.
+const READER_CACHE_KIB: u32 = 256;
+
 /// How long whoever writes waits for others: there are none, but for somebody who looks into the file by hand.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -57,6 +65,7 @@ pub fn open_writer_at_start(path: &Path, pulse: &Pulse) -> Result<Connection, Er
          PRAGMA cell_size_check = ON;
          PRAGMA foreign_keys = OFF;",
     )?;
+    conn.execute_batch(&format!("PRAGMA cache_size = -{WRITER_CACHE_KIB}; PRAGMA cache_spill = {DIRTY_PAGES_MAX}"))?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     turn(&mut conn, Some(pulse))?;
@@ -126,7 +135,8 @@ pub fn open_reader(path: &Path) -> Result<Connection, Error> {
     let conn = Connection::open_with_flags(path, flags).map_err(|why| Error::Open { path: path.into(), why })?;
     keep_log(&conn)?;
     refuse_newer(&conn, path)?;
-    conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
+    conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON")?;
+    conn.execute_batch(&format!("PRAGMA cache_size = -{READER_CACHE_KIB}"))?;
     Ok(conn)
 }
 

@@ -45,8 +45,8 @@ struct Owed {
     stock: HashSet<Sku>,
 }
 
-/// More orders than are open at a site at once; the cache begins anew beyond it.
-const ORDERS_CACHED_MAX: usize = 512;
+/// More orders than are open at a site at once, in 3 kB each; the cache begins anew beyond it.
+const ORDERS_CACHED_MAX: usize = 256;
 /// As many products as a small site has on its shelves.
 const STOCK_CACHED_MAX: usize = 4_096;
 
