@@ -1,7 +1,10 @@
 //! Where the programs under test are.
 
 use std::env;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Advice;
 
 /// Names a directory with the programs, where they aren't those built beside the tests.
 const DIRECTORY_VARIABLE: &str = "PARCELD_BIN_DIR";
@@ -20,6 +23,19 @@ pub fn workspace(name: &str) -> PathBuf {
         program.display()
     );
     program
+}
+
+/// Has the kernel forget what it holds of a program's file, as it does not know it yet after a boot: the next process that runs
+/// it reads from the disk what it needs. A kernel that keeps large pieces of files together maps those as a whole, and a file
+/// that was just written is nothing but large pieces. What a running process has mapped stays.
+///
+/// # Panics
+/// Where the file can't be read, or its system doesn't take the advice.
+pub fn forget(program: &Path) {
+    let file = File::open(program).expect("a program can be read");
+    // What is not on disk yet stays in memory.
+    file.sync_all().expect("a program can be forced to disk");
+    rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).expect("the kernel takes advice about a file");
 }
 
 /// A program of the system, also from the directories that only root has in `PATH`.

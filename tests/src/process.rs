@@ -18,6 +18,28 @@ const LOG_TAIL_LINES: usize = 60;
 /// Longer than any program here takes to drain.
 const TERMINATE_WITHIN: Duration = Duration::from_secs(30);
 
+/// What a process has in memory, as the kernel's proportional set size, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What it has written to.
+    pub written: u64,
+    /// The rest: pages of its program and its libraries. The kernel can take them away and read them again.
+    pub read: u64,
+}
+
+impl Memory {
+    #[must_use]
+    pub fn all(self) -> u64 {
+        self.written + self.read
+    }
+
+    /// The most of each.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { written: self.written.max(other.written), read: self.read.max(other.read) }
+    }
+}
+
 /// Killed with SIGKILL when dropped; where the test panics, the end of its log is printed.
 #[derive(Debug)]
 pub struct Process {
@@ -122,16 +144,12 @@ impl Process {
         self.proc_dir("fd").count()
     }
 
-    /// Memory as the kernel's proportional set size, in bytes.
+    /// What it has in memory now.
     #[must_use]
-    pub fn pss_bytes(&self) -> u64 {
-        1024 * number_after("Pss:", &self.proc("smaps_rollup"))
-    }
-
-    /// The part of it that it has written to: the rest, its program above all, the kernel can take away and read again.
-    #[must_use]
-    pub fn pss_dirty_bytes(&self) -> u64 {
-        1024 * number_after("Pss_Dirty:", &self.proc("smaps_rollup"))
+    pub fn memory(&self) -> Memory {
+        let rollup = self.proc("smaps_rollup");
+        let [all, written] = ["Pss:", "Pss_Dirty:"].map(|name| 1024 * number_after(name, &rollup));
+        Memory { written, read: all.saturating_sub(written) }
     }
 
     /// How often its threads went to sleep by themselves: once per wake-up of an idle process. Threads that have ended
@@ -266,7 +284,7 @@ mod tests {
         let process = shell("while :; do :; done", &dir);
         wait::until("some processor time", wait::GENEROUS, || (0.05 <= process.cpu_seconds()).then_some(()));
         assert!(3 <= process.descriptors());
-        assert!(10_000 < process.pss_bytes());
+        assert!(10_000 < process.memory().all());
         assert_eq!(process.bytes_written(), 0);
         let _ = process.voluntary_context_switches();
     }

@@ -59,6 +59,7 @@ fn drain(events: u64) {
     for (number, scanner) in scanners.iter().enumerate() {
         setup = setup.scanner(&format!("scanner-{number}"), "bench", scanner.port());
     }
+    binaries::forget(&binaries::workspace("parceld"));
     let mut agent = setup.start();
     agent.ready();
     let mut hand = scanners.pop().expect("one more than fill the log");
@@ -69,8 +70,7 @@ fn drain(events: u64) {
     let head = head(&agent);
     assert!(events <= head, "{head} events are recorded");
     println!("{head} events recorded in {:.1?}", clock.elapsed());
-    let memory = |agent: &Agent| (agent.process().pss_bytes(), agent.process().pss_dirty_bytes());
-    let before = memory(&agent);
+    let before = agent.process().memory();
 
     broker.restart();
     let platform = Subscriber::start(broker.port());
@@ -80,8 +80,7 @@ fn drain(events: u64) {
         let codes: Vec<String> = (scanned..scanned + 20).map(|number| format!("meanwhile-{number}")).collect();
         scanned += codes.len();
         took_each.extend(scan_all(&mut hand, codes.iter().map(String::as_str)));
-        let (all, dirty) = memory(&agent);
-        most = (most.0.max(all), most.1.max(dirty));
+        most = most.max(agent.process().memory());
         (head <= platform.last()).then_some(())
     });
     let took = clock.elapsed();
@@ -90,19 +89,21 @@ fn drain(events: u64) {
         let log = &agent.status()["log"];
         (log["received"] == all && platform.last() == all).then_some(())
     });
-    let after = memory(&agent);
+    let after = agent.process().memory();
     let p99 = usual.assert_in_time(took_each);
-    let [before_mb, most_mb, after_mb] = [before, most, after].map(|(bytes, _)| bytes as f64 / 1e6);
+    let [before_mb, most_mb, after_mb] = [before, most, after].map(|memory| memory.all() as f64 / 1e6);
+    let written_mb = most.written as f64 / 1e6;
     println!(
-        "drained in {took:.1?}, {:.0} events per s, {} came again; memory {before_mb:.1} MB before, {most_mb:.1} at most, \
-         {after_mb:.1} after; {scanned} scans meanwhile, answered within {p99:.1?} (p99)",
+        "drained in {took:.1?}, {:.0} events per s, {} came again; memory {before_mb:.1} MB before, {most_mb:.1} at most \
+         ({written_mb:.1} of it written to), {after_mb:.1} after; {scanned} scans meanwhile, answered within {p99:.1?} (p99)",
         head as f64 / took.as_secs_f64(),
         platform.repeated(),
     );
     assert_eq!(platform.wrong(), None, "each came in its place");
-    assert!(most.1 <= before.1 + MEMORY_MORE, "what it has written to grew from {} to {} bytes", before.1, most.1);
+    let (before, most, all) = (before.written, most.written, most.all());
+    assert!(most <= before + MEMORY_MORE, "what it has written to grew from {before} to {most} bytes");
     let is_debug = binaries::workspace("parceld").parent().is_some_and(|directory| directory.ends_with("debug"));
-    assert!(is_debug || most.0 <= MEMORY_MAX, "{} bytes of memory", most.0);
+    assert!(is_debug || all <= MEMORY_MAX, "{all} bytes of memory");
 }
 
 fn head(agent: &Agent) -> u64 {

@@ -65,7 +65,7 @@ enum Target {
 
 use Target::{Least, Most, None as NoTarget, TimesFloorAtLeast, TimesFloorAtMost};
 
-const ROWS: [Row; 25] = [
+const ROWS: [Row; 27] = [
     row(
         "answer1.p50_ms",
         "scan → durable answer, 1 scanner, 50/s, p50 ms",
@@ -97,11 +97,13 @@ const ROWS: [Row; 25] = [
     row("offline.drain_s", "scans offline → all at the broker in order, s from `online`", Most(3.0), Most(1.0)),
     row("idle.pss_mb", "idle: memory (PSS), MB", Most(10.0), Most(7.0)),
     row("idle.dirty_mb", "… of it what it has written to, MB", NoTarget, NoTarget),
+    row("idle.program_mb", "… of it pages of its program and libraries, MB", NoTarget, NoTarget),
     row("idle.wake_ups_per_s", "… wake-ups per s", Most(5.0), Most(3.0)),
     row("idle.bytes", "… bytes written", Most(0.0), Most(0.0)),
     row("idle.card_bytes", "… bytes that its card was given to write", Most(0.0), Most(0.0)),
     row("backlog.pss_mb", "memory (PSS) while events wait and go, MB", Most(16.0), Most(9.0)),
     row("backlog.dirty_mb", "… of it what it has written to, MB", NoTarget, NoTarget),
+    row("backlog.program_mb", "… of it pages of its program and libraries, MB", NoTarget, NoTarget),
     row("stored.cpu_ratio", "CPU per scan, with many events stored ÷ with few", Most(1.2), Most(1.05)),
     row("stored.bytes_ratio", "bytes per scan, with many events stored ÷ with few", Most(1.2), Most(1.05)),
     row("start.ms", "start → first scan at the broker, ms", Most(60.0), Most(20.0)),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use parceld_tests::disk::Card;
+use parceld_tests::process::Memory;
 
 use crate::arguments::{Arguments, Work};
 use crate::figures::{Figures, Stored};
 use crate::lanes::Gate;
 use crate::record::End;
-use crate::site::{Context, Kind, Outcome, Site};
+use crate::site::{Context, Kind, Outcome, Site, forget_program};
 use crate::stats::percentile;
 use crate::usage::Usage;
 
@@ -155,6 +156,7 @@ impl Measure<'_> {
     /// The same scans with more and more events stored, and with events that wait for the broker. What is stored beside
     /// are refusals: a shop's orders leave, and would be few among so many events. Rows are of the first and the last.
     fn stored(&mut self) -> anyhow::Result<()> {
+        forget_program(Kind::Agent)?;
         let mut site = Site::start(Kind::Agent, SCANNERS, self.context)?;
         let (mut first, mut last) = (None, None);
         for least in self.work.stored {
@@ -172,8 +174,7 @@ impl Measure<'_> {
         eprintln!("{} events wait for the broker", self.work.backlog_events);
         let waited = site.backlog(self.work.backlog_events, IN_FLIGHT)?;
         self.figures.add("backlog.events", Kind::Agent, waited.events as f64);
-        self.figures.add("backlog.pss_mb", Kind::Agent, waited.pss_bytes as f64 / 1e6);
-        self.figures.add("backlog.dirty_mb", Kind::Agent, waited.dirty_bytes as f64 / 1e6);
+        self.memory("backlog", Kind::Agent, waited.memory);
         self.figures.add("backlog.drained_per_s", Kind::Agent, waited.events as f64 / waited.drained.as_secs_f64());
         Ok(())
     }
@@ -210,6 +211,7 @@ impl Measure<'_> {
         let kinds = [Kind::Agent, Kind::FloorFsync];
         let card = Card::insert(CARD_MEBIBYTES);
         let storage = card.as_ref().map(Card::path);
+        kinds.into_iter().try_for_each(forget_program)?;
         let sites = kinds.into_iter().map(|kind| Ok((kind, Site::start_on(kind, 1, self.context, storage)?)));
         let sites: Vec<(Kind, Site)> = sites.collect::<anyhow::Result<_>>()?;
         self.context.stop.pause(IDLE_FROM)?;
@@ -225,8 +227,7 @@ impl Measure<'_> {
             let used = Usage::of(site.process()).since(before);
             self.figures.add("idle.wake_ups_per_s", *kind, used.wake_ups as f64 / self.work.idle.as_secs_f64());
             self.figures.add("idle.bytes", *kind, used.bytes_written as f64);
-            self.figures.add("idle.pss_mb", *kind, site.process().pss_bytes() as f64 / 1e6);
-            self.figures.add("idle.dirty_mb", *kind, site.process().pss_dirty_bytes() as f64 / 1e6);
+            self.memory("idle", *kind, site.process().memory());
         }
         Ok(())
     }
@@ -235,6 +236,12 @@ impl Measure<'_> {
         let mut site = Site::start(kind, scanners, self.context)?;
         let workload = site.workload(scans)?;
         site.scan(&workload, gate)
+    }
+
+    fn memory(&mut self, measure: &str, kind: Kind, memory: Memory) {
+        for (name, bytes) in [("pss_mb", memory.all()), ("dirty_mb", memory.written), ("program_mb", memory.read)] {
+            self.figures.add(&format!("{measure}.{name}"), kind, bytes as f64 / 1e6);
+        }
     }
 
     fn latencies(&mut self, measure: &str, kind: Kind, outcome: &Outcome, end: End) {

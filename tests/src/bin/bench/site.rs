@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use parceld_tests::agent::{Agent, AgentSetup};
-use parceld_tests::process::Process;
+use parceld_tests::process::{Memory, Process};
 use parceld_tests::pty::Pty;
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::wait::Stopwatch;
-use parceld_tests::{goods, net};
+use parceld_tests::{binaries, goods, net};
 use serde_json::Value;
 
 use crate::broker::Broker;
@@ -103,8 +103,8 @@ struct Floor {
 #[derive(Debug, Clone, Copy)]
 pub struct Backlog {
     pub events: usize,
-    pub pss_bytes: u64,
-    pub dirty_bytes: u64,
+    /// The most that was seen.
+    pub memory: Memory,
     pub drained: Duration,
 }
 
@@ -209,8 +209,7 @@ impl Site {
             self.scan_until(&workload, Gate::Answers { in_flight }, Until { answers: true, arrivals: None })?;
             stored += workload.events();
         }
-        let memory = |process: &Process| (process.pss_bytes(), process.pss_dirty_bytes());
-        let (mut pss_bytes, mut dirty_bytes) = memory(self.process());
+        let mut memory = self.process().memory();
         self.consumer.seen().online_at = None;
         self.broker.restart();
         let (context, consumer) = (&self.context, &self.consumer);
@@ -218,14 +217,13 @@ impl Site {
         let mut looked = Stopwatch::start();
         context.stop.until("the backlog at the broker", BACKLOG_WITHIN, || {
             if PROBE_EVERY <= looked.elapsed() {
-                let (pss, dirty) = memory(self.process());
-                (pss_bytes, dirty_bytes) = (pss_bytes.max(pss), dirty_bytes.max(dirty));
+                memory = memory.max(self.process().memory());
                 looked = Stopwatch::start();
             }
             (before + stored <= consumer.seen().events).then_some(())
         })?;
         let drained = self.context.clock.elapsed().saturating_sub(Duration::from_nanos(online));
-        Ok(Backlog { events: stored, pss_bytes, dirty_bytes, drained })
+        Ok(Backlog { events: stored, memory, drained })
     }
 
     /// From the start of the program to the first scan at the broker; before, it is stopped in order.
@@ -379,6 +377,19 @@ impl Subject {
         }
         Ok(())
     }
+}
+
+/// So that memory is what it is after a boot, whoever has built or run the program before. The floor's is this one, which
+/// runs: of that the kernel keeps what is in use.
+///
+/// # Errors
+/// Where nobody knows which program this is.
+pub fn forget_program(kind: Kind) -> anyhow::Result<()> {
+    match kind {
+        Kind::Agent => binaries::forget(&binaries::workspace("parceld")),
+        Kind::Floor | Kind::FloorFsync => binaries::forget(&std::env::current_exe()?),
+    }
+    Ok(())
 }
 
 fn agent_setup(ptys: &[Pty], broker: &Broker) -> AgentSetup {
