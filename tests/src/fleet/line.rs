@@ -157,18 +157,21 @@ impl Link<'_> {
         let now = self.clock.elapsed();
         self.acknowledged_at.set(now);
         let Some(Sent::Event(sequence)) = self.in_flight.borrow_mut().remove(&number) else { return };
-        match reason {
-            // What is acknowledged is what comes before everything that is not.
-            PubAckReason::Success => {
-                let in_flight = self.in_flight.borrow();
-                let open = in_flight.values().filter_map(|sent| match sent {
-                    Sent::Event(open) => Some(*open),
-                    Sent::Other => None,
-                });
-                let up_to = open.min().map_or(sequence, |open| sequence.min(open - 1));
-                self.cursor.borrow_mut().acknowledged(up_to, now);
-            }
-            _ => self.cursor.borrow_mut().unheard(),
+        // What is acknowledged is what comes before everything that is not.
+        let open = self
+            .in_flight
+            .borrow()
+            .values()
+            .filter_map(|sent| match sent {
+                Sent::Event(open) => Some(*open),
+                Sent::Other => None,
+            })
+            .min();
+        let up_to = open.map_or(sequence, |open| sequence.min(open - 1));
+        self.cursor.borrow_mut().acknowledged(up_to, now);
+        if reason != PubAckReason::Success {
+            // The broker has taken it, and had nobody to give it to: whoever comes now says how far it is.
+            self.cursor.borrow_mut().unheard();
         }
         self.log.grown.notify_one();
     }
