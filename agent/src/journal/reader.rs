@@ -169,7 +169,8 @@ impl Reader {
     /// The file can't be read.
     pub fn quarantine(&self, payload_bytes_max: usize) -> Result<Vec<Quarantined>, Error> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT key, at, reason, why, substr(payload, 1, ?1), length(payload) FROM quarantine ORDER BY key DESC",
+            "SELECT key, at, reason, why, ifnull(substr(payload, 1, ?1), x''), length(payload)
+             FROM quarantine ORDER BY key DESC",
         )?;
         let rows = statement.query_map([i64::try_from(payload_bytes_max).unwrap_or(i64::MAX)], |row| {
             Ok(Quarantined {
