@@ -11,8 +11,8 @@ mod measure;
 mod targets;
 
 use targets::{
-    asked, barcode, capture, command, config, conversation, database, event, head, lines, log, packets, page, printer,
-    receipt, record, report, scan, sheet, site,
+    asked, barcode, capture, command, command_line, config, control, conversation, database, event, head, http, lines,
+    log, packets, page, printer, receipt, record, report, salvage, scan, sheet, shops, site,
 };
 
 /// Which target the engine runs.
@@ -46,16 +46,21 @@ pub const TARGETS: &[Target] = &[
     Target { name: "event", run: event::run, bytes_max: 8_192, seeds: &["contract/v1/examples/event."] },
     Target { name: "site", run: site::run, bytes_max: 8_192, seeds: &[EXAMPLES] },
     Target { name: "asked", run: asked::run, bytes_max: 4_096, seeds: &[] },
+    Target { name: "http", run: http::run, bytes_max: 2_048, seeds: &[] },
     Target {
         name: "config",
         run: config::run,
         bytes_max: 32_768,
         seeds: &["config/parceld.toml", "config/new-site.toml"],
     },
+    Target { name: "command_line", run: command_line::run, bytes_max: 512, seeds: &[] },
+    Target { name: "control", run: control::run, bytes_max: 2_048, seeds: &[] },
+    Target { name: "shops", run: shops::run, bytes_max: 4_096, seeds: &["config/shops.toml"] },
     Target { name: "sheet", run: sheet::run, bytes_max: 256, seeds: &[] },
     Target { name: "head", run: head::run, bytes_max: 1_024, seeds: &[] },
     Target { name: "record", run: record::run, bytes_max: 1_024, seeds: &[] },
     Target { name: "page", run: page::run, bytes_max: 4_096, seeds: &[] },
     Target { name: "log", run: log::run, bytes_max: 16_384, seeds: &[] },
     Target { name: "database", run: database::run, bytes_max: 2_048, seeds: &[] },
+    Target { name: "salvage", run: salvage::run, bytes_max: 256, seeds: &[] },
 ];

@@ -162,7 +162,11 @@ pub fn of_site<'a>(shops: &'a [Arc<Shop>], site: &str) -> Option<&'a Arc<Shop>> 
     named(site).or_else(|| named("*"))
 }
 
-fn read(text: &str, folder: &Path) -> Result<Vec<Arc<Shop>>, ShopError> {
+/// The same, of its text; paths in it start at `folder`.
+///
+/// # Errors
+/// A shop in it can't be used.
+pub fn read(text: &str, folder: &Path) -> Result<Vec<Arc<Shop>>, ShopError> {
     let Shops { shop: told } = toml::from_str(text)?;
     let mut shops: Vec<Arc<Shop>> = Vec::new();
     for told in told {

@@ -10,7 +10,7 @@ mod wire;
 
 pub use client::{Client, Unreached};
 pub use server::{Bench, Error, Socket, bind, serve};
-pub use wire::Refusal;
+pub use wire::{Refusal, Request};
 
 use rustix::fs::Access;
 use std::path::{Path, PathBuf};

@@ -194,9 +194,9 @@ async fn frame(requests: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<
 }
 
 async fn reply(request: &[u8], shared: &Shared) -> Reply {
-    let Request { site, ask } = match serde_json::from_slice(request) {
+    let Request { site, ask } = match Request::read(request) {
         Ok(request) => request,
-        Err(error) => return Reply::Refused(Refusal::Unreadable { detail: error.to_string() }),
+        Err(refusal) => return Reply::Refused(refusal),
     };
     let own = shared.gatherer.about();
     if site != own.site.id {

@@ -12,6 +12,14 @@ pub struct Request {
     pub ask: Ask,
 }
 
+impl Request {
+    /// # Errors
+    /// The line is no request.
+    pub fn read(line: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(line).map_err(|error| Refusal::Unreadable { detail: error.to_string() })
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
