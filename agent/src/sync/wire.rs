@@ -310,7 +310,7 @@ mod tests {
             loop {
                 match wire.poll().await {
                     Ok(Event::Incoming(packet)) => {
-                        kinds.push(format!("{packet:?}").split(['(', ' ']).next().unwrap().to_owned())
+                        kinds.push(format!("{packet:?}").split(['(', ' ']).next().unwrap().to_owned());
                     }
                     Ok(Event::Outgoing(_)) => {}
                     Err(error) => {

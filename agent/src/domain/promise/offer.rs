@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn units_count_before_a_cut_off_that_is_not_sooner_and_orders_without_one_come_last() {
         let target = |hour| Target { collection: None, at: at(hour), cut_off: at(hour) };
-        let mut load = Load::default();
+        let mut load = Load { orders: 0, units: 0, cut_offs: vec![at(9), at(12)], by_cut_off: vec![0; 3] };
         assert_eq!((load.before(at(9)), load.usual_order()), (0, 1));
         for (units, hour) in [(3, Some(9)), (4, Some(12)), (8, None), (0, None)] {
             load.add(units, hour.map(target).as_ref());
