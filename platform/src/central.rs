@@ -252,7 +252,8 @@ impl Central {
     pub fn connected(&mut self, now: Now) -> Result<(), Error> {
         let newest = "SELECT name, epoch FROM epochs JOIN sites ON sites.id = site WHERE began IS NOT NULL
             ORDER BY name, began DESC";
-        let newest = self.db.rows(newest, &[], |row| Ok((row.get::<Arc<str>>(0)?, row.get::<Uuid>(1)?)))?;
+        let read = |db: &Db| db.rows(newest, &[], |row| Ok((row.get::<Arc<str>>(0)?, row.get::<Uuid>(1)?)));
+        let newest = self.db.snapshot(read)?;
         let mut last = None;
         for (site, epoch) in newest {
             if last.as_ref() != Some(&site) {
@@ -358,14 +359,18 @@ impl Central {
 
     /// Reads what has to be known at start, and what another instance may have changed since.
     fn look(&mut self, now: Now) -> Result<(), Error> {
-        self.ahead_ms = self.db.clock_ms(now.at)? - i64::try_from(now.ms).unwrap_or(i64::MAX);
         let left =
             "SELECT DISTINCT name FROM aside JOIN epochs ON epochs.id = aside.epoch JOIN sites ON sites.id = site
             WHERE sequence <= applied + 1";
-        for site in self.db.rows(left, &[], |row| row.get::<Arc<str>>(0))? {
+        // As one look, which connects anew where the server was away.
+        let (clock_ms, left, next_ms) = self.db.snapshot(|db| {
+            let left = db.rows(left, &[], |row| row.get::<Arc<str>>(0))?;
+            Ok::<_, Error>((db.clock_ms(now.at)?, left, outbox::next_ms(db)?))
+        })?;
+        self.ahead_ms = clock_ms - i64::try_from(now.ms).unwrap_or(i64::MAX);
+        for site in left {
             self.unsettled.entry(site).or_insert(now.ms);
         }
-        let next_ms = outbox::next_ms(&self.db)?;
         self.commands_due_ms = next_ms.map(|next_ms| self.program_ms(next_ms));
         Ok(())
     }
