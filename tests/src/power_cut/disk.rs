@@ -109,8 +109,17 @@ enum Change {
 
 #[derive(Debug, Clone)]
 enum Move {
-    Name { path: PathBuf, file: usize },
+    Name {
+        path: PathBuf,
+        file: usize,
+    },
     Unname(PathBuf),
+    /// Whole or not at all, as every journaling file system has it.
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        file: usize,
+    },
 }
 
 impl Disk {
@@ -124,6 +133,14 @@ impl Disk {
         let mut ordered: Vec<_> = steps.iter().filter_map(|step| Some((at(step)?, step.clone()))).collect();
         ordered.sort_by_key(|(line, _)| *line);
         ordered
+    }
+
+    /// A file that has lain there for long.
+    pub fn put(&mut self, path: &Path, content: &[u8]) {
+        let file = self.files.len();
+        self.files.push(File { durable: content.to_owned(), ..File::default() });
+        self.names.insert(path.to_owned(), file);
+        self.durable.insert(path.to_owned(), file);
     }
 
     /// # Panics
@@ -153,8 +170,8 @@ impl Disk {
             What::Rename { from, to } => {
                 let file = self.names.remove(from).unwrap_or_else(|| panic!("nobody made {}", from.display()));
                 self.names.insert(to.clone(), file);
-                self.moves.push(Pending { ended: *ended, what: Move::Unname(from.clone()) });
-                self.moves.push(Pending { ended: *ended, what: Move::Name { path: to.clone(), file } });
+                self.moves
+                    .push(Pending { ended: *ended, what: Move::Rename { from: from.clone(), to: to.clone(), file } });
             }
             What::Link { from, to } => {
                 let file = *self.names.get(from).unwrap_or_else(|| panic!("nobody made {}", from.display()));
@@ -218,7 +235,7 @@ impl Disk {
     fn sync_names(&mut self, directory: &Path, began: usize) {
         let is_in = |path: &Path| path.parent() == Some(directory);
         let (done, rest) = self.moves.drain(..).partition(|pending| {
-            let (Move::Name { path, .. } | Move::Unname(path)) = &pending.what;
+            let (Move::Name { path, .. } | Move::Unname(path) | Move::Rename { to: path, .. }) = &pending.what;
             is_in(path) && pending.ended.is_some_and(|ended| ended < began)
         });
         self.moves = rest;
@@ -232,6 +249,10 @@ impl Move {
         match self {
             Move::Name { path, file } => names.insert(path.clone(), *file),
             Move::Unname(path) => names.remove(path),
+            Move::Rename { from, to, file } => {
+                names.remove(from);
+                names.insert(to.clone(), *file)
+            }
         };
     }
 }
@@ -341,7 +362,7 @@ mod tests {
 
     /// Every content of `/d/f` that a power cut at the script's end could leave; `-` where there is no such file. A word
     /// is a step: `m` makes the file, `aX` writes the letter over the first sector, `bX` over the second, `tN` cuts it to
-    /// N sectors, `s` forces it to disk, `d` its directory, `r` removes it.
+    /// N sectors, `s` forces it to disk, `d` its directory, `r` removes it, `v` moves it to `/d/g` and `w` back.
     fn left(script: &str, loss: Loss) -> BTreeSet<String> {
         let f = || PathBuf::from("/d/f");
         let mut disk = Disk::default();
@@ -357,6 +378,8 @@ mod tests {
                 "s" => What::Sync { path: f() },
                 "d" => What::Sync { path: "/d".into() },
                 "r" => What::Remove { path: f() },
+                "v" => What::Rename { from: f(), to: "/d/g".into() },
+                "w" => What::Rename { from: "/d/g".into(), to: f() },
                 other => panic!("no step is written as {other}"),
             };
             disk.play(&Step { began: line, ended: Some(line), what });
@@ -407,6 +430,19 @@ mod tests {
         check("m aX s", Loss::HereAndThere, &["-", "X"]);
         check("m aX s d r", Loss::TheEnd, &["-", "X"]);
         check("m aX s d r", Loss::Nothing, &["-"]);
+    }
+
+    #[test]
+    fn a_file_is_moved_whole_or_not_at_all() {
+        check("m aX s d v", Loss::HereAndThere, &["-", "X"]);
+        check("m aX s d v d w", Loss::HereAndThere, &["-", "X"]);
+        let mut disk = Disk::default();
+        disk.put(Path::new("/d/f"), b"old");
+        disk.play(&Step { began: 0, ended: Some(0), what: What::Rename { from: "/d/f".into(), to: "/d/g".into() } });
+        for number in 0..CUTS {
+            let image = disk.cut(Loss::HereAndThere, &mut Random::stream(7, number));
+            assert_eq!(image.files.values().collect::<Vec<_>>(), [b"old"], "under one of its names");
+        }
     }
 
     #[test]

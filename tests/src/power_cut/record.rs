@@ -215,6 +215,19 @@ impl Reader<'_> {
                 let path = arguments.named().filter(|path| self.counts(path))?;
                 Some(What::Remove { path })
             }
+            // From a file that lies elsewhere and stays as it is, all at once.
+            "copy_file_range" | "sendfile" => {
+                let paths = arguments.paths();
+                let (to, from) = if name == "sendfile" { (0, 1) } else { (1, 0) };
+                let (to, from) = (paths.get(to)?, paths.get(from)?);
+                assert!(!self.counts(from), "unknown: {name} on {}", self.directory.display());
+                if !self.counts(to) || outcome == Outcome::Returned(0) {
+                    return None;
+                }
+                let bytes = std::fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+                assert_eq!(outcome, Outcome::Returned(bytes.len() as u64), "a copy in parts to {}", to.display());
+                Some(What::Write { path: to.clone(), at: None, bytes: bytes.into() })
+            }
             other => {
                 let touched = path.into_iter().chain(arguments.named()).any(|path| self.counts(&path));
                 assert!(!touched || other == "lseek", "unknown: {other} on {}", self.directory.display());
@@ -246,6 +259,11 @@ impl<'a> Arguments<'a> {
         let first = self.text.split_once(',').map_or(self.text, |(first, _)| first);
         let hex = first.split_once('<')?.1.split_once('>')?.0;
         Some(text(hex))
+    }
+
+    /// Of all descriptors.
+    fn paths(&self) -> Vec<PathBuf> {
+        self.text.split('<').skip(1).filter_map(|rest| Some(text(rest.split_once('>')?.0))).collect()
     }
 
     /// Whether the descriptor's file has no name any more.

@@ -208,7 +208,7 @@ fn start_agent(database: &Path, scanner: &mut VirtualScanner, clock: Stopwatch) 
     }
 }
 
-fn config(database: &Path) -> journal::Config {
+pub fn config(database: &Path) -> journal::Config {
     journal::Config {
         path: database.into(),
         rules: Rules {
@@ -249,10 +249,14 @@ fn keep(lives: &Lives, image: &Image, number: usize) -> PathBuf {
 }
 
 /// In memory where the system has a place for that: nobody waits for a disk that is only made up.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn new() -> Folder {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };

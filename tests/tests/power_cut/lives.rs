@@ -169,7 +169,7 @@ fn scan(scanner: &mut VirtualScanner, codes: &[String]) {
 }
 
 /// A trace, once it is complete.
-fn whole(trace: &Path, process: u32) -> String {
+pub fn whole(trace: &Path, process: u32) -> String {
     wait::until("the trace's end", PATIENCE, || {
         let text = fs::read_to_string(trace).ok()?;
         let is_last = |line: &str| line.starts_with(&process.to_string()) && line.contains("+++ ");
