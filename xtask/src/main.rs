@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask test`, `fuzz`, `coverage`, `demo`, `bench`, `fleet`, `dist`, `smoke`, `deny`,
-//! `contract` and `gs1-table`.
+//! The project's own commands: `cargo xtask test`, `simulate`, `fuzz`, `coverage`, `demo`, `bench`, `fleet`, `dist`,
+//! `smoke`, `deny`, `contract` and `gs1-table`.
 //!
 //! Each is a list of programs to run, said before it is run: whoever doubts a step can repeat it by hand.
 
@@ -11,6 +11,7 @@ mod dist;
 mod fuzz;
 mod gs1_table;
 mod programs;
+mod simulate;
 mod step;
 mod test;
 
@@ -27,6 +28,8 @@ The project's own commands.
 
   cargo xtask test [--full]        everything that must hold before a change is taken: formatting, lints, all tests
                                    --full adds the tests that take long and the documentation's links
+  cargo xtask simulate [--seeds N] [--from SEED] | --seed SEED
+                                   plays N random lives of the simulated agent, or tells what happens in one
   cargo xtask fuzz [--target NAME]... [--minutes N] [--keep]
                                    looks for bytes that break a parser, N minutes for each target; --keep adds what it
                                    has found on its way to the corpora
@@ -72,6 +75,7 @@ fn run() -> anyhow::Result<()> {
     env::set_current_dir(root()).context("cannot enter the workspace")?;
     match command {
         "test" => test::run(rest),
+        "simulate" => simulate::run(rest),
         "fuzz" => fuzz::run(rest),
         "coverage" => coverage::run(rest),
         "demo" => demo(rest),

@@ -9,6 +9,7 @@
 //! memory at once, however many there are.
 
 mod day;
+pub mod played;
 pub mod status;
 mod ticks;
 

@@ -1,4 +1,4 @@
-//! One life of the agent: its real journal, sync, floor and clock, without a thread or a socket.
+//! One life of the agent: its real journal, sync, schedule, floor and clock, without a thread or a socket.
 
 use super::broker::{Broker, Message};
 use super::floor::STATIONS;
@@ -10,7 +10,7 @@ use parceld::domain::station::Mode;
 use parceld::floor::Floor;
 use parceld::journal::{self, Idle, Journal};
 use parceld::pulse::Pulse;
-use parceld::sync::played::Played;
+use parceld::schedule;
 use parceld::sync::{self, BrokerConfig};
 use parceld_tests::random::Random;
 use rumqttc::v5::mqttbytes::v5::Packet;
@@ -28,11 +28,22 @@ pub const WINDOW: u16 = 8;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// The schedule looks as often as the log moves, and once a minute at everything; here minutes are short.
+const SCHEDULE_EVERY: Duration = Duration::from_secs(2);
+const MINUTE_TURNS: u32 = 5;
+
+/// So short that what is received goes while things break, and longer than a command may come again.
+const KEEP: Duration = Duration::from_secs(30);
+
 pub struct Life {
     pub clock: Clock,
     pub journal: Journal,
     pub floor: Floor,
-    pub sync: Played,
+    pub sync: sync::played::Played,
+    schedule: schedule::played::Played,
+    schedule_at: Duration,
+    /// Each so many turns of the schedule a minute is over for it.
+    schedule_turns: u32,
     idle: Idle,
     /// When it began, in the world's time.
     born: Duration,
@@ -85,7 +96,7 @@ pub fn config(path: &Path, boot: &str, forget_on_puback: bool) -> journal::Confi
         bounce: STATIONS.map(|station| (station.into(), bounce)).into(),
         repeating: Default::default(),
         printing: None,
-        keep: Duration::from_secs(60),
+        keep: KEEP,
         backups: None,
         ballast_bytes: 0,
         forget_on_puback,
@@ -119,10 +130,25 @@ impl Life {
         if let Some(known) = journal::known(&config.path, &config.boot) {
             clock.resume(known);
         }
+        let rules = config.rules.clone();
         let (journal, idle) = journal::prepare(config, clock.now(), &Pulse::default())?;
         let floor = Floor::new(journal.clone(), clock, STATIONS.map(Into::into));
-        let sync = Played::new(sync_config(), journal.clone(), clock)?;
-        Ok(Self { clock, journal, floor, sync, idle, born: now, look_at: None, connect_at: now, client: None })
+        let sync = sync::played::Played::new(sync_config(), journal.clone(), clock)?;
+        let schedule = schedule::played::Played::new(rules, journal.clone(), clock)?;
+        Ok(Self {
+            clock,
+            journal,
+            floor,
+            sync,
+            schedule,
+            schedule_at: now,
+            schedule_turns: 0,
+            idle,
+            born: now,
+            look_at: None,
+            connect_at: now,
+            client: None,
+        })
     }
 
     pub fn moment(&self) -> Moment {
@@ -134,7 +160,7 @@ impl Life {
         let connect = self.client.is_none().then_some(self.connect_at);
         let gives_up = self.client.as_ref().map(|client| client.gives_up_at);
         let sync = self.sync.due().map(|due| self.born + due);
-        [connect, gives_up, sync, self.look_at].into_iter().flatten().min()
+        [connect, gives_up, sync, self.look_at, Some(self.schedule_at)].into_iter().flatten().min()
     }
 
     /// Does all that is to be done at this moment. `stepped` is called after each batch of the writer; where it says no
@@ -149,6 +175,7 @@ impl Life {
         random: &mut Random,
         mut stepped: impl FnMut(&Journal) -> bool,
     ) -> Result<bool, String> {
+        self.plan(now);
         for _ in 0..TURNS_MAX {
             let mut moved = false;
             if self.look_at.is_some_and(|at| at <= now) {
@@ -176,6 +203,14 @@ impl Life {
             }
         }
         Err("the agent spins".into())
+    }
+
+    fn plan(&mut self, now: Duration) {
+        if self.schedule_at <= now {
+            self.schedule_at = now + SCHEDULE_EVERY;
+            self.schedule.turn(self.schedule_turns.is_multiple_of(MINUTE_TURNS));
+            self.schedule_turns += 1;
+        }
     }
 
     /// Packets that the broker has sent.

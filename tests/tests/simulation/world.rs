@@ -3,19 +3,25 @@
 //! First a phase in which anything may happen, then everything heals, and what must be true is looked at. Whatever is
 //! random follows from the seed.
 
-use super::broker::{Broker, LATENCY_MS, Weather};
+use super::broker::{Broker, LATENCY_MS, Message, Weather};
 use super::floor::{Bench, STATIONS, serial};
 use super::life::{Life, WINDOW, config};
-use super::platform::Platform;
+use super::platform::{Platform, SITE};
 use jiff::{SignedDuration, Timestamp};
 use parceld::clock::{Clock, Evidence, Reading};
 use parceld::domain::event::Event;
 use parceld::domain::signal::{Answer, Signal};
+use parceld::journal::backup::{self, NoCopy};
+use parceld::journal::salvage::restore::restore;
 use parceld::journal::{Epoch, Job, Journal, Reader, Storage, salvage};
 use parceld_faultfs::{Cut, Disk, Faults, Lie};
 use parceld_tests::random::Random;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -51,6 +57,9 @@ const ACKNOWLEDGED_LATELY: Duration = Duration::from_millis(1_000 + 250 + 250);
 
 const RETAIN_EVERY: Duration = Duration::from_secs(7);
 
+/// More than retention leaves free, so that it gives some of it back, for some turns.
+const FORGOTTEN_BYTES: usize = 3_000_000;
+
 /// What was seen of a seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -62,6 +71,8 @@ pub struct Seen {
     pub duplicates: u64,
     pub epochs: usize,
     pub salvages: u64,
+    pub backups: u64,
+    pub restores: u64,
     /// Kinds of all events, in the order in which they took effect.
     pub story: Vec<String>,
 }
@@ -78,6 +89,7 @@ pub struct World {
     now: Duration,
     disk: Disk,
     path: PathBuf,
+    backups: PathBuf,
     mutation: Mutation,
     benches: Vec<Bench>,
     broker: Broker,
@@ -103,6 +115,12 @@ pub struct World {
     repeats_more: bool,
     /// Something may have been forgotten since the log was looked at.
     has_retained: bool,
+    /// Retention has more to do.
+    retains_on: Arc<AtomicBool>,
+    /// The newest copy that was made in order, and how far its log goes.
+    backup: Option<(PathBuf, u64)>,
+    /// Something else has taken the database's place, and the next life begins on it.
+    is_replaced: bool,
     /// The newest epoch of the log.
     epoch: String,
     /// What a copy that was put back has lost, and the platform does not have.
@@ -129,6 +147,27 @@ enum Ends {
     Clock,
 }
 
+const CUTS: [Cut; 4] = [Cut::Nothing, Cut::All, Cut::First, Cut::Some];
+
+/// Of all events in a file.
+fn ids(database: &Path) -> Result<BTreeSet<String>, String> {
+    let events = Reader::open(database).and_then(|reader| reader.events(0, 100_000));
+    let events = events.map_err(|error| format!("{}: {error}", database.display()))?;
+    Ok(events.into_iter().map(|stored| stored.id.to_string()).collect())
+}
+
+/// For looking, as anybody might who is no agent.
+fn open(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(database, flags)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
+}
+
+fn integrity(database: &Path) -> rusqlite::Result<String> {
+    open(database)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+}
+
 fn base() -> Timestamp {
     Timestamp::constant(1_795_420_800, 0)
 }
@@ -147,6 +186,7 @@ impl World {
             now: Duration::ZERO,
             disk,
             path: folder.join("parceld.db"),
+            backups: folder.join("backups"),
             mutation,
             benches: (0..STATIONS.len()).map(Bench::new).collect(),
             broker: Broker::new(),
@@ -164,6 +204,9 @@ impl World {
             reader: None,
             epoch: String::new(),
             has_retained: false,
+            retains_on: Arc::default(),
+            backup: None,
+            is_replaced: false,
             may_repeat: 0,
             repeats_more: false,
             excused: BTreeSet::new(),
@@ -244,7 +287,7 @@ impl World {
         self.show_time();
         if !self.healed && self.fault_at <= self.now {
             self.fault_at = self.now + Duration::from_millis(300 + self.random.below(3_500) as u64);
-            self.break_something();
+            self.break_something()?;
         }
         for (_, ends) in self.ends.extract_if(.., |(at, _)| *at <= self.now).collect::<Vec<_>>() {
             self.end(ends);
@@ -254,10 +297,14 @@ impl World {
         }
         self.platform_turns();
         self.scan();
-        if self.retain_at <= self.now {
+        if self.retain_at <= self.now || self.retains_on.swap(false, Ordering::Relaxed) {
             self.retain_at = self.now + RETAIN_EVERY;
             self.has_retained = true;
-            self.ask(|moment| Job::Retain { moment, reply: Box::new(|_| {}) });
+            let again = Arc::clone(&self.retains_on);
+            self.ask(|moment| Job::Retain {
+                moment,
+                reply: Box::new(move |more| again.store(more, Ordering::Relaxed)),
+            });
         }
         self.count_repeats()?;
         let arrived = self.broker.turn(self.now, &mut self.random);
@@ -456,6 +503,9 @@ impl World {
                 let head = *life.journal.head().borrow();
                 self.say(|| format!("start: {head:?}"));
                 self.seen_to = 0;
+                if std::mem::take(&mut self.is_replaced) {
+                    self.excuse_what_is_gone()?;
+                }
                 self.life = Some(life);
             }
             Err(error) => {
@@ -475,7 +525,7 @@ impl World {
     }
 
     fn power_goes(&mut self) -> Result<(), String> {
-        let cut = [Cut::Nothing, Cut::All, Cut::First, Cut::Some][self.random.below(4)];
+        let cut = CUTS[self.random.below(CUTS.len())];
         self.say(|| format!("power cut: {cut:?}"));
         self.seen.cuts += 1;
         let rest = Duration::from_millis(500 + self.random.below(4_000) as u64);
@@ -485,7 +535,7 @@ impl World {
         self.ends.retain(|(_, ends)| !matches!(ends, Ends::Disk));
         self.boots += 1;
         self.booted_at = self.now;
-        self.maybe_old_copy()
+        if self.random.once_in(2) { self.maybe_old_copy() } else { self.maybe_restore() }
     }
 
     fn set(&mut self, change: impl FnOnce(&mut Faults)) {
@@ -494,14 +544,23 @@ impl World {
         self.disk.set(faults);
     }
 
+    /// What the world itself looks at meets no fault, and uses none up.
+    fn unharmed<T>(&self, look: impl FnOnce() -> T) -> T {
+        let faults = self.disk.faults();
+        self.disk.set(Faults::default());
+        let looked = look();
+        self.disk.set(faults);
+        looked
+    }
+
     fn lasts(&mut self, ends: Ends, longest_ms: usize) {
         let at = self.now + Duration::from_millis(200 + self.random.below(longest_ms) as u64);
         self.ends.push((at, ends));
     }
 
-    fn break_something(&mut self) {
+    fn break_something(&mut self) -> Result<(), String> {
         let soon = self.random.below(40) as u64;
-        let what = self.random.below(20);
+        let what = self.random.below(24);
         // Cursors that can't be written are behind for longer.
         self.repeats_more |= (3..=6).contains(&what);
         self.say(|| format!("fault {what} ({soon})"));
@@ -582,8 +641,11 @@ impl World {
                     }
                 }
             }
-            _ => self.take_copy(),
+            19 => self.take_copy(),
+            20 | 21 => self.back_up(what == 21)?,
+            _ => self.forget_much(what == 23),
         }
+        Ok(())
     }
 
     fn cut_line(&mut self) {
@@ -649,9 +711,8 @@ impl World {
     /// what the copy then gives again under the same numbers, no platform can tell apart. The broker's session is gone too:
     /// old receipts out of a long one would be taken for the platform's answer to who has just come.
     fn maybe_old_copy(&mut self) -> Result<(), String> {
-        let is_on_its_way =
-            !self.broker.to_platform.is_empty() || self.platform.epochs.iter().any(|epoch| !epoch.aside.is_empty());
-        if is_on_its_way || self.copy.is_none() || !self.random.once_in(2) {
+        let is_quiet = self.broker.to_platform.is_empty() && !self.is_on_its_way();
+        if !is_quiet || self.is_replaced || self.copy.is_none() || !self.random.once_in(2) {
             return Ok(());
         }
         self.say(|| "an older copy is put back".into());
@@ -662,18 +723,121 @@ impl World {
         }
         let _ = std::fs::remove_file(self.files("-shm").0);
         self.disk.settle();
-        let reader = Reader::open(&self.path).map_err(|error| error.to_string())?;
-        let there = reader.events(0, 100_000).map_err(|error| error.to_string())?;
-        let there: BTreeSet<String> = there.into_iter().map(|stored| stored.id.to_string()).collect();
+        self.excuse_what_is_gone()?;
+        self.platform.has_lost_track = true;
+        self.broker.restart(true, false, false);
+        Ok(())
+    }
+
+    fn is_on_its_way(&self) -> bool {
+        let is_event = |message: &Message| message.topic.contains("/events/");
+        self.broker.to_platform.iter().any(is_event) || self.platform.epochs.iter().any(|epoch| !epoch.aside.is_empty())
+    }
+
+    /// What an older file that has taken the database's place doesn't have any more is missed by nobody.
+    fn excuse_what_is_gone(&mut self) -> Result<(), String> {
+        let there = self.unharmed(|| ids(&self.path))?;
         for (_, id) in self.log.extract_if(.., |_, id| !there.contains(id)) {
             if !self.platform.applied.contains_key(&id) {
                 self.excused.insert(id);
             }
         }
         self.excused_serials = self.green.clone();
-        self.platform.has_lost_track = true;
-        self.broker.restart(true, false, false);
         Ok(())
+    }
+
+    /// Copies the running database, as the agent does at night; `is_cut_off`: the power goes in it.
+    fn back_up(&mut self, is_cut_off: bool) -> Result<(), String> {
+        let Some(life) = &self.life else { return Ok(()) };
+        let (moment, head) = (life.moment(), life.journal.head().borrow().place);
+        if is_cut_off {
+            let writes = self.random.below(300) as u64;
+            self.set(|faults| faults.dies_in = Some(writes));
+        }
+        match backup::copy_into(&self.path, &self.backups, SITE, &moment) {
+            Ok(copied) => {
+                self.say(|| format!("a backup of {head} events"));
+                self.seen.backups += 1;
+                self.backup = Some((copied.path, head));
+                self.check_backup()
+            }
+            Err(NoCopy::Unsound { found }) => Err(format!("a backup is not sound: {found}")),
+            Err(error) => {
+                self.say(|| format!("no backup: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// The newest backup is whole, and has what the log had that it was made of.
+    fn check_backup(&self) -> Result<(), String> {
+        let Some((path, head)) = &self.backup else { return Ok(()) };
+        let newest = |copy: Connection| copy.query_row("SELECT max(place) FROM events", [], |row| row.get::<_, u64>(0));
+        let (found, newest) = self.unharmed(|| (integrity(path), open(path).and_then(newest)));
+        match (found, newest) {
+            (Ok(found), Ok(newest)) if found == "ok" && newest == *head => Ok(()),
+            (found, newest) => Err(format!("a backup up to place {head}: {found:?}, {newest:?}")),
+        }
+    }
+
+    /// The newest backup is put back, once; the power may go in it, and then there is one of the two, whole. Never behind an
+    /// older copy of the card: what that one gave out before it heard the platform has the numbers of other events.
+    fn maybe_restore(&mut self) -> Result<(), String> {
+        if self.is_on_its_way() || self.is_replaced || self.platform.has_lost_track || self.random.once_in(2) {
+            return Ok(());
+        }
+        self.check_backup()?;
+        let Some((from, head)) = self.backup.take() else { return Ok(()) };
+        if self.random.once_in(2) {
+            let writes = self.random.below(60) as u64;
+            self.set(|faults| faults.dies_in = Some(writes));
+        }
+        let boot = format!("boot-{}", self.boots);
+        let moment = Clock::played(&boot, self.reading(), self.evidence).now();
+        let restored = restore(&config(&self.path, &boot, false), &from, &moment);
+        self.say(|| format!("a backup of {head} events is put back: {restored:?}"));
+        self.set(|faults| faults.dies_in = None);
+        let is_put_back = match &restored {
+            Ok(_) => true,
+            Err(unfit) => unfit.is_put_back(),
+        };
+        if self.disk.is_dead() {
+            let cut = CUTS[self.random.below(CUTS.len())];
+            let Self { disk, random, .. } = self;
+            disk.back_after(cut, || random.bits() >> 8).map_err(|error| error.to_string())?;
+        } else if let Err(unfit) = &restored {
+            return Err(format!("a sound backup can't be put back: {unfit}"));
+        }
+        if is_put_back {
+            self.seen.restores += 1;
+            self.is_replaced = true;
+            self.broker.restart(true, false, false);
+            return Ok(());
+        }
+        let there = ids(&self.path)?;
+        match self.log.values().find(|id| !there.contains(*id) && !self.platform.applied.contains_key(*id)) {
+            Some(id) => Err(format!("I1: a backup was not put back, and {id} is gone from the log")),
+            None => Ok(()),
+        }
+    }
+
+    /// A large table is gone, and retention gives its room back; `is_cut_off`: the power goes in it.
+    fn forget_much(&mut self, is_cut_off: bool) {
+        if self.life.is_none() {
+            return;
+        }
+        let forgotten = open(&self.path).and_then(|conn| {
+            conn.execute_batch(&format!(
+                "PRAGMA wal_autocheckpoint = 0; BEGIN IMMEDIATE; DROP TABLE IF EXISTS old; CREATE TABLE old (x);
+                 INSERT INTO old VALUES (zeroblob({FORGOTTEN_BYTES})); COMMIT; DROP TABLE old"
+            ))
+        });
+        self.say(|| format!("much is forgotten: {forgotten:?}"));
+        self.retain_at = self.now;
+        if is_cut_off {
+            let writes = self.random.below(400) as u64;
+            self.set(|faults| faults.dies_in = Some(writes));
+        }
     }
 
     fn is_drained(&self) -> bool {
@@ -726,6 +890,10 @@ impl World {
         let may_repeat = self.may_repeat + u64::from(WINDOW) * self.broker.lines;
         if !self.repeats_more && platform.epochs.len() == 1 && may_repeat < platform.duplicates {
             return Err(format!("I3: {} events came again, and {may_repeat} might", platform.duplicates));
+        }
+        let found = integrity(&self.path).map_err(|error| format!("the database can't be read: {error}"))?;
+        if found != "ok" {
+            return Err(format!("the database is not sound: {found}"));
         }
         let storage = self.life.as_ref().map(|life| life.journal.storage().borrow().clone());
         if storage != Some(Storage::Well) {
