@@ -52,6 +52,7 @@ pub fn open_writer_at_start(path: &Path, pulse: &Pulse) -> Result<Connection, Er
     }
     let mut conn = Connection::open(path).map_err(|why| Error::Open { path: path.into(), why })?;
     keep_log(&conn)?;
+    plan_once(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}"))?;
     conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
@@ -134,6 +135,7 @@ pub fn open_reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|why| Error::Open { path: path.into(), why })?;
     keep_log(&conn)?;
+    plan_once(&conn)?;
     refuse_newer(&conn, path)?;
     conn.execute_batch("PRAGMA busy_timeout = 2000; PRAGMA query_only = ON")?;
     conn.execute_batch(&format!("PRAGMA cache_size = -{READER_CACHE_KIB}"))?;
@@ -144,6 +146,13 @@ pub fn open_reader(path: &Path) -> Result<Connection, Error> {
 /// agent has died, the log is part of what can be saved: only an orderly stop folds it in, and leaves an empty one.
 fn keep_log(conn: &Connection) -> Result<(), Error> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}
+
+/// Has a statement planned when it is prepared, whatever it is asked with. Else SQLite plans some of them again each time they
+/// are used: for values that might make another plan better, and the cache of statements takes them away after each use.
+fn plan_once(conn: &Connection) -> Result<(), Error> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -184,4 +193,30 @@ pub fn migrate(conn: &Connection, path: &Path) -> Result<(), Error> {
         tracing::info!(database = %path.display(), from, to = VERSION, "the database was brought to this version");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_it_is_asked_with() {
+        let conn = Connection::open_in_memory().unwrap();
+        MIGRATIONS.iter().for_each(|step| conn.execute_batch(step).unwrap());
+        let planned_again = || {
+            let named =
+                "SELECT key FROM orders WHERE id = ?1 UNION SELECT key FROM orders WHERE number = ?1 ORDER BY key DESC";
+            let plans = (0..3).map(|text| {
+                let mut statement = conn.prepare_cached(named).unwrap();
+                assert!(!statement.exists([text.to_string()]).unwrap());
+                statement.reset_status(StatementStatus::RePrepare)
+            });
+            plans.sum::<i32>()
+        };
+        assert_ne!(planned_again(), 0, "without it");
+        conn.flush_prepared_statement_cache();
+        plan_once(&conn).unwrap();
+        assert_eq!(planned_again(), 0);
+    }
 }
