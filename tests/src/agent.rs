@@ -55,11 +55,12 @@ impl AgentSetup {
         self.push("scanner", [("id", id), ("station", station), ("driver", driver), ("port", &port), ("bounce", "0s")])
     }
 
-    /// A carrier that collects every day, late: a test at any hour has a collection ahead.
+    /// A carrier that collects every day, late: a test at any hour has a collection ahead. Nobody waits for a courier who is
+    /// late: what is loaded after midnight goes with the next one.
     #[must_use]
     pub fn carrier(self, id: &str) -> AgentSetup {
         self.toml(&format!(
-            "[[carrier]]\nid = {id:?}\ncollections = [{{ days = [\"mon-sun\"], at = \"23:59\", cut_off = \"0s\" }}]"
+            "[[carrier]]\nid = {id:?}\ngrace = \"0s\"\ncollections = [{{ days = [\"mon-sun\"], at = \"23:59\", cut_off = \"0s\" }}]"
         ))
     }
 
@@ -320,6 +321,7 @@ mod tests {
             bounce = "0s"
             [[carrier]]
             id = "example-post"
+            grace = "0s"
             collections = [{ days = ["mon-sun"], at = "23:59", cut_off = "0s" }]
             [[carrier]]
             id = "cargo-bike"

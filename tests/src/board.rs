@@ -83,6 +83,7 @@ port = "/dev/scanner"
 bounce = "0s"
 [[carrier]]
 id = "dhl"
+grace = "0s"
 collections = [{{ days = ["mon-sun"], at = "23:59", cut_off = "0s" }}]
 "#,
             self.broker.guarded_port(),

@@ -167,7 +167,7 @@ impl Site {
                 "[[printer]]\nid = \"zebra\"\nstation = \"bench\"\nhost = \"127.0.0.1\"\nport = {}",
                 net::free_port()
             );
-            let carrier = "[[carrier]]\nid = \"postnord\"\ntracking_required = true\ntracking_pattern = \"TN#################\"\n\
+            let carrier = "[[carrier]]\nid = \"postnord\"\ngrace = \"0s\"\ntracking_required = true\ntracking_pattern = \"TN#################\"\n\
                            collections = [{ days = [\"mon-sun\"], at = \"23:59\", cut_off = \"0s\" }]";
             change(setup.set("floor.flow", "pick_then_pack").carrier("dhl").toml(carrier).toml(&printer))
         };

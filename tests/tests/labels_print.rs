@@ -34,7 +34,7 @@ fn open(printer: &VirtualPrinter) -> Site {
     let scanners: Vec<_> = (0..3).map(|_| VirtualScanner::new()).collect();
     let printer =
         format!("[[printer]]\nid = \"zebra\"\nstation = \"bench\"\nhost = \"127.0.0.1\"\nport = {}", printer.port());
-    let postnord = "[[carrier]]\nid = \"postnord\"\ntracking_required = true\ntracking_pattern = \"TN#################\"\n\
+    let postnord = "[[carrier]]\nid = \"postnord\"\ngrace = \"0s\"\ntracking_required = true\ntracking_pattern = \"TN#################\"\n\
                     collections = [{ days = [\"mon-sun\"], at = \"23:59\", cut_off = \"0s\" }]";
     let mut agent = AgentSetup::new(SITE, &broker.url())
         .set("log.level", "debug")

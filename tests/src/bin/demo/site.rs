@@ -21,13 +21,16 @@ use crate::stop::Stop;
 
 pub const SITE: &str = "demo";
 
-/// Collections all week and late into the evening, so that whoever looks sees one later today.
+/// Collections all week and around the clock, so that orders leave in time whenever somebody looks.
 const CARRIERS: &str = r#"
 [[carrier]]
 id = "cargo-bike"
 name = "Cargo Bike"
 services = ["same-day"]
 collections = [
+    { days = ["mon-sun"], at = "02:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "04:00", cut_off = "10m" },
+    { days = ["mon-sun"], at = "06:00", cut_off = "10m" },
     { days = ["mon-sun"], at = "08:00", cut_off = "10m" },
     { days = ["mon-sun"], at = "10:00", cut_off = "10m" },
     { days = ["mon-sun"], at = "12:00", cut_off = "10m" },
@@ -44,6 +47,9 @@ id = "example-post"
 name = "Example Post"
 services = ["home", "pickup-point"]
 collections = [
+    { days = ["mon-sun"], at = "00:30", cut_off = "15m" },
+    { days = ["mon-sun"], at = "04:30", cut_off = "15m" },
+    { days = ["mon-sun"], at = "08:30", cut_off = "15m" },
     { days = ["mon-sun"], at = "12:30", cut_off = "15m" },
     { days = ["mon-sun"], at = "16:30", cut_off = "15m" },
     { days = ["mon-sun"], at = "20:30", cut_off = "15m" },
@@ -251,4 +257,42 @@ pub const CARRIERS_IN_TURN: [(&str, &str); 2] = [(CARGO_BIKE, "Cargo Bike"), (EX
 #[expect(clippy::disallowed_methods, reason = "the orders promise something for today")]
 fn now() -> Timestamp {
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const DAY_MIN: i64 = 24 * 60;
+
+    /// A time of day, or a span, in minutes.
+    fn minutes(value: &toml::Value) -> i64 {
+        let text = value.as_str().unwrap();
+        match text.split_once(':') {
+            Some((hour, minute)) => 60 * hour.parse::<i64>().unwrap() + minute.parse::<i64>().unwrap(),
+            None => text.trim_end_matches(['m', 's']).parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn whatever_the_hour_each_order_has_a_collection_in_time() {
+        let config: toml::Table = CARRIERS.parse().unwrap();
+        let carriers = config["carrier"].as_array().unwrap();
+        let collections: BTreeMap<&str, &Vec<toml::Value>> = carriers
+            .iter()
+            .map(|carrier| (carrier["id"].as_str().unwrap(), carrier["collections"].as_array().unwrap()))
+            .collect();
+        for order in ORDERS {
+            let Some((carrier, _)) = order.by else { continue };
+            for now in 0..DAY_MIN {
+                let is_in_time = |collection: &toml::Value| {
+                    let (at, cut_off) = (minutes(&collection["at"]), minutes(&collection["cut_off"]));
+                    let leaves_in = (at - now).rem_euclid(DAY_MIN);
+                    cut_off < leaves_in && leaves_in <= order.ship_within_min
+                };
+                assert!(collections[carrier].iter().any(is_in_time), "order {} at minute {now}", order.id);
+            }
+        }
+    }
 }
