@@ -15,7 +15,7 @@ use std::time::Duration;
 use parceld::clock::Moment;
 use parceld::domain::event::Event;
 use parceld::journal::salvage::{self, restore::restore};
-use parceld::journal::{self, Job, backup};
+use parceld::journal::{self, Job, Journal, backup};
 use parceld_tests::power_cut::record::{recorder, steps};
 use parceld_tests::power_cut::{Disk, Loss, Step, What};
 use parceld_tests::random::{Random, seed_or};
@@ -291,7 +291,7 @@ fn moment(minutes: u64) -> Moment {
 fn make(directory: &Path, site: &Path) {
     let scratch = directory.join("scratch").join(DATABASE);
     let (journal, writing) = journal::open(config(&scratch), moment(0)).unwrap();
-    let record = |count: usize| {
+    let record = |journal: &Journal, count: usize| {
         for number in 0..count {
             let event = Event::ScannerBack { scanner: format!("hand-{number}").as_str().into() };
             journal.submit(Job::Record { event, station: None, moment: moment(0) }).unwrap();
@@ -303,10 +303,13 @@ fn make(directory: &Path, site: &Path) {
         journal.submit(Job::Barrier { reply }).unwrap();
         done.recv_timeout(wait::GENEROUS).unwrap();
     };
-    record(BACKED_UP);
+    record(&journal, BACKED_UP);
     backup::copy(&scratch, &directory.join(BACKUP)).unwrap();
-    record(FOLDED - BACKED_UP);
-    record(IN_LOG);
+    record(&journal, FOLDED - BACKED_UP);
+    // An orderly stop folds the log.
+    writing.stop();
+    let (journal, writing) = journal::open(config(&scratch), moment(0)).unwrap();
+    record(&journal, IN_LOG);
     for end in ["", "-wal", ".lock"] {
         fs::copy(beside(&scratch, end), beside(&site.join(DATABASE), end)).unwrap();
     }
