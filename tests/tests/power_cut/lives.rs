@@ -18,8 +18,9 @@ use parceld_tests::wait;
 
 /// Units of each of the two products on an order.
 const UNITS_EACH: usize = 200;
-/// Units that each bench packs in a life: in the last one so many that the log gets as long as it may, and is folded.
-const PACKED: [usize; 3] = [10, 10, 300];
+/// Units that the benches pack in a life. In the last one the first of them works on alone, and shares no commit: the log gets
+/// as long as it may, and is folded.
+const PACKED: [[usize; 2]; 3] = [[10, 10], [10, 10], [370, 120]];
 const ORDERS: [&str; 2] = ["o1", "o2"];
 
 /// The agent's pragma, and one that is as long.
@@ -75,7 +76,7 @@ impl Lives {
                 site.agent.restart();
                 site.agent.ready();
             }
-            let codes = [0, 1].map(|bench| codes(bench, life, units));
+            let codes = [0, 1].map(|bench| codes(bench, life, units[bench]));
             let (one, others) = site.scanners.split_at_mut(1);
             thread::scope(|both| {
                 both.spawn(|| scan(&mut others[0], &codes[1]));
@@ -105,7 +106,9 @@ impl Lives {
         let on = |path: &Path, end: &str| path.to_string_lossy().ends_with(end);
         let greens = count(&|what| matches!(what, What::Green { .. }));
         let codes: Vec<String> = (0..2)
-            .flat_map(|bench| PACKED.into_iter().enumerate().flat_map(move |(life, units)| codes(bench, life, units)))
+            .flat_map(|bench| {
+                PACKED.into_iter().enumerate().flat_map(move |(life, units)| codes(bench, life, units[bench]))
+            })
             .collect();
         assert_eq!(greens, codes.len());
         let rounds = count(&|what| matches!(what, What::Write { path, at: Some(0), .. } if on(path, "-wal")));
