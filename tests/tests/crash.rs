@@ -233,10 +233,17 @@ fn forgotten(forget: &str) -> u64 {
         let head = site.agent.status()["log"]["head"].as_i64().expect("a number");
         (cursor(&site.agent.database(), "sent") == head).then_some(())
     });
+    let connections = |site: &Site| match &site.broker {
+        Broker::Mosquitto(broker) => broker.process().log().matches("as parceld-platform").count(),
+        Broker::Embedded(_) | Broker::Secured(_) => unreachable!("this one's log tells who comes"),
+    };
+    let before = connections(&site);
     site.agent.kill9();
     site.broker.kill9();
     site.platform.process().resume();
     site.broker.restart();
+    // What the agent publishes before would be acknowledged, and heard by nobody.
+    wait::until("the platform to be back", PATIENCE, || (before < connections(&site)).then_some(()));
     site.agent.restart();
     site.agent.ready();
     site.scan(1, "nobody-knows-this");
