@@ -93,7 +93,8 @@ fn read(string: &[u8], count: usize) -> Result<Vec<&str>, NoReply> {
         return Err(if string.len() < REPLY_BYTES_MAX { NoReply::Incomplete } else { NoReply::Garbled });
     };
     let text = std::str::from_utf8(&string[..end]).map_err(|_| NoReply::Garbled)?;
-    let fields: Vec<&str> = text.split(',').collect();
+    // One more than there are tells that there are too many, however many those would be.
+    let fields: Vec<&str> = text.split(',').take(count + 1).collect();
     if fields.len() == count { Ok(fields) } else { Err(NoReply::Garbled) }
 }
 

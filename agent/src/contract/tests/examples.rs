@@ -163,6 +163,20 @@ fn a_receipt_is_read_and_anything_else_is_not() {
 }
 
 #[test]
+fn what_is_wrong_with_a_receipt_is_said_in_a_few_words_however_long_it_is() {
+    let long = "\u{7f}".repeat(1_000);
+    for (payload, why) in [
+        (format!("\"{long}\""), "no object"),
+        (format!(r#"{{"epoch":"{long}","sequence":1}}"#), "epoch: no UUID"),
+        (format!(r#"{{"epoch":"{EPOCH}","sequence":"{long}"}}"#), "sequence: no whole number from 0 on"),
+        (format!(r#"{{"epoch":"{EPOCH}","sequence":1e3}}"#), "sequence: no whole number from 0 on"),
+        (format!(r#"{{"epoch":"{EPOCH}"}}"#), "missing field `sequence` at line 1 column 48"),
+    ] {
+        assert_eq!(Receipt::parse(payload.as_bytes()), Err(why.into()));
+    }
+}
+
+#[test]
 fn each_message_has_its_topic() {
     let topics = Topics::new("parceld/v1", "sthlm-03");
     for (topic, expected) in [
