@@ -11,6 +11,12 @@ use crate::process::Process;
 use crate::tempdir::TempDir;
 use crate::{binaries, http, net, wait};
 
+/// What the service manager sets for it: an agent in a test is as it is at a site.
+fn environment_of_the_unit() -> impl Iterator<Item = (&'static str, &'static str)> {
+    const UNIT: &str = include_str!("../../systemd/parceld.service");
+    UNIT.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+}
+
 /// An agent's configuration, as a table that a test adds to before [`start`](AgentSetup::start).
 ///
 /// Database, page and control socket get their places at the start, unless they are set.
@@ -241,7 +247,7 @@ impl Agent {
                 command
             }
         };
-        command.args(["run", "--config"]).arg(self.config());
+        command.args(["run", "--config"]).arg(self.config()).envs(environment_of_the_unit());
         self.process = Some(Process::spawn("parceld", &mut command, &self.dir.join("log")));
     }
 

@@ -4,9 +4,9 @@
 //! do and nobody's hand does, a commit also waits a moment for those that were in the ones before. A scanner that is alone is
 //! never waited with, nor is anybody once the writer has rested.
 
-use super::job::Job;
+use super::job::{Job, Queue};
 use crate::domain::name::ScannerId;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// Jobs that share one commit: more save no fsync worth having, and all of them wait for the slowest.
@@ -43,7 +43,7 @@ impl Company {
     ///
     /// # Errors
     /// None came within it, or none ever comes.
-    pub fn next(&mut self, queue: &Receiver<Job>, patience: Option<Duration>) -> Result<Job, RecvTimeoutError> {
+    pub fn next(&mut self, queue: &Queue, patience: Option<Duration>) -> Result<Job, RecvTimeoutError> {
         if let Some(job) = self.waiting(queue) {
             return Ok(job);
         }
@@ -51,22 +51,23 @@ impl Company {
         if 1 < self.scanners.len()
             && let Ok(job) = queue.recv_timeout(rests_after)
         {
-            return Ok(job);
+            return Ok(*job);
         }
         self.scanners.clear();
-        match patience {
+        let job = match patience {
             Some(patience) => queue.recv_timeout(patience),
             None => queue.recv().map_err(RecvTimeoutError::from),
-        }
+        };
+        job.map(|job| *job)
     }
 
     /// What is there already.
-    pub fn waiting(&mut self, queue: &Receiver<Job>) -> Option<Job> {
-        self.next.take().or_else(|| queue.try_recv().ok())
+    pub fn waiting(&mut self, queue: &Queue) -> Option<Job> {
+        self.next.take().or_else(|| queue.try_recv().ok().map(|job| *job))
     }
 
     /// A batch begins with `job`, and with what waits behind it.
-    pub fn begin(&mut self, job: Job, batch: &mut Vec<Job>, queue: &Receiver<Job>) {
+    pub fn begin(&mut self, job: Job, batch: &mut Vec<Job>, queue: &Queue) {
         for (_, commits_ago) in &mut self.scanners {
             *commits_ago += 1;
         }
@@ -82,18 +83,15 @@ impl Company {
 
     /// Scans that have come since, for a transaction in which all of `batch` is decided. Whether there are any; they are to
     /// be decided before this is asked again.
-    pub fn more(&mut self, batch: &mut Vec<Job>, waited_since: &mut Option<Duration>, queue: &Receiver<Job>) -> bool {
+    pub fn more(&mut self, batch: &mut Vec<Job>, waited_since: &mut Option<Duration>, queue: &Queue) -> bool {
         let before = batch.len();
         if matches!(batch.last(), Some(Job::Stop)) {
             return false;
         }
         while batch.len() < BATCH_JOBS_MAX && self.next.is_none() {
             let has_joined = before < batch.len();
-            match queue
-                .try_recv()
-                .ok()
-                .or_else(|| if has_joined { None } else { self.wait(batch, waited_since, queue) })
-            {
+            let waits = queue.try_recv().ok().map(|job| *job);
+            match waits.or_else(|| if has_joined { None } else { self.wait(batch, waited_since, queue) }) {
                 Some(job @ Job::Scan { .. }) => self.join(job, batch),
                 Some(job) => self.next = Some(job),
                 None => break,
@@ -102,7 +100,7 @@ impl Company {
         before < batch.len()
     }
 
-    fn wait(&mut self, batch: &[Job], waited_since: &mut Option<Duration>, queue: &Receiver<Job>) -> Option<Job> {
+    fn wait(&mut self, batch: &[Job], waited_since: &mut Option<Duration>, queue: &Queue) -> Option<Job> {
         let is_expected = |(_, commits_ago): &(ScannerId, u32)| 0 < *commits_ago;
         if !self.waits || !self.scanners.iter().any(is_expected) {
             return None;
@@ -111,7 +109,7 @@ impl Company {
         if WAITS_MAX < newest.saturating_sub(*waited_since.get_or_insert(newest)) {
             return None;
         }
-        let job = queue.recv_timeout(COMES_WITHIN).ok();
+        let job = queue.recv_timeout(COMES_WITHIN).ok().map(|job| *job);
         if job.is_none() {
             self.scanners.retain(|scanner| !is_expected(scanner));
         }
@@ -156,7 +154,7 @@ mod tests {
         Job::Barrier { reply: Box::new(|()| ()) }
     }
 
-    fn queue() -> (SyncSender<Job>, Receiver<Job>) {
+    fn queue() -> (SyncSender<Box<Job>>, Queue) {
         sync_channel(4 * BATCH_JOBS_MAX)
     }
 
@@ -172,11 +170,11 @@ mod tests {
     fn scans_join_those_that_are_being_decided_and_nothing_else_does() {
         let ((sender, receiver), mut company) = (queue(), Company::default());
         let (mut batch, mut waited_since) = (Vec::new(), None);
-        sender.send(barrier()).unwrap();
+        sender.send(barrier().into()).unwrap();
         company.begin(scan("a"), &mut batch, &receiver);
         assert_eq!(names(&batch), "a Barrier");
         for job in [scan("b"), scan("a"), barrier(), scan("c")] {
-            sender.send(job).unwrap();
+            sender.send(job.into()).unwrap();
         }
         assert!(company.more(&mut batch, &mut waited_since, &receiver));
         assert_eq!(names(&batch), "a Barrier b a");
@@ -192,7 +190,7 @@ mod tests {
         let ((sender, receiver), mut company) = (queue(), Company::default());
         let mut batch = Vec::new();
         for _ in 0..2 * BATCH_JOBS_MAX {
-            sender.send(scan("a")).unwrap();
+            sender.send(scan("a").into()).unwrap();
         }
         company.begin(scan("a"), &mut batch, &receiver);
         assert_eq!(batch.len(), BATCH_JOBS_MAX);
@@ -213,7 +211,7 @@ mod tests {
                 continue;
             }
             let (mut batch, mut waited_since) = (Vec::new(), None);
-            commit.split('+').for_each(|scanner| sender.send(scan(scanner)).unwrap());
+            commit.split('+').for_each(|scanner| sender.send(scan(scanner).into()).unwrap());
             let first = company.next(&receiver, None).unwrap();
             company.begin(first, &mut batch, &receiver);
             assert!(!company.more(&mut batch, &mut waited_since, &receiver));

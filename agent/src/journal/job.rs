@@ -13,6 +13,7 @@ use crate::domain::promise::pace::Slot;
 use crate::domain::signal::Answer;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 /// Called on the writer's thread after the commit: it must be quick and must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
@@ -20,6 +21,9 @@ pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 /// The storage could not take it; nothing of it is in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSaved;
+
+/// Jobs that wait for the writer, in boxes: a queue has room from the start for all that may ever wait.
+pub type Queue = Receiver<Box<Job>>;
 
 /// One request to the writer.
 pub enum Job {

@@ -46,7 +46,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -120,7 +120,7 @@ pub fn is_sqlite_safe() -> bool {
 /// A handle to the writer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<Box<Job>>,
     path: PathBuf,
     head: watch::Receiver<Head>,
     fresh: Fresh,
@@ -189,15 +189,15 @@ pub const SITE_KEY_BYTES: usize = 32;
 /// The running writer; [`Writing::stop`] waits for what is in its queue.
 #[derive(Debug)]
 pub struct Writing {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<Box<Job>>,
     thread: JoinHandle<()>,
 }
 
 /// A writer that has no thread yet: [`open`] gives it one, and a simulation has it do one step at a time.
 pub struct Idle {
     writer: writer::Writer,
-    queue: Receiver<Job>,
-    jobs: SyncSender<Job>,
+    queue: job::Queue,
+    jobs: SyncSender<Box<Job>>,
     lock: File,
 }
 
@@ -390,7 +390,7 @@ impl Journal {
     /// # Errors
     /// The writer has ended.
     pub fn submit(&self, job: Job) -> Result<(), Error> {
-        self.jobs.send(job).map_err(|_| Error::Gone)
+        self.jobs.send(Box::new(job)).map_err(|_| Error::Gone)
     }
 
     /// Hands a job to the writer if its queue has room.
@@ -398,8 +398,8 @@ impl Journal {
     /// # Errors
     /// The job comes back where the queue is full or the writer has ended.
     pub fn try_submit(&self, job: Job) -> Result<(), Box<Job>> {
-        self.jobs.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(job) | TrySendError::Disconnected(job) => Box::new(job),
+        self.jobs.try_send(Box::new(job)).map_err(|refused| match refused {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
         })
     }
 
@@ -505,7 +505,7 @@ impl Journal {
 impl Writing {
     /// Lets the writer finish its queue and waits for it. An orderly stop records `site.stopped` before.
     pub fn stop(self) {
-        let _ = self.jobs.send(Job::Stop);
+        let _ = self.jobs.send(Box::new(Job::Stop));
         if self.thread.join().is_err() {
             tracing::error!("the journal's thread had panicked");
         }

@@ -2,14 +2,14 @@
 
 use super::ballast::{Ballast, is_full};
 use super::company::{BATCH_JOBS_MAX, Company};
-use super::job::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Retried};
+use super::job::{CommandOutcome, Job, NotSaved, Queue, ReceiptOutcome, Retried};
 use super::log::Place;
 use super::state::{State, is_storage_fault};
 use super::{Damage, Error, Head, Storage};
 use crate::domain::signal::{Answer, Reason, Signal};
 use crate::pulse::Pulse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -107,7 +107,7 @@ impl Writer {
     }
 
     /// Works until told to stop, or until nobody can ask any more.
-    pub fn run(mut self, queue: &Receiver<Job>) {
+    pub fn run(mut self, queue: &Queue) {
         self.company = Company::that_waits();
         loop {
             self.pulse.turned();
@@ -129,12 +129,12 @@ impl Writer {
     }
 
     /// What waits, for whoever has no thread to wait with.
-    pub fn waiting(&mut self, queue: &Receiver<Job>) -> Option<Job> {
+    pub fn waiting(&mut self, queue: &Queue) -> Option<Job> {
         self.company.waiting(queue)
     }
 
     /// Does `job`, what waits behind it, and the scans that come meanwhile, up to a batch. Whether that was the end.
-    pub fn turn(&mut self, job: Job, queue: &Receiver<Job>) -> bool {
+    pub fn turn(&mut self, job: Job, queue: &Queue) -> bool {
         let mut batch = std::mem::take(&mut self.batch);
         self.company.begin(job, &mut batch, queue);
         let stopping = matches!(batch.last(), Some(Job::Stop));
@@ -158,7 +158,7 @@ impl Writer {
 
     /// The next job; `Ok(None)` when it is time to look after cursors or a failing storage, also between jobs that come
     /// all the time and write nothing.
-    fn next(&mut self, queue: &Receiver<Job>) -> Result<Option<Job>, ()> {
+    fn next(&mut self, queue: &Queue) -> Result<Option<Job>, ()> {
         let patience = self.patience();
         if patience.is_some_and(|patience| patience.is_zero()) {
             return Ok(None);
@@ -181,7 +181,7 @@ impl Writer {
     }
 
     /// How many jobs were done, one way or another.
-    fn work(&mut self, batch: &mut Vec<Job>, queue: &Receiver<Job>) -> usize {
+    fn work(&mut self, batch: &mut Vec<Job>, queue: &Queue) -> usize {
         if self.short {
             let (grows, rest) = batch.drain(..).partition(Job::grows);
             *batch = rest;
