@@ -113,6 +113,37 @@ fn a_burst_of_commands_is_carried_out_and_answered() {
     site.until_accepted(COMMANDS);
 }
 
+/// mosquitto hands out all that it has queued at once, whatever the agent says that it can take.
+#[test]
+fn memory_stays_small_in_a_burst_of_large_commands() {
+    const COMMANDS: usize = 1_500;
+    const LARGE: usize = 32 * 1024;
+    const MORE: u64 = 10_000_000;
+    let site = impatient(Broker::mosquitto());
+    let shop = MqttClient::connect(site.broker.port(), "shop");
+    shop.subscribe(&format!("parceld/v1/{SITE}/replies"));
+    let before = site.agent.process().memory().written;
+    site.agent.process().pause();
+    let extension = "x".repeat(LARGE);
+    for index in 0..COMMANDS {
+        let mut command = serde_json::json!({
+            "specversion": "1.0", "id": format!("burst-{index}"), "source": "/shop", "extension": extension,
+            "type": "parceld.order.put.v1", "data": order(&format!("o{index}"), "dhl", "1xA 1xB"),
+        });
+        command["data"]["revision"] = 1.into();
+        shop.publish_json(&format!("parceld/v1/{SITE}/commands"), &command);
+    }
+    site.agent.process().resume();
+    let mut most = before;
+    wait::until("a reply to each command", PATIENCE, || {
+        most = most.max(site.agent.process().memory().written);
+        (COMMANDS <= shop.messages().len()).then_some(())
+    });
+    site.until_accepted(COMMANDS);
+    println!("{COMMANDS} commands of {LARGE} bytes: {before} bytes of memory before, {most} at most");
+    assert!(most <= before + MORE, "{before} bytes of memory before, {most} at most");
+}
+
 #[test]
 fn orders_arrive_although_the_broker_died_with_them_in_its_queue() {
     let broker = Broker::mosquitto();

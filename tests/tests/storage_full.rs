@@ -89,6 +89,48 @@ impl Drop for Shift<'_> {
     }
 }
 
+/// Of commands that can't be stored some are held; the broker has the others, and gives them once there is room.
+#[test]
+fn more_commands_than_are_held_wait_at_the_broker_until_there_is_room() {
+    const COMMANDS: usize = 40;
+    /// As many as the agent lets the broker give it unacknowledged.
+    const GIVEN: usize = 32;
+    const LARGE: usize = 90 * 1024;
+    let Some(disk) = SmallDisk::mount(DISK_MEBIBYTES) else { return };
+    let path = disk.path().join("parceld.db").to_string_lossy().into_owned();
+    let mut site =
+        Site::with(Broker::mosquitto(), |setup| setup.set("storage.path", path).set("storage.low_space", "0MiB"));
+    let shop = MqttClient::connect(site.broker.port(), "shop");
+    let extension = "x".repeat(LARGE);
+    disk.fill();
+    wait::until("a scan that is not saved", PATIENCE, || (!site.scanners[1].scan("unknown").recorded).then_some(()));
+    for index in 0..COMMANDS {
+        let mut command = serde_json::json!({
+            "specversion": "1.0", "id": format!("waits-{index}"), "source": "/shop", "extension": extension,
+            "type": "parceld.order.put.v1", "data": order(&format!("o{index}"), "dhl", "1xA"),
+        });
+        command["data"]["revision"] = 1.into();
+        shop.publish_json(&format!("parceld/v1/{SITE}/commands"), &command);
+    }
+    let said = |word: &str| site.agent.log().matches(word).count();
+    wait::until("more refusals than are held", PATIENCE, || {
+        (GIVEN <= said("a command could not be stored")).then_some(())
+    });
+    disk.free();
+    site.until_accepted(COMMANDS);
+    assert_eq!(said("connecting anew for the others"), 1);
+    site.until_synced();
+    let events = site.events();
+    assert_gapless(&events);
+    let accepted: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "parceld.order.accepted.v1")
+        .map(|event| event["subject"].as_str().expect("an order has its id"))
+        .collect();
+    let put: Vec<String> = (0..COMMANDS).map(|index| format!("orders/o{index}")).collect();
+    assert_eq!(accepted, put, "each once, in the order in which they were put");
+}
+
 /// Room that is kept for cursors; small, since the disk is.
 const BALLAST: &str = "1MiB";
 

@@ -16,7 +16,7 @@ use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, PubAckReason, Publish, SubscribeReasonCode};
 use rumqttc::v5::{ConnectionError, Event, MqttOptions};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,6 +27,11 @@ mod work;
 
 /// Commands that the broker may have under way to us at once.
 const COMMANDS_IN_FLIGHT_MAX: u16 = 32;
+/// What commands may take in memory until the journal has answered them. Not every broker keeps to the number above: some hand
+/// out all that they have at once.
+const COMMANDS_BYTES_MAX: usize = 1024 * 1024;
+/// What one takes beside its payload.
+const COMMAND_BYTES: usize = 512;
 /// Room for publishes, replies and acknowledgements that the client has not taken yet.
 const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize;
 
@@ -61,6 +66,9 @@ impl Ended {
 pub struct Inbox {
     seen: RefCell<VecDeque<Seen>>,
     wake: Notify,
+    /// Of commands that are here or with the journal.
+    commands_bytes: Cell<usize>,
+    has_room: Notify,
 }
 
 enum Seen {
@@ -140,6 +148,7 @@ async fn poll(
 ) -> Ended {
     let mut is_accepted = false;
     loop {
+        inbox.until_there_is_room().await;
         let watchdog = keep_alive * 2 + CONNECT_TIMEOUT;
         let event = match tokio::time::timeout(watchdog, wire.poll()).await {
             Ok(Ok(event)) => event,
@@ -161,10 +170,37 @@ async fn poll(
 impl Inbox {
     fn put(&self, seen: Option<Seen>) {
         if let Some(seen) = seen {
+            if let Seen::Message(publish) = &seen {
+                self.is_held(bytes(publish));
+            }
             self.seen.borrow_mut().push_back(seen);
             self.wake.notify_one();
         }
     }
+
+    /// A message of so many [`bytes`] is in hand.
+    fn is_held(&self, bytes: usize) {
+        self.commands_bytes.set(self.commands_bytes.get() + bytes);
+    }
+
+    /// It is out of hand.
+    fn is_done(&self, bytes: usize) {
+        self.commands_bytes.set(self.commands_bytes.get().saturating_sub(bytes));
+        self.has_room.notify_one();
+    }
+
+    /// While the journal has enough to do, the broker waits: nothing is read. It never waits for what would have to be read
+    /// first, since the journal needs nobody's answer.
+    async fn until_there_is_room(&self) {
+        while COMMANDS_BYTES_MAX <= self.commands_bytes.get() {
+            self.has_room.notified().await;
+        }
+    }
+}
+
+/// What a message takes in memory.
+fn bytes(publish: &Publish) -> usize {
+    publish.payload.len() + COMMAND_BYTES
 }
 
 /// What of the client's events [`Work`] has to know, or why the connection ends with it.

@@ -1,6 +1,6 @@
 //! The working half of a connection: takes in what was seen, decides with the plan, publishes, and tells the journal.
 
-use super::{Ended, Inbox, Seen, state};
+use super::{COMMANDS_BYTES_MAX, Ended, Inbox, Seen, bytes, state};
 use crate::contract::CONTENT_TYPE;
 use crate::contract::envelope::Envelope;
 use crate::contract::promise::PromiseState;
@@ -25,6 +25,8 @@ use tokio::sync::mpsc;
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// Replies without their acknowledgement at once.
 const REPLIES_IN_FLIGHT_MAX: usize = 16;
+/// Replies that wait for those.
+const REPLIES_WAITING_MAX: usize = 4_096;
 /// How long a stopping agent waits for the broker to take its `offline`.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -61,9 +63,10 @@ pub struct Work<S> {
     /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
     /// connection, and only so many before we acknowledge one.
     unsaved: Vec<Publish>,
-    /// Commands whose replies wait for earlier ones to arrive. None of them is acknowledged yet, so the broker's own
-    /// limit bounds them.
+    /// Commands whose replies wait for earlier ones to arrive, without their data.
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
+    /// Commands were let go of that the broker has given us and that are not acknowledged: it gives them to the next connection.
+    left_some: bool,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
     /// Receipts that the journal has not answered yet, and the questions whether it has done those of earlier connections, and
     /// whether events may be published: these wait for them, since a receipt may begin a new epoch.
@@ -96,6 +99,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             stage: Stage::Connecting,
             promised: None,
             unsaved: Vec::new(),
+            left_some: false,
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
             takes_new_files: false,
@@ -125,12 +129,17 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 self.shared.leaves_to_return = true;
                 return self.leave(inbox).await;
             }
+            if self.may_fetch_what_it_left() {
+                tracing::info!("more commands came at once than are held: connecting anew for the others");
+                self.shared.leaves_to_return = true;
+                return self.leave(inbox).await;
+            }
             let next = self.next_deadline();
             tokio::select! {
                 biased;
                 () = inbox.wake.notified() => {}
                 Some(answered) = self.answers.1.recv() => {
-                    if let Err(ended) = self.answered(answered) {
+                    if let Err(ended) = self.answered(inbox, answered) {
                         return ended;
                     }
                 }
@@ -173,10 +182,10 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let Some(seen) = inbox.seen.borrow_mut().pop_front() else {
                 break;
             };
-            self.see(seen)?;
+            self.see(inbox, seen)?;
         }
         while let Ok(answered) = self.answers.1.try_recv() {
-            self.answered(answered)?;
+            self.answered(inbox, answered)?;
         }
         self.reply_to_done()?;
         let now = self.now();
@@ -186,6 +195,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         }
         if !self.unsaved.is_empty() && *self.shared.journal.storage().borrow() == Storage::Well {
             for publish in std::mem::take(&mut self.unsaved) {
+                inbox.is_held(bytes(&publish));
                 self.command(publish)?;
             }
         }
@@ -206,7 +216,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         Ok(())
     }
 
-    fn see(&mut self, seen: Seen) -> Result<(), Ended> {
+    fn see(&mut self, inbox: &Inbox, seen: Seen) -> Result<(), Ended> {
         match seen {
             Seen::Connected { receive_max } => self.connected(receive_max),
             Seen::Subscribed(codes) => self.subscribed(&codes),
@@ -215,7 +225,13 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 Err(Ended::broken(&format_args!("packet id {pkid} came again before its acknowledgement")))
             }
             Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
-            Seen::Message(publish) => self.message(publish),
+            Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
+                self.command(publish)
+            }
+            Seen::Message(publish) => {
+                inbox.is_done(bytes(&publish));
+                self.message(&publish)
+            }
         }
     }
 
@@ -379,15 +395,13 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         }
     }
 
-    fn message(&mut self, publish: Publish) -> Result<(), Ended> {
+    /// A receipt, or a command that nobody has just given.
+    fn message(&mut self, publish: &Publish) -> Result<(), Ended> {
+        self.acknowledge(publish)?;
         if publish.topic == self.shared.topics.commands().as_bytes() {
-            if publish.retain {
-                tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
-                return self.acknowledge(&publish);
-            }
-            return self.command(publish);
+            tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
+            return Ok(());
         }
-        self.acknowledge(&publish)?;
         match Receipt::parse(&publish.payload) {
             Ok(receipt) => {
                 let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
@@ -418,15 +432,11 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         self.client.try_ack(publish).map_err(|error| Ended::broken(&error))
     }
 
-    fn answered(&mut self, answered: Answered) -> Result<(), Ended> {
+    fn answered(&mut self, inbox: &Inbox, answered: Answered) -> Result<(), Ended> {
         match answered {
-            Answered::Command(publish, Ok(outcome)) => {
-                self.done.push_back((publish, outcome));
-                Ok(())
-            }
-            Answered::Command(publish, Err(NotSaved)) => {
-                tracing::warn!("a command could not be stored: it waits until the storage is well");
-                self.unsaved.push(*publish);
+            Answered::Command(publish, outcome) => {
+                inbox.is_done(bytes(&publish));
+                self.carried_out(publish, outcome);
                 Ok(())
             }
             Answered::Receipt(heard, outcome) => {
@@ -448,6 +458,28 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 Ok(())
             }
         }
+    }
+
+    fn carried_out(&mut self, mut publish: Box<Publish>, outcome: Result<CommandOutcome, NotSaved>) {
+        match outcome {
+            Ok(outcome) if self.done.len() < REPLIES_WAITING_MAX => {
+                keep_what_a_reply_needs(&mut publish);
+                self.done.push_back((publish, outcome));
+            }
+            // It has its reply in the file: whoever gives it once more hears that.
+            Ok(_) => self.left_some = true,
+            Err(NotSaved) => {
+                tracing::warn!("a command could not be stored: it waits until the storage is well");
+                match self.unsaved.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX {
+                    true => self.unsaved.push(*publish),
+                    false => self.left_some = true,
+                }
+            }
+        }
+    }
+
+    fn may_fetch_what_it_left(&self) -> bool {
+        self.left_some && self.stage == Stage::Sending && self.done.is_empty() && self.unsaved.is_empty()
     }
 
     /// Only so many replies are under way at once: a burst of commands must not fill the client's queue.
@@ -576,7 +608,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 tokio::select! {
                     () = inbox.wake.notified() => {}
                     Some(answered) = self.answers.1.recv() => {
-                        if self.answered(answered).is_err() {
+                        if self.answered(inbox, answered).is_err() {
                             break;
                         }
                     }
@@ -650,6 +682,19 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             (status.in_flight, status.rewinds, status.receipts, status.unfit) = (in_flight, rewinds, receipts, unfit);
             changed
         });
+    }
+}
+
+/// The rest is large, and lies in one piece with what came before and behind it.
+fn keep_what_a_reply_needs(publish: &mut Publish) {
+    publish.payload = Default::default();
+    publish.topic = Default::default();
+    if let Some(asked) = &mut publish.properties {
+        *asked = PublishProperties {
+            response_topic: asked.response_topic.take(),
+            correlation_data: asked.correlation_data.take().map(|data| data.to_vec().into()),
+            ..PublishProperties::default()
+        };
     }
 }
 
