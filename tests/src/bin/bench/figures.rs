@@ -65,7 +65,7 @@ enum Target {
 
 use Target::{Least, Most, None as NoTarget, TimesFloorAtLeast, TimesFloorAtMost};
 
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 28] = [
     row(
         "answer1.p50_ms",
         "scan → durable answer, 1 scanner, 50/s, p50 ms",
@@ -83,6 +83,7 @@ const ROWS: [Row; 27] = [
         TimesFloorAtLeast(2.0),
         Least(15_000.0),
     ),
+    row("answers8.offline_per_s", "… with the broker away", NoTarget, NoTarget),
     row(
         "flood8.scans_per_s",
         "8 scanners, 64 scans in flight each, to the broker, scans per s",

@@ -97,6 +97,14 @@ impl Measure<'_> {
         let outcome = self.scan(kind, SCANNERS, self.work.answers8_scans, Gate::Answers { in_flight: 1 })?;
         let scans = outcome.run.scans() as f64;
         self.figures.add("answers8.per_s", kind, scans / outcome.run.span_s(End::Answer));
+        if kind == Kind::Agent {
+            // What the journal and the ports can do where nobody carries events to a subscriber on the same processors.
+            let mut site = Site::start(kind, SCANNERS, self.context)?;
+            let workload = site.workload(self.work.answers8_scans)?;
+            let (outcome, _) = site.scan_offline(&workload, 1)?;
+            let scans = outcome.run.scans() as f64;
+            self.figures.add("answers8.offline_per_s", kind, scans / outcome.run.span_s(End::Answer));
+        }
         Ok(())
     }
 
