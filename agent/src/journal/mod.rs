@@ -5,6 +5,7 @@
 //! one: what still fails is answered as not saved. The log is the outbox: nothing is copied, nothing forgotten before
 //! the platform's receipt.
 
+mod again;
 pub mod agenda;
 pub mod backup;
 mod ballast;
@@ -252,6 +253,8 @@ pub enum Error {
     Unreachable { path: PathBuf, why: std::io::Error },
     #[error("{}: the damaged database can't be salvaged: {why}", .path.display())]
     Salvage { path: PathBuf, why: std::io::Error },
+    #[error("{}: what an earlier start left can't be written once more: {why}", .path.display())]
+    Log { path: PathBuf, why: std::io::Error },
     #[error("a thread can't be started: {why}")]
     Thread { why: std::io::Error },
     #[error(transparent)]
@@ -307,6 +310,7 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
     let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
     let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock), pulse)?;
+    again::write_log(&config.path)?;
     let ballast = Ballast::of(&config.path, config.ballast_bytes);
     let mut opened = state::State::open(config.clone(), moment, pulse);
     if opened.as_ref().is_err_and(ballast::is_full) && ballast.release() {
