@@ -142,3 +142,31 @@ fn what_follows_on_a_gap_in_an_older_epoch_goes_on_in_the_new_one() {
     assert_eq!(site.receipt(site.epoch(), head - base, false), ReceiptOutcome::Advanced(head));
     site.stop_in_order();
 }
+
+/// A file that could not write down that it publishes is taken for an older copy by the next start, which begins its epoch
+/// before what the platform has.
+#[test]
+fn cursors_go_back_with_the_epoch_and_not_some_time_after() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start_unheard(config(&path));
+    site.put(1, "2xA");
+    site.scan("bench", "nobody-knows");
+    let known = site.head();
+    assert_eq!(site.receipt(site.epoch(), known, false), ReceiptOutcome::Advanced(known));
+    site.stop_in_order();
+    let site = Site::start_unheard(config(&path));
+    assert_eq!(site.receipt(site.epoch(), known, true), ReceiptOutcome::NewEpoch);
+    // The program dies now: what it has is what the files have.
+    let copy = folder.file("copy.db");
+    for end in ["", "-wal"] {
+        let file = |path: &Path| format!("{}{end}", path.display());
+        std::fs::copy(file(&path), file(&copy)).unwrap();
+    }
+    site.stop_without_a_word();
+    let site = Site::start_unheard(config(&copy));
+    let head = *site.journal.head().borrow();
+    assert!(head.epoch.base < known, "{head:?}");
+    assert_eq!((head.sent, head.received), (head.epoch.base, head.epoch.base), "all of the epoch is still to be sent");
+    site.stop_in_order();
+}

@@ -130,6 +130,9 @@ impl State {
         self.head = newest;
         self.sent = base;
         self.received = base;
+        // With the epoch, and not some time after: a start that found them beyond its base would never send what lies between.
+        slate::set(&self.conn, slate::SENT, &base)?;
+        slate::set(&self.conn, slate::RECEIVED, &base)?;
         self.number_on(moment)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;
