@@ -49,6 +49,8 @@ struct Heard {
     retained: bool,
     /// Sent since we said that we are here.
     fresh: bool,
+    /// Heard before anything of this file's own was published since the start.
+    at_start: bool,
 }
 
 /// The working half of a connection. It borrows what outlives it, or has it until it ends.
@@ -71,6 +73,9 @@ pub struct Work<S> {
     /// Receipts that the journal has not answered yet, and the questions whether it has done those of earlier connections, and
     /// whether events may be published: these wait for them, since a receipt may begin a new epoch.
     receipts_asked: usize,
+    /// A receipt from before the first event of this start that the journal could not take: it may say that the file is an
+    /// older copy, and until that is known nothing is sent.
+    unsaved_receipt: Option<Heard>,
     /// Whether the connection ends for new files.
     takes_new_files: bool,
 }
@@ -102,6 +107,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             left_some: false,
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
+            unsaved_receipt: None,
             takes_new_files: false,
         }
     }
@@ -166,7 +172,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 }
                 Ok(()) = offer.changed(), if self.stage == Stage::Sending => {}
                 () = pulse.asked() => {}
-                Ok(()) = storage.changed(), if !self.unsaved.is_empty() => {}
+                Ok(()) = storage.changed(), if !self.unsaved.is_empty() || self.unsaved_receipt.is_some() => {}
                 () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
             }
         }
@@ -193,7 +199,11 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let owed_s = self.shared.config.ack_timeout.as_secs();
             return Err(Ended::broken(&format_args!("no acknowledgement for {owed_s} s although one is owed")));
         }
-        if !self.unsaved.is_empty() && *self.shared.journal.storage().borrow() == Storage::Well {
+        let waits = !self.unsaved.is_empty() || self.unsaved_receipt.is_some();
+        if waits && *self.shared.journal.storage().borrow() == Storage::Well {
+            if let Some(heard) = self.unsaved_receipt.take() {
+                self.take_receipt(heard)?;
+            }
             for publish in std::mem::take(&mut self.unsaved) {
                 inbox.is_held(bytes(&publish));
                 self.command(publish)?;
@@ -404,20 +414,24 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         }
         match Receipt::parse(&publish.payload) {
             Ok(receipt) => {
-                let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
                 let at_start = !self.shared.has_sent;
                 // What the broker kept for us, as the topic's last receipt or in our session, comes before our `online`.
                 let fresh = !publish.retain && matches!(self.stage, Stage::Arriving | Stage::Sending);
-                let heard = Heard { receipt, retained: publish.retain, fresh };
-                let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
-                self.receipts_asked += 1;
-                Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
+                self.take_receipt(Heard { receipt, retained: publish.retain, fresh, at_start })
             }
             Err(why) => {
                 tracing::warn!(why, "a receipt can't be read");
                 Ok(())
             }
         }
+    }
+
+    fn take_receipt(&mut self, heard: Heard) -> Result<(), Ended> {
+        let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
+        let Heard { receipt, at_start, .. } = heard;
+        let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
+        self.receipts_asked += 1;
+        Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
     }
 
     fn command(&mut self, publish: Publish) -> Result<(), Ended> {
@@ -514,7 +528,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     }
 
     fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
-        let Heard { receipt, retained, fresh } = heard;
+        let Heard { receipt, retained, fresh, at_start } = heard;
         let moment = self.shared.clock.now();
         let now = moment.since_start;
         if fresh && outcome.is_ok() {
@@ -542,13 +556,17 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             Ok(ReceiptOutcome::OtherEpoch) => {
                 tracing::debug!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt of another epoch is ignored");
             }
+            Err(NotSaved) if at_start => {
+                tracing::warn!("a receipt could not be taken: nothing is sent before it is");
+                self.unsaved_receipt = Some(heard);
+            }
             Err(NotSaved) => tracing::warn!("a receipt could not be taken: the next one counts"),
         }
         Ok(())
     }
 
     fn send(&mut self) -> Result<(), Ended> {
-        if self.receipts_asked != 0 {
+        if self.receipts_asked != 0 || self.unsaved_receipt.is_some() {
             return Ok(());
         }
         let head = *self.shared.journal.head().borrow();
