@@ -4,11 +4,12 @@
 //! what has come since. Whoever starts after a program that died of that reads all of it from there, and goes on behind it. Then
 //! the power goes, and the log ends where the disk lacks something, whatever was forced to it behind that.
 
+use super::salvage::beside;
 use super::{Error, room};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -71,12 +72,6 @@ fn each_piece(file: &mut File, mut each: impl FnMut(u64, &[u8]) -> io::Result<()
             }
         }
     }
-}
-
-fn beside(database: &Path, end: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(end);
-    path.into()
 }
 
 #[cfg(test)]

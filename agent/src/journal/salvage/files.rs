@@ -69,6 +69,7 @@ impl Why {
 /// The most that is read of a reason.
 const REASON_BYTES_MAX: usize = 500;
 
+/// The file of that name beside the database.
 pub fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(end);

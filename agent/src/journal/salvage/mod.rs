@@ -20,7 +20,7 @@ mod settle;
 mod table;
 pub mod wal;
 
-pub use files::{is_often, kept_at, name_log_too, quarantine, unfounded};
+pub use files::{beside, is_often, kept_at, name_log_too, quarantine, unfounded};
 
 use super::ballast::{Ballast, is_full};
 use super::{Config, Error, log, schema, slate};
