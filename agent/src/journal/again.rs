@@ -7,8 +7,8 @@
 use super::salvage::beside;
 use super::{Error, room};
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 const PIECE_BYTES: usize = 64 * 1024;
@@ -46,24 +46,21 @@ fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> io::Result<()> {
     each_piece(&mut File::open(log)?, |_, piece| file.write_all(piece))?;
     fs::set_permissions(copy, Permissions::from_mode(found.mode() & 0o7777))?;
     // As root: else the agent's user could not open it.
-    let _ = std::os::unix::fs::chown(copy, Some(found.uid()), Some(found.gid()));
+    let _ = chown(copy, Some(found.uid()), Some(found.gid()));
     file.sync_all()?;
     fs::rename(copy, log)?;
     File::open(room::directory(log))?.sync_all()
 }
 
 fn over_itself(log: &Path) -> io::Result<()> {
-    let mut file = File::options().read(true).write(true).open(log)?;
-    let mut over = file.try_clone()?;
-    each_piece(&mut file, |at, piece| std::os::unix::fs::FileExt::write_all_at(&over, piece, at))?;
-    over.flush()?;
+    let over = File::options().write(true).open(log)?;
+    each_piece(&mut File::open(log)?, |at, piece| over.write_all_at(piece, at))?;
     over.sync_all()
 }
 
 fn each_piece(file: &mut File, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
     let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
     loop {
-        file.seek(SeekFrom::Start(at))?;
         match file.read(&mut piece)? {
             0 => return Ok(()),
             read => {
