@@ -45,6 +45,10 @@ fn a_hostile_label_is_shown_as_it_is_and_moves_nothing() {
     // In the middle of work: there is something to be moved.
     site.scan(0, "O1");
     site.scan(0, &gtin('A'));
+    // Staff are answered before anybody else hears of it.
+    wait::until("the unit at the platform", wait::GENEROUS, || {
+        (site.platform.orders(SITE).first()?["lines"][0]["packed"] == 1).then_some(())
+    });
     site.until_synced();
     let before = state(&site);
     let events_before = site.events().len();

@@ -199,7 +199,7 @@ pub struct Idle {
     writer: writer::Writer,
     queue: job::Queue,
     jobs: SyncSender<Box<Job>>,
-    lock: File,
+    lock: Lock,
 }
 
 impl Idle {
@@ -309,7 +309,7 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
     }
     let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
-    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock), pulse)?;
+    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock.0), pulse)?;
     again::write_log(&config.path)?;
     let ballast = Ballast::of(&config.path, config.ballast_bytes);
     let mut opened = state::State::open(config.clone(), moment, pulse);
@@ -332,7 +332,7 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
         opened => opened?,
     };
     salvage::name_log_too(&facts.path);
-    salvage::note_made(&lock);
+    salvage::note_made(&lock.0);
     let path = facts.path.clone();
     let (head_sender, head) = watch::channel(state.head());
     let fresh = state.fresh();
@@ -370,13 +370,24 @@ pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
     reader.known(&boot.id).ok().flatten()
 }
 
-/// Holds the lock beside the database, so that there is never a second writer.
-fn lock(database: &Path) -> Result<File, Error> {
+/// The lock beside the database, so that there is never a second writer.
+///
+/// It is given back by word, and not by closing the file: a program that is being started on another thread has it open, too,
+/// until it runs.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+fn lock(database: &Path) -> Result<Lock, Error> {
     let path = lock_path(database);
     let failed = |why| Error::Directory { path: path.clone(), why };
     let file = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: database.into() }),
         Err(errno) => Err(failed(errno.into())),
     }
