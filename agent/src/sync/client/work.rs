@@ -480,8 +480,11 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 keep_what_a_reply_needs(&mut publish);
                 self.done.push_back((publish, outcome));
             }
-            // It has its reply in the file: whoever gives it once more hears that.
-            Ok(_) => self.left_some = true,
+            // It has its reply in the file: whoever gives it once more hears that. What it asked to be sent again is sent now.
+            Ok(outcome) => {
+                self.go_back(&outcome);
+                self.left_some = true;
+            }
             Err(NotSaved) => {
                 tracing::warn!("a command could not be stored: it waits until the storage is well");
                 match self.unsaved.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX {
@@ -489,6 +492,13 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                     false => self.left_some = true,
                 }
             }
+        }
+    }
+
+    fn go_back(&mut self, outcome: &CommandOutcome) {
+        if let Some(place) = outcome.rewind {
+            let now = self.now();
+            self.shared.plan.asked_back(place, now);
         }
     }
 
@@ -508,10 +518,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
 
     /// The command is stored with its reply: now the broker may forget it, and the platform hears.
     fn reply(&mut self, publish: &Publish, outcome: CommandOutcome) -> Result<(), Ended> {
-        if let Some(place) = outcome.rewind {
-            let now = self.now();
-            self.shared.plan.asked_back(place, now);
-        }
+        self.go_back(&outcome);
         let Some(payload) = outcome.reply else {
             return self.acknowledge(publish);
         };
