@@ -382,6 +382,7 @@ impl Drop for Lock {
     }
 }
 
+/// Takes it.
 fn lock(database: &Path) -> Result<Lock, Error> {
     let path = lock_path(database);
     let failed = |why| Error::Directory { path: path.clone(), why };
