@@ -1,6 +1,7 @@
 //! Files of which is known what was forced to disk, and what a power cut leaves of the rest.
 //!
 //! - What a sync that has ended found written is there.
+//! - What a sync that failed was for never is, though whoever reads finds it there: the system takes it for written.
 //! - Of anything else each sector of 512 bytes has what it had at some time since, whatever others have; a file is as long
 //!   as it was at some time since. Only what cuts a file off happens at once: its end is gone with its length.
 //! - Names are a directory's content: made, changed and removed when that is forced to disk, and perhaps before.
@@ -127,7 +128,7 @@ impl Disk {
     #[must_use]
     pub fn in_order(steps: &[Step]) -> Vec<(usize, Step)> {
         let at = |step: &Step| match &step.what {
-            What::Sync { .. } => step.ended,
+            What::Sync { .. } | What::FailedSync { .. } => step.ended,
             _ => Some(step.began),
         };
         let mut ordered: Vec<_> = steps.iter().filter_map(|step| Some((at(step)?, step.clone()))).collect();
@@ -167,6 +168,11 @@ impl Disk {
                 Some(&file) => self.files[file].sync(*began),
                 None => self.sync_names(path, *began),
             },
+            What::FailedSync { path } => {
+                if let Some(&file) = self.names.get(path) {
+                    self.files[file].forget(*began);
+                }
+            }
             What::Rename { from, to } => {
                 let file = self.names.remove(from).unwrap_or_else(|| panic!("nobody made {}", from.display()));
                 self.names.insert(to.clone(), file);
@@ -260,10 +266,20 @@ impl Move {
 impl File {
     /// What had been done before the sync began is on disk now.
     fn sync(&mut self, began: usize) {
-        let (done, rest): (Vec<_>, Vec<_>) =
-            self.changes.drain(..).partition(|change| change.ended.is_some_and(|ended| ended < began));
-        self.changes = rest;
+        let done = self.take_done_before(began);
         done.iter().for_each(|change| change.what.apply(&mut self.durable));
+    }
+
+    /// The next sync writes nothing of it.
+    fn forget(&mut self, began: usize) {
+        self.take_done_before(began);
+    }
+
+    fn take_done_before(&mut self, began: usize) -> Vec<Pending<Change>> {
+        let is_done = |change: &Pending<Change>| change.ended.is_some_and(|ended| ended < began);
+        let (done, rest) = self.changes.drain(..).partition(is_done);
+        self.changes = rest;
+        done
     }
 
     fn cut(&self, loss: Loss, random: &mut Random) -> Vec<u8> {
@@ -362,7 +378,7 @@ mod tests {
 
     /// Every content of `/d/f` that a power cut at the script's end could leave; `-` where there is no such file. A word
     /// is a step: `m` makes the file, `aX` writes the letter over the first sector, `bX` over the second, `tN` cuts it to
-    /// N sectors, `s` forces it to disk, `d` its directory, `r` removes it, `v` moves it to `/d/g` and `w` back.
+    /// N sectors, `s` forces it to disk, `f` fails to, `d` forces its directory, `r` removes it, `v` moves it to `/d/g` and `w` back.
     fn left(script: &str, loss: Loss) -> BTreeSet<String> {
         let f = || PathBuf::from("/d/f");
         let mut disk = Disk::default();
@@ -376,6 +392,7 @@ mod tests {
                 "b" => sector(SECTOR_BYTES as u64),
                 "t" => What::Resize { path: f(), bytes: rest.parse::<u64>().unwrap() * SECTOR_BYTES as u64 },
                 "s" => What::Sync { path: f() },
+                "f" => What::FailedSync { path: f() },
                 "d" => What::Sync { path: "/d".into() },
                 "r" => What::Remove { path: f() },
                 "v" => What::Rename { from: f(), to: "/d/g".into() },
@@ -413,6 +430,16 @@ mod tests {
         check("m d aX bY", Loss::Nothing, &["XY"]);
         check("m d aX bY", Loss::TheEnd, &["", "X", "XY"]);
         check("m d aX s bY aZ", Loss::TheEnd, &["X", "XY", "ZY"]);
+    }
+
+    #[test]
+    fn what_a_sync_failed_for_comes_no_more_unless_it_is_written_again() {
+        for loss in [Loss::Everything, Loss::Nothing, Loss::TheEnd, Loss::HereAndThere] {
+            check("m d aX f s", loss, &[""]);
+            check("m d aX s bY f aZ s", loss, &["Z"]);
+            check("m d aX f bY s", loss, &["0Y"]);
+            check("m d aX f aX s", loss, &["X"]);
+        }
     }
 
     #[test]

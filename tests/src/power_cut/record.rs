@@ -56,6 +56,10 @@ pub enum What {
     Sync {
         path: PathBuf,
     },
+    /// One that was refused.
+    FailedSync {
+        path: PathBuf,
+    },
     Rename {
         from: PathBuf,
         to: PathBuf,
@@ -88,6 +92,16 @@ pub fn recorder(file: &Path) -> Option<Vec<String>> {
     trace::strace(&["-y", "-xx", "-s", STRING_BYTES_MAX, "-e", CALLS], file)
 }
 
+/// The same, and of each thread the `nth` sync of a file's content fails, and all behind it.
+///
+/// # Panics
+/// As [`recorder`].
+#[must_use]
+pub fn recorder_of_failing_syncs(nth: u32, file: &Path) -> Option<Vec<String>> {
+    let fail = format!("inject=fdatasync:error=EIO:when={nth}+");
+    trace::strace(&["-y", "-xx", "-s", STRING_BYTES_MAX, "-e", CALLS, "-e", &fail], file)
+}
+
 /// Reads a trace of [`recorder`]; `first` is the number of its first line. Returns the steps, and the number behind its
 /// last line.
 ///
@@ -115,7 +129,11 @@ pub fn steps(trace: &str, first: usize, directory: &Path, ports: &[PathBuf]) -> 
         }
         let is_cut = call.ends_with("<unfinished ...>");
         let outcome = results.get(&index).copied().unwrap_or(Outcome::NeverEnded);
-        let what = if outcome == Outcome::Failed { None } else { reader.what(call, outcome) };
+        let what = match outcome {
+            Outcome::Failed => reader.failed(call),
+            Outcome::Cut => None,
+            Outcome::Returned(_) | Outcome::NeverEnded => reader.what(call, outcome),
+        };
         if is_cut {
             open.insert(thread, what.is_some().then_some(steps.len()));
         }
@@ -128,6 +146,8 @@ pub fn steps(trace: &str, first: usize, directory: &Path, ports: &[PathBuf]) -> 
 enum Outcome {
     Returned(u64),
     Failed,
+    /// The program was killed in it.
+    Cut,
     NeverEnded,
 }
 
@@ -145,7 +165,11 @@ fn results(trace: &str) -> HashMap<usize, Outcome> {
         let began = if call.starts_with("<... ") { open.remove(thread) } else { Some(index) };
         let result = call.rsplit_once(" = ").map(|(_, result)| result.trim_start());
         let number = result.map(|result| result.chars().take_while(char::is_ascii_digit).collect::<String>());
-        let outcome = number.and_then(|number| number.parse().ok()).map_or(Outcome::Failed, Outcome::Returned);
+        let outcome = match number.and_then(|number| number.parse().ok()) {
+            Some(number) => Outcome::Returned(number),
+            None if result.is_some_and(|result| result.starts_with('-')) => Outcome::Failed,
+            None => Outcome::Cut,
+        };
         if let Some(began) = began {
             results.insert(began, outcome);
         }
@@ -159,6 +183,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What fails does nothing, but for a sync: the system doesn't try again.
+    fn failed(&self, call: &str) -> Option<What> {
+        let (name, arguments) = call.split_once('(')?;
+        let path = Arguments::of(arguments).path().filter(|path| self.counts(path))?;
+        matches!(name, "fsync" | "fdatasync").then_some(What::FailedSync { path })
+    }
+
     fn what(&self, call: &str, outcome: Outcome) -> Option<What> {
         let (name, arguments) = call.split_once('(')?;
         let mut arguments = Arguments::of(arguments);
@@ -352,6 +383,7 @@ mod tests {
                 r#"7  unlink("/d/other") = -1 ENOENT (No such file or directory)"#,
                 r#"7  pwrite64(11</d/db-shm>, "ab", 2, 512) = 2"#,
                 r#"7  write(2</elsewhere>, "ab", 2) = 2"#,
+                "7  fdatasync(11</d/db>) = -1 EIO (Input/output error) (INJECTED)",
                 "7  fsync(11</d/db> <unfinished ...>",
                 "7  +++ killed by SIGKILL +++",
             ],
@@ -364,7 +396,8 @@ mod tests {
                 (107, Some(107), What::Resize { path: path.clone(), bytes: 79_872 }),
                 (108, Some(108), What::Rename { from: path.clone(), to: "/d/other".into() }),
                 (109, Some(109), What::Link { from: "/d/other".into(), to: "/d/too".into() }),
-                (113, None, What::Sync { path }),
+                (113, Some(113), What::FailedSync { path: path.clone() }),
+                (114, None, What::Sync { path }),
             ],
         );
         check(

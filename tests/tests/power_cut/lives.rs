@@ -51,21 +51,13 @@ impl Lives {
         let trace = |life: usize| dir.join(format!("life-{life}"));
         let first = recorder(&trace(0))?;
         let database = directory.join("parceld.db");
-        let mut site = Site::with(Broker::embedded(), |setup| {
-            let setup = setup.set("storage.path", database.to_string_lossy().into_owned());
-            let setup = setup.set("storage.ballast", "1MiB").through(first);
-            match program {
-                Some(program) => setup.program(program.to_owned()),
-                None => setup,
-            }
-        });
+        let mut site = site(&database, first, program);
         for id in ORDERS {
             site.platform.put_order(SITE, &order(id, "dhl", &format!("{UNITS_EACH}xA {UNITS_EACH}xB")));
         }
         site.until_accepted(ORDERS.len());
 
-        let ports: Vec<PathBuf> =
-            site.scanners.iter().map(|scanner| fs::read_link(scanner.port()).expect("a link to a terminal")).collect();
+        let ports = ports(&site);
         let mut scanned: [Vec<String>; 2] = [Vec::new(), Vec::new()];
         let mut recorded = Vec::new();
         let mut next = 0;
@@ -148,6 +140,23 @@ impl Lives {
     }
 }
 
+/// A site whose agent starts behind the words of a recorder.
+pub fn site(database: &Path, recorder: Vec<String>, program: Option<&Path>) -> Site {
+    Site::with(Broker::embedded(), |setup| {
+        let setup = setup.set("storage.path", database.to_string_lossy().into_owned());
+        let setup = setup.set("storage.ballast", "1MiB").through(recorder);
+        match program {
+            Some(program) => setup.program(program.to_owned()),
+            None => setup,
+        }
+    })
+}
+
+/// As the kernel has them.
+pub fn ports(site: &Site) -> Vec<PathBuf> {
+    site.scanners.iter().map(|scanner| fs::read_link(scanner.port()).expect("a link to a terminal")).collect()
+}
+
 /// What a bench scans in a life: its order where it isn't open yet, units of it, and between them what nobody knows. A life
 /// begins with another unit than the last one ended with: after a kill that one would be asked about.
 fn codes(bench: usize, life: usize, units: usize) -> Vec<String> {
@@ -180,7 +189,8 @@ pub fn whole(trace: &Path, process: u32) -> String {
     })
 }
 
-fn entries(recorded: &[Step], stored: &Stored, ports: &[PathBuf], scanned: &[Vec<String>; 2]) -> Vec<Entry> {
+/// The steps, and what each of them promises.
+pub fn entries(recorded: &[Step], stored: &Stored, ports: &[PathBuf], scanned: &[Vec<String>; 2]) -> Vec<Entry> {
     let places: HashMap<&str, u64> = stored.events.iter().map(|event| (event.id.as_str(), event.place)).collect();
     let mut scans = [0, 1].map(|bench| places_of_scans(bench, &scanned[bench], stored).into_iter());
     let promises = |what: &What| match what {

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 
 mod exchange;
+mod failed_sync;
 mod judge;
 mod lives;
 
