@@ -378,7 +378,8 @@ mod tests {
 
     /// Every content of `/d/f` that a power cut at the script's end could leave; `-` where there is no such file. A word
     /// is a step: `m` makes the file, `aX` writes the letter over the first sector, `bX` over the second, `tN` cuts it to
-    /// N sectors, `s` forces it to disk, `f` fails to, `d` forces its directory, `r` removes it, `v` moves it to `/d/g` and `w` back.
+    /// N sectors, `s` forces it to disk, `f` fails to, `d` forces its directory, `r` removes it, `v` moves it to `/d/g` and
+    /// `w` back.
     fn left(script: &str, loss: Loss) -> BTreeSet<String> {
         let f = || PathBuf::from("/d/f");
         let mut disk = Disk::default();

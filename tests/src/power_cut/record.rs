@@ -89,7 +89,7 @@ pub enum What {
 /// Where strace isn't installed.
 #[must_use]
 pub fn recorder(file: &Path) -> Option<Vec<String>> {
-    trace::strace(&["-y", "-xx", "-s", STRING_BYTES_MAX, "-e", CALLS], file)
+    recorder_that(&[], file)
 }
 
 /// The same, and of each thread the `nth` sync of a file's content fails, and all behind it.
@@ -99,7 +99,12 @@ pub fn recorder(file: &Path) -> Option<Vec<String>> {
 #[must_use]
 pub fn recorder_of_failing_syncs(nth: u32, file: &Path) -> Option<Vec<String>> {
     let fail = format!("inject=fdatasync:error=EIO:when={nth}+");
-    trace::strace(&["-y", "-xx", "-s", STRING_BYTES_MAX, "-e", CALLS, "-e", &fail], file)
+    recorder_that(&["-e", &fail], file)
+}
+
+fn recorder_that(does_more: &[&str], file: &Path) -> Option<Vec<String>> {
+    let options = [&["-y", "-xx", "-s", STRING_BYTES_MAX, "-e", CALLS], does_more].concat();
+    trace::strace(&options, file)
 }
 
 /// Reads a trace of [`recorder`]; `first` is the number of its first line. Returns the steps, and the number behind its

@@ -12,7 +12,7 @@ use parceld_tests::stored::Stored;
 use parceld_tests::tempdir::TempDir;
 
 use super::judge::{By, cut_everywhere};
-use super::lives::{Lives, entries, ports, site, whole};
+use super::lives::{Lives, entries, ports, restart_behind, site, whole};
 use super::{IMAGES_OF_A_FAULT, SEED};
 
 /// Of a thread: more than a start has, and fewer than the scans of a life.
@@ -65,14 +65,15 @@ fn live() -> Option<Lives> {
     let mut scanned = scan(&mut site, 0);
     take(&traces[0], stop(&mut site));
 
-    let process = start_through(&mut site, recorder_of_failing_syncs(SYNCS_DONE, &traces[1])?);
+    restart_behind(&mut site, recorder_of_failing_syncs(SYNCS_DONE, &traces[1])?);
+    let process = site.agent.process().pid();
     let saved = scan(&mut site, 1);
     assert!(saved.len() < SCANS, "the disk has taken everything");
     scanned.extend(saved);
     site.agent.kill9();
     take(&traces[1], process);
 
-    start_through(&mut site, recorder(&traces[2])?);
+    restart_behind(&mut site, recorder(&traces[2])?);
     let saved = scan(&mut site, 2);
     assert_eq!(saved.len(), SCANS);
     scanned.extend(saved);
@@ -83,13 +84,6 @@ fn live() -> Option<Lives> {
     assert_eq!(stored.is_whole(), Ok(()));
     let entries = entries(&recorded, &stored, &ports, &[scanned, Vec::new()]);
     Some(Lives { directory, entries, stored })
-}
-
-fn start_through(site: &mut Site, words: Vec<String>) -> u32 {
-    site.agent.change(|setup| setup.through(words));
-    site.agent.restart();
-    site.agent.ready();
-    site.agent.process().pid()
 }
 
 fn stop(site: &mut Site) -> u32 {

@@ -63,10 +63,7 @@ impl Lives {
         let mut next = 0;
         for (life, units) in PACKED.into_iter().enumerate() {
             if 0 < life {
-                let words = recorder(&trace(life))?;
-                site.agent.change(|setup| setup.through(words));
-                site.agent.restart();
-                site.agent.ready();
+                restart_behind(&mut site, recorder(&trace(life))?);
             }
             let codes = [0, 1].map(|bench| codes(bench, life, units[bench]));
             let (one, others) = site.scanners.split_at_mut(1);
@@ -150,6 +147,13 @@ pub fn site(database: &Path, recorder: Vec<String>, program: Option<&Path>) -> S
             None => setup,
         }
     })
+}
+
+/// The next life, behind those of another recorder.
+pub fn restart_behind(site: &mut Site, recorder: Vec<String>) {
+    site.agent.change(|setup| setup.through(recorder));
+    site.agent.restart();
+    site.agent.ready();
 }
 
 /// As the kernel has them.
