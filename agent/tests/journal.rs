@@ -335,6 +335,38 @@ fn cursors_reach_the_file_while_they_move_all_the_time() {
 }
 
 #[test]
+fn the_log_is_as_long_beforehand_as_it_gets_and_holds_what_was_saved_meanwhile() {
+    let folder = Folder::new();
+    let length = |name: &str| std::fs::metadata(folder.file(&format!("{name}-wal"))).unwrap().len();
+    // Of each file the next one is what a power cut would leave.
+    let mut saved = 0;
+    for (number, (name, next)) in [("1.db", "2.db"), ("2.db", "3.db"), ("3.db", "4.db")].into_iter().enumerate() {
+        let mut site = Site::start(&folder.file(name));
+        let order = u32::try_from(number).unwrap() + 1;
+        site.put(order, "999xA");
+        site.scan("bench", &order.to_string());
+        let picks = |site: &mut Site| assert!(site.scan("bench", "A").starts_with("accepted"));
+        until("the log is long", || {
+            picks(&mut site);
+            4 * 1024 * 1024 < length(name)
+        });
+        let long = length(name);
+        (0..20).for_each(|_| picks(&mut site));
+        assert_eq!(length(name), long, "a commit writes over what is there");
+        site.scan("bench", "CANCEL");
+        let events = site.events();
+        assert_gapless(&events);
+        assert!(saved < events.len());
+        saved = events.len();
+        site.copy_to(&folder.file(next));
+        site.stop_in_order();
+        assert_eq!(length(name), 0, "an orderly stop leaves none of it");
+    }
+    let site = Site::start(&folder.file("4.db"));
+    assert!(saved < site.events().len());
+}
+
+#[test]
 fn an_answer_that_panics_takes_nobody_else_along() {
     let folder = Folder::new();
     let mut site = Site::start(&folder.file("j.db"));

@@ -35,6 +35,9 @@ const NEVER: u32 = 60_000;
 /// A call that isn't the same in every run may come a little later.
 const CALLS_MORE: u32 = 5;
 
+/// What a log is lengthened to after a start, one piece at a time.
+const LOG_BYTES: u64 = 4 * 1024 * 1024;
+
 /// The thread that writes.
 const WRITER: &str = "journal";
 /// A full disk is tried again after a second.
@@ -209,13 +212,21 @@ impl Case {
         configured(setup, &self.database()).scanner("scanner-1", "bench-1", scanner.port()).start()
     }
 
+    /// Until it takes scans, and nothing else is left for the thread that writes.
+    fn until_ready(&self, agent: &mut Agent) {
+        agent.ready();
+        let log = self.dir.join("parceld.db-wal");
+        let is_long = || fs::metadata(&log).is_ok_and(|log| LOG_BYTES < log.len());
+        wait::until("a log as long as it gets", wait::GENEROUS, || is_long().then_some(()));
+    }
+
     /// How many calls of each name there are.
     fn count(&self, told: &Path) -> Option<BTreeMap<String, u32>> {
         let strike = Strike { fault: Fault::Kill, call: &("fsync".into(), NEVER), files: &self.files };
         let mut scanner = VirtualScanner::new();
         if self.phase == Phase::Work {
             let mut agent = self.agent(&scanner, Vec::new());
-            agent.ready();
+            self.until_ready(&mut agent);
             let waiting = strike.on(agent.process(), WRITER, told);
             scan(&mut scanner, &mut agent, &mut Told::default(), || false);
             waiting.lift();
@@ -238,7 +249,7 @@ impl Case {
         let mut agent;
         if self.phase == Phase::Work {
             agent = self.agent(scanner, Vec::new());
-            agent.ready();
+            self.until_ready(&mut agent);
             let waiting = strike.on(agent.process(), WRITER, &struck);
             scan(scanner, &mut agent, &mut told, || waiting.struck());
             if fault != Fault::Kill {

@@ -4,14 +4,13 @@
 //! what has come since. Whoever starts after a program that died of that reads all of it from there, and goes on behind it. Then
 //! the power goes, and the log ends where the disk lacks something, whatever was forced to it behind that.
 
+use super::ahead::AT_ONCE_BYTES;
 use super::salvage::beside;
 use super::{Error, room};
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// Puts a copy of the log, forced to disk, in its place; after an orderly stop there is nothing in it.
 ///
@@ -41,9 +40,12 @@ fn write_again(log: &Path, copy: &Path) -> io::Result<()> {
 }
 
 fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> io::Result<()> {
-    let mut file = File::create(copy)?;
-    // Not by the system's own ways of copying: some of those take the very blocks.
-    each_piece(&mut File::open(log)?, |_, piece| file.write_all(piece))?;
+    let file = File::create(copy)?;
+    // Not by the system's own ways of copying: some of those take the very blocks. Zeros at its end are no part of it.
+    each_piece(&mut File::open(log)?, |at, piece| match piece.iter().all(|byte| *byte == 0) {
+        true => Ok(()),
+        false => file.write_all_at(piece, at),
+    })?;
     fs::set_permissions(copy, Permissions::from_mode(found.mode() & 0o7777))?;
     // As root: else the agent's user could not open it.
     let _ = chown(copy, Some(found.uid()), Some(found.gid()));
@@ -59,7 +61,7 @@ fn over_itself(log: &Path) -> io::Result<()> {
 }
 
 fn each_piece(file: &mut File, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
-    let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
+    let (mut piece, mut at) = (vec![0; AT_ONCE_BYTES], 0);
     loop {
         match file.read(&mut piece)? {
             0 => return Ok(()),
@@ -88,7 +90,7 @@ mod tests {
         let empty = inode();
         write_log(&database).unwrap();
         assert_eq!(inode(), empty, "nothing is in it");
-        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(3 * PIECE_BYTES + 7).collect();
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(3 * AT_ONCE_BYTES + 7).collect();
         fs::write(&log, &bytes).unwrap();
         fs::set_permissions(&log, Permissions::from_mode(0o640)).unwrap();
         // Left by a start that was cut off.
@@ -99,6 +101,12 @@ mod tests {
         assert_eq!(fs::read(&log).unwrap(), bytes);
         assert_eq!(fs::metadata(&log).unwrap().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        let lengthened = [bytes.as_slice(), &[0; 3 * AT_ONCE_BYTES]].concat();
+        fs::write(&log, &lengthened).unwrap();
+        write_log(&database).unwrap();
+        let shortened = fs::read(&log).unwrap();
+        assert!(lengthened.starts_with(&shortened) && shortened.len() <= 4 * AT_ONCE_BYTES);
+        fs::write(&log, &bytes).unwrap();
         let before = inode();
         over_itself(&log).unwrap();
         assert_eq!((fs::read(&log).unwrap(), inode()), (bytes, before));

@@ -7,6 +7,7 @@
 
 mod again;
 pub mod agenda;
+mod ahead;
 pub mod backup;
 mod ballast;
 mod company;

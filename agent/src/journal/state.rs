@@ -15,7 +15,7 @@ use crate::pulse::Pulse;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -433,6 +433,19 @@ impl State {
             .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
         let waits_again = self.conn.busy_timeout(schema::BUSY_TIMEOUT).is_ok();
         is_busy.is_ok_and(|is_busy| is_busy == 0) && waits_again
+    }
+
+    /// Does `work` while nobody can write to the database.
+    pub fn alone(&self, work: impl FnOnce()) -> Result<(), Error> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        work();
+        self.conn.prepare_cached("ROLLBACK")?.execute([])?;
+        Ok(())
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.config.path
     }
 
     /// What the write-ahead log holds that isn't in the file yet.

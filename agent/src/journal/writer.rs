@@ -1,5 +1,6 @@
 //! The thread that writes: batches of jobs, one commit each, and what to do when a commit fails.
 
+use super::ahead::Ahead;
 use super::ballast::{Ballast, is_full};
 use super::company::{BATCH_JOBS_MAX, Company};
 use super::job::{CommandOutcome, Job, NotSaved, Queue, ReceiptOutcome, Retried};
@@ -54,6 +55,7 @@ pub struct Writer {
     folded_bytes: u64,
     /// It is folded in any case as soon as somebody looks.
     folds: bool,
+    ahead: Ahead,
     company: Company,
     /// Empty between turns.
     batch: Vec<Job>,
@@ -89,6 +91,7 @@ impl Writer {
         } else if !has_room {
             tracing::warn!("there is not enough room to keep some for a full disk: storage.ballast is without effect");
         }
+        let ahead = Ahead::of(state.path());
         Self {
             state,
             head,
@@ -100,6 +103,7 @@ impl Writer {
             leftovers: false,
             folded_bytes: 0,
             folds: false,
+            ahead,
             company: Company::default(),
             batch: Vec::with_capacity(BATCH_JOBS_MAX),
             tried_at: Duration::ZERO,
@@ -162,6 +166,13 @@ impl Writer {
         let patience = self.patience();
         if patience.is_some_and(|patience| patience.is_zero()) {
             return Ok(None);
+        }
+        loop {
+            match self.waiting(queue) {
+                None if self.lengthens_log() => {}
+                None => break,
+                job => return Ok(job),
+            }
         }
         match self.company.next(queue, patience) {
             Ok(job) => Ok(Some(job)),
@@ -412,7 +423,20 @@ impl Writer {
     fn restart_log(&mut self) {
         if self.leftovers && self.may_fold() && self.state.restart_log() {
             self.leftovers = false;
+            self.ahead.begin_anew();
         }
+    }
+
+    /// Adds to the log's length, a piece at a time. Whether there was anything to do.
+    fn lengthens_log(&mut self) -> bool {
+        if self.ahead.is_done() || self.is_failing() || !self.may_fold() {
+            return false;
+        }
+        self.pulse.begins();
+        let Self { state, ahead, .. } = self;
+        let was_alone = state.alone(|| ahead.lengthen());
+        self.pulse.turned();
+        was_alone.is_ok()
     }
 
     fn checkpoint(&mut self, nobody_waits: bool) {

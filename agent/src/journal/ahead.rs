@@ -1,0 +1,104 @@
+//! The write-ahead log is as long beforehand as it gets.
+//!
+//! A commit that makes a file longer has the file system note its length too, in a journal of its own and with a flush of its
+//! own; one that writes over what is there costs the disk its pages. SQLite begins a folded log anew at its beginning and leaves
+//! it as long as it was. So it is lengthened once after a start, with zeros, which SQLite takes for the end of it: in pieces,
+//! while nobody waits. Room that was only given to it would not do: the file system notes of each block that it is written.
+
+use super::room::{directory, free_bytes};
+use super::salvage::beside;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// What it has when it is folded, and some batches.
+const LENGTH_BYTES: u64 = 4 * 1024 * 1024 + PIECE_BYTES;
+
+/// Written at once. What a file gets at once lies in one piece in the system's memory, and a commit that touches a byte of it
+/// counts for all of it: such pieces are no larger than the disk's own.
+pub const AT_ONCE_BYTES: usize = 4_096;
+
+/// Forced to disk at a time. A scan that comes meanwhile waits for that, 50 ms on a slow card.
+const PIECE_BYTES: u64 = 256 * 1024;
+
+/// A disk with less keeps it for what has to be written.
+const LEFT_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// The log of a database, and whether it is as long as it is to be.
+#[derive(Debug)]
+pub struct Ahead {
+    log: PathBuf,
+    is_done: bool,
+}
+
+impl Ahead {
+    pub fn of(database: &Path) -> Self {
+        Self { log: beside(database, "-wal"), is_done: false }
+    }
+
+    /// Whether nothing is to be done, or can be.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// The log was cut off.
+    pub fn begin_anew(&mut self) {
+        self.is_done = false;
+    }
+
+    /// Adds a piece. Nobody may write to the log meanwhile. Where it fails it isn't tried again: nothing depends on it.
+    pub fn lengthen(&mut self) {
+        self.is_done = self.add_piece().unwrap_or_else(|error| {
+            tracing::warn!(%error, log = %self.log.display(), "the write-ahead log is not lengthened");
+            true
+        });
+    }
+
+    /// Whether it was the last one, or there is no room for more.
+    fn add_piece(&self) -> io::Result<bool> {
+        let log = File::options().write(true).open(&self.log)?;
+        let length = log.metadata()?.len();
+        let has_room = free_bytes(directory(&self.log)).is_some_and(|free| LEFT_BYTES_MIN <= free);
+        if LENGTH_BYTES <= length || !has_room {
+            return Ok(true);
+        }
+        for at in (length..length + PIECE_BYTES).step_by(AT_ONCE_BYTES) {
+            log.write_all_at(&[0; AT_ONCE_BYTES], at)?;
+        }
+        log.sync_data()?;
+        Ok(LENGTH_BYTES <= length + PIECE_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use uuid::Uuid;
+
+    #[test]
+    fn zeros_are_added_behind_what_is_there_until_it_is_long_enough() {
+        let database = std::env::temp_dir().join(format!("parceld-ahead-{}.db", Uuid::now_v7()));
+        let log = beside(&database, "-wal");
+        let mut ahead = Ahead::of(&database);
+        ahead.lengthen();
+        assert!(ahead.is_done() && !log.exists(), "there is none");
+        fs::write(&log, "frames").unwrap();
+        ahead.begin_anew();
+        let mut pieces = 0;
+        while !ahead.is_done() {
+            ahead.lengthen();
+            pieces += 1;
+        }
+        assert_eq!(pieces, LENGTH_BYTES.div_ceil(PIECE_BYTES));
+        let found = fs::read(&log).unwrap();
+        assert!(found.strip_prefix(b"frames").unwrap().iter().all(|byte| *byte == 0));
+        assert_eq!(found.len() as u64, 6 + LENGTH_BYTES);
+        ahead.begin_anew();
+        ahead.lengthen();
+        assert!(ahead.is_done());
+        assert_eq!(fs::metadata(&log).unwrap().len(), 6 + LENGTH_BYTES, "long enough");
+        fs::remove_file(log).unwrap();
+    }
+}
