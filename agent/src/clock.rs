@@ -204,6 +204,13 @@ fn read() -> Reading {
     Reading { wall, since_boot: since_boot() }
 }
 
+/// How long `work` takes: for whoever asks for no moment.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let began = since_boot();
+    let done = work();
+    (done, since_boot().saturating_sub(began))
+}
+
 /// Goes on while the system sleeps, and over restarts of the agent.
 fn since_boot() -> Duration {
     let passed = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();

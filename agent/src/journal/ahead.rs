@@ -7,10 +7,12 @@
 
 use super::room::{directory, free_bytes};
 use super::salvage::beside;
+use crate::clock::timed;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What it has when it is folded, and some batches.
 const LENGTH_BYTES: u64 = 4 * 1024 * 1024 + PIECE_BYTES;
@@ -22,6 +24,9 @@ pub const AT_ONCE_BYTES: usize = 4_096;
 /// Forced to disk at a time. A scan that comes meanwhile waits for that, 50 ms on a slow card.
 const PIECE_BYTES: u64 = 256 * 1024;
 
+/// What a piece may take before the next is put off: by a time that nobody waits for each time as long.
+const PUT_OFF_BY: Duration = Duration::from_millis(10);
+
 /// A disk with less keeps it for what has to be written.
 const LEFT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
@@ -30,16 +35,20 @@ const LEFT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 pub struct Ahead {
     log: PathBuf,
     is_done: bool,
+    /// How often nobody waits before the next piece: the slower a disk is, the more of it is left to scans.
+    put_off: u128,
 }
 
 impl Ahead {
     pub fn of(database: &Path) -> Self {
-        Self { log: beside(database, "-wal"), is_done: false }
+        Self { log: beside(database, "-wal"), is_done: false, put_off: 0 }
     }
 
-    /// Whether nothing is to be done, or can be.
-    pub fn is_done(&self) -> bool {
-        self.is_done
+    /// Nobody waits: whether a piece is to be added now.
+    pub fn is_due(&mut self) -> bool {
+        let was_put_off = !self.is_done && 0 < self.put_off;
+        self.put_off = self.put_off.saturating_sub(1);
+        !self.is_done && !was_put_off
     }
 
     /// The log was cut off.
@@ -49,7 +58,9 @@ impl Ahead {
 
     /// Adds a piece. Nobody may write to the log meanwhile. Where it fails it isn't tried again: nothing depends on it.
     pub fn lengthen(&mut self) {
-        self.is_done = self.add_piece().unwrap_or_else(|error| {
+        let (added, took) = timed(|| self.add_piece());
+        self.put_off = took.as_millis() / PUT_OFF_BY.as_millis();
+        self.is_done = added.unwrap_or_else(|error| {
             tracing::warn!(%error, log = %self.log.display(), "the write-ahead log is not lengthened");
             true
         });
@@ -83,11 +94,11 @@ mod tests {
         let log = beside(&database, "-wal");
         let mut ahead = Ahead::of(&database);
         ahead.lengthen();
-        assert!(ahead.is_done() && !log.exists(), "there is none");
+        assert!(ahead.is_done && !log.exists(), "there is none");
         fs::write(&log, "frames").unwrap();
         ahead.begin_anew();
         let mut pieces = 0;
-        while !ahead.is_done() {
+        while !ahead.is_done {
             ahead.lengthen();
             pieces += 1;
         }
@@ -97,8 +108,18 @@ mod tests {
         assert_eq!(found.len() as u64, 6 + LENGTH_BYTES);
         ahead.begin_anew();
         ahead.lengthen();
-        assert!(ahead.is_done());
+        assert!(ahead.is_done);
         assert_eq!(fs::metadata(&log).unwrap().len(), 6 + LENGTH_BYTES, "long enough");
         fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_slow_disk_is_left_to_scans_in_between() {
+        let mut ahead = Ahead::of(Path::new("/no/such/database"));
+        assert!(ahead.is_due());
+        ahead.put_off = 2;
+        assert_eq!([(); 4].map(|()| ahead.is_due()), [false, false, true, true]);
+        ahead.is_done = true;
+        assert!(!ahead.is_due());
     }
 }

@@ -429,7 +429,7 @@ impl Writer {
 
     /// Adds to the log's length, a piece at a time. Whether there was anything to do.
     fn lengthens_log(&mut self) -> bool {
-        if self.ahead.is_done() || self.is_failing() || !self.may_fold() {
+        if self.is_failing() || !self.may_fold() || !self.ahead.is_due() {
             return false;
         }
         self.pulse.begins();
