@@ -334,6 +334,9 @@ fn cursors_reach_the_file_while_they_move_all_the_time() {
     });
 }
 
+/// As long as a log gets: what it has when it is folded, and the last piece that it is lengthened by.
+const LOG_BYTES: u64 = (4_096 + 256) * 1_024;
+
 #[test]
 fn the_log_is_as_long_beforehand_as_it_gets_and_holds_what_was_saved_meanwhile() {
     let folder = Folder::new();
@@ -348,7 +351,7 @@ fn the_log_is_as_long_beforehand_as_it_gets_and_holds_what_was_saved_meanwhile()
         let picks = |site: &mut Site| assert!(site.scan("bench", "A").starts_with("accepted"));
         until("the log is long", || {
             picks(&mut site);
-            4 * 1024 * 1024 < length(name)
+            LOG_BYTES <= length(name)
         });
         let long = length(name);
         (0..20).for_each(|_| picks(&mut site));

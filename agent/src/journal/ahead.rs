@@ -35,20 +35,20 @@ const LEFT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 pub struct Ahead {
     log: PathBuf,
     is_done: bool,
-    /// How often nobody waits before the next piece: the slower a disk is, the more of it is left to scans.
-    put_off: u128,
+    /// What is left of what the last piece took: the slower a disk is, the more of it is left to scans.
+    put_off: Duration,
 }
 
 impl Ahead {
     pub fn of(database: &Path) -> Self {
-        Self { log: beside(database, "-wal"), is_done: false, put_off: 0 }
+        Self { log: beside(database, "-wal"), is_done: false, put_off: Duration::ZERO }
     }
 
     /// Nobody waits: whether a piece is to be added now.
     pub fn is_due(&mut self) -> bool {
-        let was_put_off = !self.is_done && 0 < self.put_off;
-        self.put_off = self.put_off.saturating_sub(1);
-        !self.is_done && !was_put_off
+        let is_put_off = PUT_OFF_BY <= self.put_off;
+        self.put_off = self.put_off.saturating_sub(PUT_OFF_BY);
+        !self.is_done && !is_put_off
     }
 
     /// The log was cut off.
@@ -56,14 +56,11 @@ impl Ahead {
         self.is_done = false;
     }
 
-    /// Adds a piece. Nobody may write to the log meanwhile. Where it fails it isn't tried again: nothing depends on it.
+    /// Adds a piece. Nobody may write to the log meanwhile. Where it fails it isn't tried again: nothing depends on it, and the
+    /// next commit tells of a disk that fails.
     pub fn lengthen(&mut self) {
         let (added, took) = timed(|| self.add_piece());
-        self.put_off = took.as_millis() / PUT_OFF_BY.as_millis();
-        self.is_done = added.unwrap_or_else(|error| {
-            tracing::warn!(%error, log = %self.log.display(), "the write-ahead log is not lengthened");
-            true
-        });
+        (self.is_done, self.put_off) = (added.unwrap_or(true), took);
     }
 
     /// Whether it was the last one, or there is no room for more.
@@ -117,7 +114,7 @@ mod tests {
     fn a_slow_disk_is_left_to_scans_in_between() {
         let mut ahead = Ahead::of(Path::new("/no/such/database"));
         assert!(ahead.is_due());
-        ahead.put_off = 2;
+        ahead.put_off = 2 * PUT_OFF_BY;
         assert_eq!([(); 4].map(|()| ahead.is_due()), [false, false, true, true]);
         ahead.is_done = true;
         assert!(!ahead.is_due());

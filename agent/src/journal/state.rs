@@ -437,10 +437,9 @@ impl State {
 
     /// Does `work` while nobody can write to the database.
     pub fn alone(&self, work: impl FnOnce()) -> Result<(), Error> {
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
         work();
-        self.conn.prepare_cached("ROLLBACK")?.execute([])?;
-        Ok(())
+        Ok(self.conn.execute_batch("ROLLBACK")?)
     }
 
     /// The database's file.
