@@ -2,6 +2,8 @@
 //! its turn: what was green is in the log, what was "not saved" is not, the log goes on without a gap (I1, I2), and scans
 //! are stored again.
 //!
+//! Calls that only make the log longer have no turn of their own among the scans.
+//!
 //! A start makes the database, or goes on with one whose agent was killed. Calls are counted on the thread that opens the
 //! database, and, once that is done, on the one that writes. What fails says EIO, ENOSPC or EROFS; the next try works.
 //!

@@ -14,9 +14,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What it has when it is folded, and some batches.
-const LENGTH_BYTES: u64 = 4 * 1024 * 1024 + PIECE_BYTES;
-
 /// Written at once. What a file gets at once lies in one piece in the system's memory, and a commit that touches a byte of it
 /// counts for all of it: such pieces are no larger than the disk's own.
 pub const AT_ONCE_BYTES: usize = 4_096;
@@ -24,7 +21,7 @@ pub const AT_ONCE_BYTES: usize = 4_096;
 /// Forced to disk at a time. A scan that comes meanwhile waits for that, 50 ms on a slow card.
 const PIECE_BYTES: u64 = 256 * 1024;
 
-/// What a piece may take before the next is put off: by a time that nobody waits for each time as long.
+/// For each of these that a piece has taken, the writer works and comes to rest once before the next.
 const PUT_OFF_BY: Duration = Duration::from_millis(10);
 
 /// A disk with less keeps it for what has to be written.
@@ -34,14 +31,17 @@ const LEFT_BYTES_MIN: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Ahead {
     log: PathBuf,
+    length_bytes: u64,
     is_done: bool,
     /// What is left of what the last piece took: the slower a disk is, the more of it is left to scans.
     put_off: Duration,
 }
 
 impl Ahead {
-    pub fn of(database: &Path) -> Self {
-        Self { log: beside(database, "-wal"), is_done: false, put_off: Duration::ZERO }
+    /// Of a log that is folded when it has `folded_bytes`, and some batches more.
+    pub fn of(database: &Path, folded_bytes: u64) -> Self {
+        let length_bytes = folded_bytes + PIECE_BYTES;
+        Self { log: beside(database, "-wal"), length_bytes, is_done: false, put_off: Duration::ZERO }
     }
 
     /// Nobody waits: whether a piece is to be added now.
@@ -68,14 +68,14 @@ impl Ahead {
         let log = File::options().write(true).open(&self.log)?;
         let length = log.metadata()?.len();
         let has_room = free_bytes(directory(&self.log)).is_some_and(|free| LEFT_BYTES_MIN <= free);
-        if LENGTH_BYTES <= length || !has_room {
+        if self.length_bytes <= length || !has_room {
             return Ok(true);
         }
         for at in (length..length + PIECE_BYTES).step_by(AT_ONCE_BYTES) {
             log.write_all_at(&[0; AT_ONCE_BYTES], at)?;
         }
         log.sync_data()?;
-        Ok(LENGTH_BYTES <= length + PIECE_BYTES)
+        Ok(self.length_bytes <= length + PIECE_BYTES)
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     fn zeros_are_added_behind_what_is_there_until_it_is_long_enough() {
         let database = std::env::temp_dir().join(format!("parceld-ahead-{}.db", Uuid::now_v7()));
         let log = beside(&database, "-wal");
-        let mut ahead = Ahead::of(&database);
+        let mut ahead = Ahead::of(&database, 3 * PIECE_BYTES);
         ahead.lengthen();
         assert!(ahead.is_done && !log.exists(), "there is none");
         fs::write(&log, "frames").unwrap();
@@ -99,20 +99,20 @@ mod tests {
             ahead.lengthen();
             pieces += 1;
         }
-        assert_eq!(pieces, LENGTH_BYTES.div_ceil(PIECE_BYTES));
+        assert_eq!(pieces, 4);
         let found = fs::read(&log).unwrap();
         assert!(found.strip_prefix(b"frames").unwrap().iter().all(|byte| *byte == 0));
-        assert_eq!(found.len() as u64, 6 + LENGTH_BYTES);
+        assert_eq!(found.len() as u64, 6 + 4 * PIECE_BYTES);
         ahead.begin_anew();
         ahead.lengthen();
         assert!(ahead.is_done);
-        assert_eq!(fs::metadata(&log).unwrap().len(), 6 + LENGTH_BYTES, "long enough");
+        assert_eq!(fs::metadata(&log).unwrap().len(), 6 + 4 * PIECE_BYTES, "long enough");
         fs::remove_file(log).unwrap();
     }
 
     #[test]
     fn a_slow_disk_is_left_to_scans_in_between() {
-        let mut ahead = Ahead::of(Path::new("/no/such/database"));
+        let mut ahead = Ahead::of(Path::new("/no/such/database"), 0);
         assert!(ahead.is_due());
         ahead.put_off = 2 * PUT_OFF_BY;
         assert_eq!([(); 4].map(|()| ahead.is_due()), [false, false, true, true]);

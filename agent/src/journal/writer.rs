@@ -91,7 +91,7 @@ impl Writer {
         } else if !has_room {
             tracing::warn!("there is not enough room to keep some for a full disk: storage.ballast is without effect");
         }
-        let ahead = Ahead::of(state.path());
+        let ahead = Ahead::of(state.path(), FOLDED_BYTES);
         Self {
             state,
             head,
