@@ -12,7 +12,7 @@ mod targets;
 
 use targets::{
     asked, barcode, capture, command, command_line, config, control, conversation, database, event, head, http, lines,
-    log, packets, page, printer, receipt, record, report, salvage, scan, sheet, shops, site,
+    log, packets, page, presence, printer, receipt, record, report, salvage, scan, sheet, shops, site,
 };
 
 /// Which target the engine runs.
@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "printer", run: printer::run, bytes_max: 1_024, seeds: &[] },
     Target { name: "command", run: command::run, bytes_max: 8_192, seeds: &["contract/v1/examples/command."] },
     Target { name: "receipt", run: receipt::run, bytes_max: 256, seeds: &["contract/v1/examples/receipt."] },
+    Target { name: "presence", run: presence::run, bytes_max: 512, seeds: &["contract/v1/examples/state.agent."] },
     Target { name: "report", run: report::run, bytes_max: 1_024, seeds: &[] },
     Target { name: "event", run: event::run, bytes_max: 8_192, seeds: &["contract/v1/examples/event."] },
     Target { name: "site", run: site::run, bytes_max: 8_192, seeds: &[EXAMPLES] },

@@ -11,6 +11,7 @@ pub mod scan;
 
 pub mod command;
 pub mod event;
+pub mod presence;
 pub mod receipt;
 pub mod report;
 

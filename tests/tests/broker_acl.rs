@@ -89,6 +89,8 @@ fn a_site_gets_at_nothing_of_others() {
         "parceld/v1/site-1/events/+",
         "parceld/v1/site-1/commands",
         "parceld/v1/site-1/receipts",
+        "parceld/v1/site-1/state/agent",
+        "parceld/v1/site-2/state/agent",
     ] {
         site.subscribe(filter);
     }
@@ -120,6 +122,7 @@ fn a_site_gets_at_nothing_of_others() {
         assert_eq!(reason != "NotAuthorized", is_granted, "{topic}: {reason}");
     }
     other.publish(&format!("parceld/v1/{OTHER}/events/pick"), b"{}");
+    other.publish(&format!("parceld/v1/{OTHER}/state/agent"), b"{}");
     for (topic, retained) in [
         (format!("parceld/v1/{OTHER}/commands"), false),
         (format!("parceld/v1/{OTHER}/receipts"), true),
@@ -131,7 +134,7 @@ fn a_site_gets_at_nothing_of_others() {
     // The last one is the site's own: all before it would have come by then, however it subscribed.
     let own = format!("parceld/v1/{SITE}/commands");
     wait::until("the site's own command", wait::GENEROUS, || topics(&site).contains(&own).then_some(()));
-    let allowed = [own, format!("parceld/v1/{SITE}/receipts")];
+    let allowed = [own, format!("parceld/v1/{SITE}/receipts"), format!("parceld/v1/{SITE}/state/agent")];
     let foreign: Vec<_> = topics(&site).into_iter().filter(|topic| !allowed.contains(topic)).collect();
     assert_eq!(foreign, Vec::<String>::new());
     let read = topics(&platform);

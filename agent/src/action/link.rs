@@ -50,11 +50,20 @@ impl Actions {
         Told { recorded: true, ..result }
     }
 
-    pub(super) async fn reconnect(&self) -> Told {
+    pub(super) async fn claim(&self) -> Told {
+        if self.link.borrow().link == Link::Up {
+            return told(Outcome::NobodyElse, []);
+        }
+        let told = self.reconnect(Ask::Claim).await;
+        if told.outcome == Outcome::Reconnected { Told { outcome: Outcome::Claimed, ..told } } else { told }
+    }
+
+    /// Has the connection made anew, as `ask` says.
+    pub(super) async fn reconnect(&self, ask: Ask) -> Told {
         let mut link = self.link.clone();
         let before = link.borrow_and_update().since;
         let begun = self.clock.now().since_start;
-        if !self.asks.ask(Ask::Reconnect) {
+        if !self.asks.ask(ask) {
             return told(Outcome::Busy, []);
         }
         // The old connection may end and the new one be up before anybody looks.

@@ -19,8 +19,8 @@ use crate::floor::Floor;
 use crate::journal::{Job, Journal, Place};
 use crate::report::log::Level;
 use crate::report::{Gatherer, RAISED_MAX, Volume};
-use crate::sync::Asks;
 use crate::sync::status::SyncStatus;
+use crate::sync::{Ask, Asks};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub enum Action {
         scanner: String,
     },
     Reconnect,
+    /// Serves the site although another agent does.
+    Claim,
     /// A copy of the database where copies are kept.
     Backup,
     /// The command line has made a copy itself: only recorded.
@@ -91,6 +93,8 @@ pub enum Outcome {
     AcknowledgedOnly,
     Reopened,
     Reconnected,
+    Claimed,
+    NobodyElse,
     BackedUp,
     RetryAccepted,
     Dropped,
@@ -201,11 +205,12 @@ const KEYS_TOLD_MAX: usize = 12;
 
 impl Action {
     /// Every action that can be asked for by a form, by its word.
-    pub const WORDS: [&'static str; 11] = [
+    pub const WORDS: [&'static str; 12] = [
         "test_signal",
         "test_publish",
         "reopen_scanner",
         "reconnect",
+        "claim",
         "backup",
         "retry_quarantined",
         "drop_quarantined",
@@ -223,6 +228,7 @@ impl Action {
             Self::TestPublish => "test_publish",
             Self::ReopenScanner { .. } => "reopen_scanner",
             Self::Reconnect => "reconnect",
+            Self::Claim => "claim",
             Self::Backup | Self::BackupMade { .. } => "backup",
             Self::RetryQuarantined { .. } => "retry_quarantined",
             Self::DropQuarantined { .. } => "drop_quarantined",
@@ -247,7 +253,7 @@ impl Action {
             Self::Resend { from } => Some(from.to_string()),
             Self::BundleMade { bytes } => Some(format!("{bytes} bytes")),
             Self::SetLogLevel { level, seconds } => Some(format!("{level} for {seconds} s")),
-            Self::TestPublish | Self::Reconnect | Self::Backup | Self::NewToken | Self::Reload => None,
+            Self::TestPublish | Self::Reconnect | Self::Claim | Self::Backup | Self::NewToken | Self::Reload => None,
         }
     }
 }
@@ -266,7 +272,7 @@ impl Outcome {
     }
 
     /// Every outcome and its word.
-    pub const WORDS: [(Self, &'static str); 42] = [
+    pub const WORDS: [(Self, &'static str); 44] = [
         (Self::Done, "done"),
         (Self::SignalGiven, "signal_given"),
         (Self::SignalsBegun, "signals_begun"),
@@ -275,6 +281,8 @@ impl Outcome {
         (Self::AcknowledgedOnly, "acknowledged_only"),
         (Self::Reopened, "reopened"),
         (Self::Reconnected, "reconnected"),
+        (Self::Claimed, "claimed"),
+        (Self::NobodyElse, "nobody_else"),
         (Self::BackedUp, "backed_up"),
         (Self::RetryAccepted, "retry_accepted"),
         (Self::Dropped, "dropped"),
@@ -347,7 +355,8 @@ impl Actions {
             Action::TestSignal { station, signal } => self.test_signal(station, signal.as_deref()).await,
             Action::TestPublish => told(Outcome::Done, []),
             Action::ReopenScanner { scanner } => self.reopen(scanner).await,
-            Action::Reconnect => self.reconnect().await,
+            Action::Reconnect => self.reconnect(Ask::Reconnect).await,
+            Action::Claim => self.claim().await,
             Action::Backup => self.back_up().await,
             Action::BackupMade { path, bytes } => self.copied(path.clone(), *bytes),
             Action::RetryQuarantined { key } => self.retry(*key).await,

@@ -137,6 +137,7 @@ async fn what_is_done_is_recorded_with_who_had_it_done() {
         (signal_at("bench-1", Some("loud")), Outcome::UnknownSignal, Some("bench-1: loud")),
         (Action::BundleMade { bytes: 12 }, Outcome::Done, Some("12 bytes")),
         (Action::Reconnect, Outcome::Busy, None),
+        (Action::Claim, Outcome::NobodyElse, None),
         (Action::Reload, Outcome::Busy, None),
         (log_level("debug"), Outcome::LogLevelSet, Some("debug for 900 s")),
         (log_level("loud"), Outcome::UnknownLevel, Some("loud for 900 s")),
@@ -189,7 +190,7 @@ async fn signals_in_turn_are_one_test_at_a_time() {
 async fn a_test_publish_says_that_there_is_no_connection() {
     let bench = Bench::new();
     bench.running.sync.send_modify(|status| {
-        status.link = Link::Down { trouble: Trouble::Unreachable("no route".into()), retry_at: status.since };
+        status.link = Link::Down { trouble: Trouble::Unreachable("no route".into()), retry_at: Some(status.since) };
     });
     let told = bench.told(Action::TestPublish).await;
     assert_eq!(in_words(&told, Language::ENGLISH), "There is no connection to the broker: no route");

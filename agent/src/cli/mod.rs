@@ -315,6 +315,23 @@ Exit codes:
         json: Json,
     },
 
+    /// Serve this site although another agent does
+    ///
+    /// An agent that finds another one's state at the broker sends nothing: two of them would tell the platform two
+    /// stories of one site. Claim it for the board that is to stay; the other one stops sending. Switch that off.
+    #[command(after_help = "\
+Examples:
+  parceld claim
+
+Exit codes:
+  0  this agent serves the site
+  1  the agent isn't running
+  2  there is no connection; stderr says why")]
+    Claim {
+        #[command(flatten)]
+        json: Json,
+    },
+
     /// Have the running agent read its configuration again
     ///
     /// All of it is checked first. Where anything is wrong nothing of it is taken, and what was right last goes on. What
@@ -657,6 +674,7 @@ pub fn execute(cli: Cli, run: impl FnOnce(Start) -> anyhow::Result<ExitCode>) ->
         Verb::TestSignal { station, signal, json } => act(&stack, Action::TestSignal { station, signal }, json),
         Verb::TestPublish { json } => act(&stack, Action::TestPublish, json),
         Verb::Reconnect { json } => act(&stack, Action::Reconnect, json),
+        Verb::Claim { json } => act(&stack, Action::Claim, json),
         Verb::Reload { json } => with_config(&stack, |config| act::reload(config, json.wanted)),
         Verb::LogLevel { level, time, json } => {
             act(&stack, Action::SetLogLevel { level, seconds: time.as_secs().max(1) }, json)

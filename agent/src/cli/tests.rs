@@ -52,6 +52,7 @@ fn takes_the_arguments_as_documented() {
         "parceld test-signal --station bench-1 refused",
         "parceld test-publish --json",
         "parceld reconnect",
+        "parceld claim",
         "parceld resend --from 4200",
         "parceld quarantine list --json",
         "parceld quarantine show 3",

@@ -92,6 +92,7 @@ fn is_about_tls(trouble: &Trouble) -> bool {
         | Trouble::SubscribeDenied { .. }
         | Trouble::PublishDenied { .. }
         | Trouble::TakenOver { .. }
+        | Trouble::AnotherAgent { .. }
         | Trouble::Broken(_) => false,
     }
 }

@@ -342,6 +342,7 @@ fn trouble_word(trouble: &Trouble) -> &'static str {
         Trouble::NoTls(_) | Trouble::HungUp(_) => "no_tls",
         Trouble::SubscribeDenied { .. } | Trouble::PublishDenied { .. } => "topic_denied",
         Trouble::TakenOver { .. } => "session_taken_over",
+        Trouble::AnotherAgent { .. } => "another_agent",
     }
 }
 

@@ -606,7 +606,7 @@ fn broker(facts: &Facts) -> Broker {
     let (state, reason, retry_at) = match &sync.link {
         Link::Connecting => ("connecting", None, None),
         Link::Up => ("up", None, None),
-        Link::Down { trouble, retry_at } => ("down", Some(trouble.to_string()), Some(*retry_at)),
+        Link::Down { trouble, retry_at } => ("down", Some(trouble.to_string()), *retry_at),
     };
     Broker {
         url: sync.broker.clone(),

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, ToSpan};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// A gatherer before a real journal; floor and broker are told by the test.
 pub struct Running {
@@ -464,7 +465,7 @@ fn finds_each_fault_and_judges_it() {
         |facts| {
             facts.sync.denied = Some(denied());
             let trouble = Trouble::PublishDenied { topic: "x".into(), why: "y".into() };
-            facts.sync.link = Link::Down { trouble, retry_at: now() };
+            facts.sync.link = Link::Down { trouble, retry_at: Some(now()) };
         },
         "attention, publish_refused Attention",
     );
@@ -544,7 +545,7 @@ fn tells_reasons_apart_for_which_something_else_is_to_be_done() {
     for (trouble, word) in troubles() {
         for language in Language::all() {
             let mut facts = facts();
-            facts.sync.link = Link::Down { trouble: trouble.clone(), retry_at: now() };
+            facts.sync.link = Link::Down { trouble: trouble.clone(), retry_at: Some(now()) };
             let finding = Report::new(&facts, language).verdict.findings.remove(0);
             assert_eq!(finding.fault, word, "{trouble:?}");
             assert!(finding.reason.contains(&facts.sync.broker) && !finding.todo.is_empty(), "{finding:?}");
@@ -623,7 +624,7 @@ fn failing() -> journal::Storage {
 }
 
 fn down() -> Link {
-    Link::Down { trouble: Trouble::Unreachable("connection refused".into()), retry_at: now() }
+    Link::Down { trouble: Trouble::Unreachable("connection refused".into()), retry_at: Some(now()) }
 }
 
 fn denied() -> Denied {
@@ -638,7 +639,7 @@ fn validity(from: i64, until: i64) -> Validity {
 }
 
 /// Every trouble, with its fault.
-pub fn troubles() -> [(Trouble, &'static str); 24] {
+pub fn troubles() -> [(Trouble, &'static str); 25] {
     let (file, at, topic) = (PathBuf::from("/etc/parceld/x"), now(), "parceld/v1/sthlm-03/receipts".to_owned());
     let why = || "why".to_owned();
     [
@@ -666,6 +667,7 @@ pub fn troubles() -> [(Trouble, &'static str); 24] {
         (Trouble::HungUp(why()), "no_tls"),
         (Trouble::SubscribeDenied { topic }, "topic_denied"),
         (Trouble::TakenOver { client_id: "parceld".into() }, "session_taken_over"),
+        (Trouble::AnotherAgent { version: "0.1.0".into(), epoch: Uuid::from_u128(7) }, "another_agent"),
     ]
 }
 

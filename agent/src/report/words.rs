@@ -207,6 +207,9 @@ fn reason(trouble: &Trouble, language: Language) -> String {
             ("topic_denied", vec![("topic", topic.clone())])
         }
         Trouble::TakenOver { client_id } => ("taken_over", vec![("client_id", client_id.clone())]),
+        Trouble::AnotherAgent { version, epoch } => {
+            ("another_agent", vec![("version", version.clone()), ("epoch", epoch.to_string())])
+        }
     };
     let values: Vec<(&str, &str)> = values.iter().map(|(place, value)| (*place, value.as_str())).collect();
     fill(TROUBLES.of(language)[name], &values)

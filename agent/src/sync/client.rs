@@ -1,8 +1,9 @@
 //! One connection to the broker, over rumqttc: a fresh client each time, so that nothing of the last one is trusted.
 //!
 //! One future only polls the [`Wire`], another only works; they share [`Inbox`] and run on one thread. A poll is
-//! never cancelled in between, except to throw the whole connection away. Order of a connection: subscribe, say
-//! `online`, wait for its acknowledgement (by then retained receipts are here), then send events.
+//! never cancelled in between, except to throw the whole connection away. Order of a connection: look whether another agent
+//! serves this site, subscribe, say `online`, wait for its acknowledgement (by then retained receipts are here), then send
+//! events.
 
 use super::renewal::Renewal;
 use super::tls::{self, Heard};
@@ -162,7 +163,12 @@ async fn poll(
         }
         match seen(event) {
             Ok(seen) => inbox.put(seen),
-            Err(ended) => return ended,
+            Err(ended) => {
+                if matches!(ended, Ended::Stopped) {
+                    wire.close().await;
+                }
+                return ended;
+            }
         }
     }
 }
@@ -254,5 +260,6 @@ fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
 fn state(shared: &Shared, session: u64, state: Presence) -> String {
     let head = shared.journal.head().borrow().to_owned();
     let version = shared.config.version.as_str();
-    AgentState { state, version, epoch: head.epoch.id, head: head.epoch.sequence(head.place), session }.render()
+    let (epoch, origin) = (head.epoch.id, shared.epochs.first().map(|epoch| epoch.id));
+    AgentState { state, version, epoch, origin, head: head.epoch.sequence(head.place), session }.render()
 }

@@ -3,7 +3,7 @@
 //! Runs on a thread of its own, so that a slow broker or a slow card delays nobody else. [`plan`] decides what may be
 //! sent, [`ledger`] knows what is in flight, [`client`] is thin over the MQTT library, and [`wire`] carries its packets.
 //! SQLite is the only retry memory: a connection that ends takes nothing with it. [`way`] and [`tls`] say how the broker is
-//! reached, [`trouble`] why it is not.
+//! reached, [`trouble`] why it is not, [`rival`] whether another agent serves the site.
 
 mod ahead;
 mod backoff;
@@ -15,6 +15,7 @@ mod plan;
 pub mod played;
 pub mod probe;
 mod renewal;
+mod rival;
 pub mod status;
 mod tls;
 mod trouble;
@@ -105,6 +106,8 @@ impl BrokerConfig {
 pub enum Ask {
     /// Leave the broker, and connect anew at once.
     Reconnect,
+    /// Serve this site although another agent does.
+    Claim,
     /// Look now whether files of the connection were replaced, and connect anew with them where they do. Without a
     /// connection the same as [`Reconnect`](Ask::Reconnect).
     LookAtFiles,
@@ -215,6 +218,9 @@ fn prepare(
         pulse: pulse.clone(),
         asked,
         leaves_to_return: false,
+        rival: None,
+        claims: false,
+        said_in: None,
         up_since: None,
         has_sent: false,
         credentials: None,
@@ -322,6 +328,12 @@ struct Shared {
     asked: mpsc::Receiver<Ask>,
     /// Whether the connection ends only to be made anew.
     leaves_to_return: bool,
+    /// Another agent that serves this site: the connection ends because of it.
+    rival: Option<Trouble>,
+    /// A technician wants this agent to serve the site whoever else does: until it has said that it does.
+    claims: bool,
+    /// The session in which this process last said `online`.
+    said_in: Option<u64>,
     /// When the connection came up, since the agent's start.
     up_since: Option<Duration>,
     /// Whether this process may have published any event of its own: before it, a receipt beyond what earlier ones published
@@ -342,6 +354,8 @@ enum After {
     End,
     AtOnce,
     Wait(Duration),
+    /// None, until somebody asks for one.
+    Rest,
 }
 
 /// Connections of one start; a session counter is the start's number and the connection's.
@@ -370,11 +384,12 @@ impl Shared {
             let wait = match self.after(ended, &mut failures, random()) {
                 After::End => return,
                 After::AtOnce => continue,
-                After::Wait(wait) => wait,
+                After::Wait(wait) => Some(wait),
+                After::Rest => None,
             };
             let (mut stop, broker, pulse) = (self.stop.clone(), self.config.broker.clone(), self.pulse.clone());
             tokio::select! {
-                () = wait_for_change(wait, &broker, self.clock) => {}
+                () = wait_for_change(wait.unwrap_or_default(), &broker, self.clock), if wait.is_some() => {}
                 () = self.reconnect_asked() => failures = 0,
                 () = pulse.keep_turning() => {}
                 _ = stop.changed() => return,
@@ -387,7 +402,14 @@ impl Shared {
         if let Ended::Journal(error) = &ended {
             self.journal.damage().suspect(error);
         }
-        let returns = std::mem::take(&mut self.leaves_to_return);
+        let (returns, rival) = (std::mem::take(&mut self.leaves_to_return), self.rival.take());
+        if let Some(trouble) = rival.filter(|_| !*self.stop.borrow()) {
+            tracing::error!(%trouble, "nothing is sent until somebody claims this site");
+            (*failures, self.up_since) = (0, None);
+            self.status.send_modify(|status| status.attempts = 0);
+            self.link(Link::Down { trouble, retry_at: None });
+            return After::Rest;
+        }
         if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
             return After::End;
         }
@@ -401,7 +423,7 @@ impl Shared {
         let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
         *failures = backoff::failures(*failures, up);
         let wait = backoff::wait(*failures, random);
-        let retry_at = now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let retry_at = Some(now.wall.saturating_add(wait).unwrap_or(Timestamp::MAX));
         tracing::warn!(reason = %ended, wait_ms = wait.as_millis(), "not connected");
         self.status.send_modify(|status| status.attempts = *failures);
         self.link(Link::Down { trouble: ended.into(), retry_at });
@@ -454,6 +476,10 @@ impl Shared {
         while let Some(ask) = self.asked.recv().await {
             match ask {
                 Ask::Reconnect | Ask::LookAtFiles => return,
+                Ask::Claim => {
+                    self.claims = true;
+                    return;
+                }
                 Ask::Resend { after } => self.plan.asked_back(after, self.clock.now().since_start),
             }
         }

@@ -13,6 +13,9 @@ use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// Nobody asks a simulation's sync for a connection: longer than any is played.
+const NOBODY_ASKS: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// Sync, one step at a time.
 pub struct Played {
     at: At,
@@ -106,6 +109,7 @@ impl Played {
         match after {
             After::End | After::AtOnce => Duration::ZERO,
             After::Wait(wait) => wait,
+            After::Rest => NOBODY_ASKS,
         }
     }
 }

@@ -77,10 +77,10 @@ pub struct Unfit {
 pub enum Link {
     Connecting,
     Up,
-    /// Tried again at about this time.
+    /// Tried again at about this time; not before somebody asks for it, where there is none.
     Down {
         trouble: Trouble,
-        retry_at: Timestamp,
+        retry_at: Option<Timestamp>,
     },
 }
 

@@ -11,6 +11,7 @@ use rumqttc::v5::{ConnectionError, StateError};
 use rustls::{AlertDescription, CertificateError, Error as Rustls, PeerIncompatible};
 use std::io;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// A reason that somebody can do something about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,9 @@ pub enum Trouble {
     PublishDenied { topic: String, why: String },
     #[error("another client took over the session {client_id:?}: two agents with one client id")]
     TakenOver { client_id: String },
+    /// Nothing is sent until a technician claims the site.
+    #[error("another agent serves this site: it runs version {version}, and its log is {epoch}")]
+    AnotherAgent { version: String, epoch: Uuid },
     /// The connection was there, and something went wrong on it.
     #[error("{0}")]
     Broken(String),
@@ -123,6 +127,7 @@ impl Trouble {
             | Self::Unusable(_)
             | Self::NoTls(_)
             | Self::TakenOver { .. }
+            | Self::AnotherAgent { .. }
             | Self::Broken(_) => false,
         }
     }

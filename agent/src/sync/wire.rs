@@ -24,6 +24,9 @@ const READ_BYTES: usize = 4 * 1024;
 /// Written at once, but for the last message: some dozens of events.
 const WRITTEN_BYTES_MAX: usize = 32 * 1024;
 
+/// How long the broker may take to close the connection behind our DISCONNECT.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+
 /// A connection's packets, both ways; it is made by the first [`poll`](Self::poll).
 pub struct Wire {
     options: MqttOptions,
@@ -76,6 +79,21 @@ impl Wire {
                 Some(link) => link.turn(&mut self.state, &self.requests).await?,
             }
         }
+    }
+
+    /// Waits until the broker has closed the connection behind what was said last, for a short while. Where something is unread
+    /// when a socket is closed the system breaks the connection off, and what was said last may never be read: the broker would
+    /// take it for lost.
+    pub async fn close(self) {
+        let Some(Link { mut stream, mut heard, .. }) = self.link else { return };
+        let closed = async {
+            stream.shutdown().await?;
+            while stream.read_buf(&mut heard).await? != 0 {
+                heard.clear();
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        let _ = tokio::time::timeout(CLOSED_WITHIN, closed).await;
     }
 }
 

@@ -191,6 +191,7 @@ fn read(word: &str, fields: Fields) -> Option<Action> {
         "test_publish" => Action::TestPublish,
         "reopen_scanner" => Action::ReopenScanner { scanner: scanner? },
         "reconnect" => Action::Reconnect,
+        "claim" => Action::Claim,
         "backup" => Action::Backup,
         "retry_quarantined" => Action::RetryQuarantined { key: key? },
         "drop_quarantined" => Action::DropQuarantined { key: key? },

@@ -4,7 +4,7 @@ use crate::input::Input;
 use jiff::Timestamp;
 use parceld::contract::command::{Status, reply};
 use parceld::contract::report::{OpenManifest, SiteReport, StationReport};
-use parceld::contract::state::{AgentState, Presence};
+use parceld::contract::state::{AgentState, Presence, StateHeard};
 use parceld_platform::wire::{self, Agent, Reply};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,7 +24,10 @@ pub fn run(bytes: &[u8]) {
     let words: Vec<&str> = text.split('\n').collect();
     let word = |n: usize| words.get(n).copied().unwrap_or_default();
 
-    let written = AgentState { state, version: word(0), epoch, head, session }.render();
+    let origin = (head % 2 == 0).then_some(epoch);
+    let written = AgentState { state, version: word(0), epoch, origin, head, session }.render();
+    let heard = StateHeard::parse(written.as_bytes()).expect("another agent reads it");
+    assert_eq!((heard.state, heard.epoch, heard.origin, heard.session), (state, epoch, origin, session));
     let agent: Agent = serde_json::from_str(&written).expect("the platform reads the agent's state");
     assert_eq!(agent, Agent { state: read_as, epoch, session });
 

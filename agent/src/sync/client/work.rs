@@ -1,6 +1,8 @@
 //! The working half of a connection: takes in what was seen, decides with the plan, publishes, and tells the journal.
 
-use super::{COMMANDS_BYTES_MAX, Ended, Inbox, Seen, bytes, state};
+mod presence;
+
+use super::{COMMANDS_BYTES_MAX, Ended, Inbox, Seen, bytes};
 use crate::contract::CONTENT_TYPE;
 use crate::contract::envelope::Envelope;
 use crate::contract::promise::PromiseState;
@@ -62,8 +64,8 @@ pub struct Work<S> {
     stage: Stage,
     /// What was said last of what can be promised.
     promised: Option<Arc<Offer>>,
-    /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
-    /// connection, and only so many before we acknowledge one.
+    /// Commands that the journal could not store, or that came before it is known whether this agent serves the site: asked
+    /// again when it can, since the broker gives each only once per connection, and only so many before we acknowledge one.
     unsaved: Vec<Publish>,
     /// Commands whose replies wait for earlier ones to arrive, without their data.
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
@@ -83,6 +85,11 @@ pub struct Work<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Connecting,
+    /// Whether another agent serves this site: its state is asked for.
+    Looking {
+        since: Duration,
+    },
+    /// The broker has said nothing of another agent before it has acknowledged this.
     Subscribing {
         since: Duration,
     },
@@ -123,6 +130,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 return ended;
             }
             pulse.turned();
+            if self.shared.rival.is_some() {
+                return until_hung_up().await;
+            }
             let now = self.now();
             if self.stage == Stage::Sending && self.shared.renewal.look_at().is_some_and(|at| at <= now) {
                 self.look_at_files(false);
@@ -159,6 +169,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                         self.shared.leaves_to_return = true;
                         return self.leave(inbox).await;
                     }
+                    Ask::Claim => self.shared.claims = self.stage != Stage::Sending,
                     Ask::LookAtFiles => self.look_at_files(true),
                     Ask::Resend { after } => {
                         let now = self.now();
@@ -200,7 +211,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             return Err(Ended::broken(&format_args!("no acknowledgement for {owed_s} s although one is owed")));
         }
         let waits = !self.unsaved.is_empty() || self.unsaved_receipt.is_some();
-        if waits && *self.shared.journal.storage().borrow() == Storage::Well {
+        if waits && self.takes_commands() && *self.shared.journal.storage().borrow() == Storage::Well {
             if let Some(heard) = self.unsaved_receipt.take() {
                 self.take_receipt(heard)?;
             }
@@ -236,7 +247,16 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             }
             Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
             Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
+                if !self.takes_commands() {
+                    inbox.is_done(bytes(&publish));
+                    self.put_off(publish);
+                    return Ok(());
+                }
                 self.command(publish)
+            }
+            Seen::Message(publish) if publish.topic == self.shared.topics.state_agent().as_bytes() => {
+                inbox.is_done(bytes(&publish));
+                self.heard_of_an_agent(&publish)
             }
             Seen::Message(publish) => {
                 inbox.is_done(bytes(&publish));
@@ -248,33 +268,43 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     fn connected(&mut self, receive_max: Option<u16>) -> Result<(), Ended> {
         let window = receive_max.unwrap_or(u16::MAX).min(self.shared.config.window).max(1);
         self.shared.plan.limit_window(usize::from(window));
-        self.stage = Stage::Subscribing { since: self.now() };
+        self.stage = Stage::Looking { since: self.now() };
         let answers = self.answers.0.clone();
         self.receipts_asked += 1;
         self.shared
             .journal
             .submit(Job::Barrier { reply: Box::new(move |()| drop(answers.send(Answered::Settled))) })?;
-        let filter = |topic: String| Filter::new(topic, QoS::AtLeastOnce);
-        let filters = [self.shared.topics.receipts(), self.shared.topics.commands()].map(filter);
-        self.client.try_subscribe_many(filters).map_err(|error| Ended::broken(&error))
+        // What waits for acknowledgements of ours would hold a state of QoS 1 up.
+        let state = Filter::new(self.shared.topics.state_agent(), QoS::AtMostOnce);
+        self.client.try_subscribe_many([state]).map_err(|error| Ended::broken(&error))
     }
 
+    /// The second subscription is asked for when the first one is acknowledged: by the time that it is too, whatever stands in
+    /// `state/agent` is here.
     fn subscribed(&mut self, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
         let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
         let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+        if let Stage::Looking { since } = self.stage {
+            if codes.iter().any(denied) {
+                let topic = self.shared.topics.state_agent();
+                tracing::warn!(
+                    topic,
+                    "the broker does not let us read this: a second agent of the site goes unnoticed"
+                );
+            }
+            self.stage = Stage::Subscribing { since };
+            let filters = topics.map(|topic| Filter::new(topic, QoS::AtLeastOnce));
+            return self.client.try_subscribe_many(filters).map_err(|error| Ended::broken(&error));
+        }
+        if self.stage == Stage::Leaving {
+            return Ok(());
+        }
         if let Some(index) = codes.iter().position(denied) {
             let topic = topics.get(index).cloned().unwrap_or_default();
             return Err(Trouble::SubscribeDenied { topic }.into());
         }
         self.stage = Stage::Arriving;
         self.publish_state(Presence::Online)
-    }
-
-    fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
-        let payload = state(&self.shared, self.session, presence);
-        let properties =
-            PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
-        self.publish(self.shared.topics.state_agent(), true, payload, properties, Flight::State)
     }
 
     /// Says what can be promised where it is news for this connection.
@@ -382,6 +412,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         self.stage = Stage::Sending;
         let now = self.now();
         self.shared.up_since = Some(now);
+        self.shared.claims = false;
         if !self.shared.renewal.goes_back() {
             self.shared.kept = None;
         }
@@ -487,11 +518,15 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             }
             Err(NotSaved) => {
                 tracing::warn!("a command could not be stored: it waits until the storage is well");
-                match self.unsaved.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX {
-                    true => self.unsaved.push(*publish),
-                    false => self.left_some = true,
-                }
+                self.put_off(*publish);
             }
+        }
+    }
+
+    fn put_off(&mut self, publish: Publish) {
+        match self.unsaved.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX {
+            true => self.unsaved.push(publish),
+            false => self.left_some = true,
         }
     }
 
@@ -625,8 +660,10 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
 
     /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
     async fn leave(&mut self, inbox: &Inbox) -> Ended {
-        if !matches!(self.stage, Stage::Arriving | Stage::Sending) {
-            return Ended::Stopped;
+        match self.stage {
+            Stage::Arriving | Stage::Sending => {}
+            Stage::Looking { .. } | Stage::Subscribing { .. } => return self.hang_up().await,
+            Stage::Connecting | Stage::Leaving => return Ended::Stopped,
         }
         let drained = async {
             while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
@@ -652,10 +689,15 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         };
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, taken).await;
         self.tell();
-        if self.client.try_disconnect().is_ok() {
-            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, std::future::pending::<()>()).await;
+        self.hang_up().await
+    }
+
+    /// Disconnects without the will.
+    async fn hang_up(&self) -> Ended {
+        match self.client.try_disconnect() {
+            Ok(()) => until_hung_up().await,
+            Err(_) => Ended::Stopped,
         }
-        Ended::Stopped
     }
 
     /// Looks whether files of the connection were replaced by others that it can be made with.
@@ -685,7 +727,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     /// Until when the broker has to acknowledge something, if it owes anything.
     fn acknowledgement_due_at(&self) -> Option<Duration> {
         let subscription = match self.stage {
-            Stage::Subscribing { since } => Some(since),
+            Stage::Looking { since } | Stage::Subscribing { since } => Some(since),
             Stage::Connecting | Stage::Arriving | Stage::Sending | Stage::Leaving => None,
         };
         let since = subscription.into_iter().chain(self.ledger.waiting_since()).min()?;
@@ -708,6 +750,12 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             changed
         });
     }
+}
+
+/// The polling future ends the connection as soon as the broker is told, and this with it.
+async fn until_hung_up() -> Ended {
+    tokio::time::sleep(FAREWELL_TIMEOUT).await;
+    Ended::Stopped
 }
 
 /// The rest is large, and lies in one piece with what came before and behind it.
