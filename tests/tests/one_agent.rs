@@ -191,6 +191,15 @@ fn a_board_that_was_sent_away_stays_away_after_a_restart() {
 
 #[test]
 fn of_a_copied_card_one_board_serves_the_site() {
+    of_a_copied_card(|setup| setup);
+}
+
+#[test]
+fn of_a_copied_card_with_client_ids_of_their_own_one_board_serves_the_site() {
+    of_a_copied_card(|setup| setup.set("broker.client_id", "another"));
+}
+
+fn of_a_copied_card(change: impl FnOnce(AgentSetup) -> AgentSetup) {
     let broker = Broker::mosquitto();
     let mut first = Board::start(&broker, |setup| setup);
     first.scan("first-1");
@@ -198,7 +207,7 @@ fn of_a_copied_card_one_board_serves_the_site() {
     first.agent.stop();
     let card = first.agent.database();
 
-    let mut second = Board::start(&broker, |setup| setup.set("broker.client_id", "another"));
+    let mut second = Board::start(&broker, change);
     until_it_stays_away(&second.agent);
     second.agent.stop();
     let place = second.agent.database();
@@ -208,14 +217,69 @@ fn of_a_copied_card_one_board_serves_the_site() {
     first.agent.restart();
     first.agent.ready();
     until_it_serves(&first.agent);
+    let again = first.agent.command(&["reconnect"]).status().expect("the agent's program runs");
+    assert!(again.success());
     second.agent.restart();
     second.agent.ready();
-    until_it_stays_away(&second.agent);
-    second.scan("second-1");
-    first.scan("first-2");
-    assert_eq!(first.agent.status()["broker"]["state"], "up");
-    claim(&second.agent);
-    until_it_stays_away(&first.agent);
+    for turn in 0..4 {
+        first.scan(&format!("first-{turn}"));
+        second.scan(&format!("second-{turn}"));
+        let (serves, away) = until_one_serves(&first.agent, &second.agent);
+        claim(away);
+        until_it_stays_away(serves);
+        until_it_serves(away);
+    }
+}
+
+/// The one that serves the site, and the one that stays away.
+fn until_one_serves<'a>(one: &'a Agent, other: &'a Agent) -> (&'a Agent, &'a Agent) {
+    wait::until("one of two that serves the site", PATIENCE, || {
+        let up = [one, other].map(|agent| agent.status()["broker"]["state"] == "up");
+        let away = [one, other].map(|agent| finding(agent, "another_agent").is_some());
+        match (up, away) {
+            ([true, false], [false, true]) => Some((one, other)),
+            ([false, true], [true, false]) => Some((other, one)),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn what_a_broker_remembers_of_an_agents_past_keeps_nobody_away() {
+    let mut site = Site::start(Broker::mosquitto());
+    let listener = listener(&site.broker);
+    let topic = format!("{ROOT}/{SITE}/state/agent");
+    let said = || {
+        let states = listener.messages().into_iter().filter(|message| message.topic == topic);
+        states.map(|state| state.json()).collect::<Vec<_>>()
+    };
+    let online = |sessions: usize| {
+        wait::until("the agent's word that it is there", PATIENCE, || {
+            let mut online: Vec<Value> = said().into_iter().filter(|state| state["state"] == "online").collect();
+            online.dedup();
+            (sessions <= online.len()).then(|| online[sessions - 1].clone())
+        })
+    };
+    let first = online(1);
+    let reconnect = |agent: &Agent| assert!(agent.command(&["reconnect"]).status().expect("it runs").success());
+    reconnect(&site.agent);
+    online(2);
+    // A broker that is restored has what was said before, of this start or an earlier one; so has one that lost a birth.
+    let remember = || {
+        listener.publish_retained(&topic, first.to_string().as_bytes());
+        wait::until("the old word", PATIENCE, || (said().last() == Some(&first)).then_some(()));
+    };
+    remember();
+    reconnect(&site.agent);
+    until_it_serves(&site.agent);
+    site.agent.stop();
+    remember();
+    site.agent.restart();
+    site.agent.ready();
+    until_it_serves(&site.agent);
+    assert_eq!(finding(&site.agent, "another_agent"), None);
+    site.scan(BENCH, "first-1");
+    until_sent(&site.agent);
 }
 
 fn remove_with_its_log(database: &Path) {

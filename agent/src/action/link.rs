@@ -52,6 +52,8 @@ impl Actions {
 
     pub(super) async fn claim(&self) -> Told {
         if self.link.borrow().link == Link::Up {
+            // It may give way just now: then this is what it asks for next.
+            let _ = self.asks.ask(Ask::Claim);
             return told(Outcome::NobodyElse, []);
         }
         let told = self.reconnect(Ask::Claim).await;

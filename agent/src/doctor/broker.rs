@@ -204,7 +204,7 @@ fn permissions(site: &str, topics: &Topics, seen: &Seen, report: Option<&Report>
             "the broker takes the subscription, and does not hand out the last receipt that it should have kept";
         return check(Outcome::Warning, found.into()).fix(fix);
     }
-    check(Outcome::Ok, "may read receipts and commands, and publish".into())
+    check(Outcome::Ok, "may read receipts, commands and its state, and publish".into())
 }
 
 /// Whether what was sent is confirmed.

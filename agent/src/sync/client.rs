@@ -242,6 +242,10 @@ fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
         .set_outgoing_inflight_upper_limit(config.window.saturating_mul(4).saturating_add(2 * COMMANDS_IN_FLIGHT_MAX))
         .set_manual_acks(true);
     shared.credentials = Some(credentials);
+    // Who only looks leaves nothing behind.
+    if !shared.has_looked {
+        return Ok(options);
+    }
     let lost = state(shared, session, Presence::Lost);
     let properties = LastWillProperties {
         delay_interval: None,
@@ -260,6 +264,6 @@ fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
 fn state(shared: &Shared, session: u64, state: Presence) -> String {
     let head = shared.journal.head().borrow().to_owned();
     let version = shared.config.version.as_str();
-    let (epoch, origin) = (head.epoch.id, shared.epochs.first().map(|epoch| epoch.id));
-    AgentState { state, version, epoch, origin, head: head.epoch.sequence(head.place), session }.render()
+    let (epoch, origin, instance) = (head.epoch.id, Some(shared.origin), Some(shared.instance));
+    AgentState { state, version, epoch, origin, instance, head: head.epoch.sequence(head.place), session }.render()
 }

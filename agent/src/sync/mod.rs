@@ -43,6 +43,7 @@ use std::time::Duration;
 use tls::Tls;
 use tokio::sync::{mpsc, watch};
 pub use trouble::{Refusal, Trouble};
+use uuid::Uuid;
 
 /// What sync needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,7 @@ fn prepare(
     let limits = limits(&config);
     let epochs = reader.epochs()?;
     let pulse = Pulse::default();
+    let origin = rival::origin(journal.site_key());
     let shared = Shared {
         renewal: Renewal::new(&config.broker, None, clock.now()),
         topics: Topics::new(&config.root, &config.site),
@@ -220,7 +222,10 @@ fn prepare(
         leaves_to_return: false,
         rival: None,
         claims: false,
-        said_in: None,
+        origin,
+        instance: Uuid::new_v4(),
+        has_looked: false,
+        has_served: false,
         up_since: None,
         has_sent: false,
         credentials: None,
@@ -332,8 +337,13 @@ struct Shared {
     rival: Option<Trouble>,
     /// A technician wants this agent to serve the site whoever else does: until it has said that it does.
     claims: bool,
-    /// The session in which this process last said `online`.
-    said_in: Option<u64>,
+    /// What this agent is known by in `state/agent`: its database, and itself.
+    origin: Uuid,
+    instance: Uuid,
+    /// Nobody else serves the site, as far as the first connection has seen, which only looks.
+    has_looked: bool,
+    /// It has said `online` since its start.
+    has_served: bool,
     /// When the connection came up, since the agent's start.
     up_since: Option<Duration>,
     /// Whether this process may have published any event of its own: before it, a receipt beyond what earlier ones published
@@ -406,7 +416,7 @@ impl Shared {
         if let Some(trouble) = rival.filter(|_| !*self.stop.borrow()) {
             tracing::error!(%trouble, "nothing is sent until somebody claims this site");
             (*failures, self.up_since) = (0, None);
-            self.status.send_modify(|status| status.attempts = 0);
+            self.status.send_modify(|status| (status.attempts, status.in_flight) = (0, 0));
             self.link(Link::Down { trouble, retry_at: None });
             return After::Rest;
         }
@@ -414,7 +424,6 @@ impl Shared {
             return After::End;
         }
         if returns {
-            tracing::info!("connecting anew");
             (*failures, self.up_since) = (0, None);
             self.link(Link::Connecting);
             return After::AtOnce;
@@ -572,6 +581,6 @@ const LOOK_FOR_CHANGE_EVERY: Duration = Duration::from_secs(1);
 
 /// Uniform over all of `u32`; only spreads reconnects.
 fn random() -> u32 {
-    let bytes = uuid::Uuid::new_v4().into_bytes();
+    let bytes = Uuid::new_v4().into_bytes();
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }

@@ -100,7 +100,7 @@ async fn ask(
     topics: &Topics,
     seen: &mut Seen,
 ) -> Result<(), rumqttc::v5::ConnectionError> {
-    let subscriptions = [topics.commands(), topics.receipts()];
+    let subscriptions = [topics.commands(), topics.receipts(), topics.state_agent()];
     let (mut subscribed, mut published) = (false, false);
     let mut receipt_due = None;
     loop {

@@ -25,9 +25,11 @@ pub fn run(bytes: &[u8]) {
     let word = |n: usize| words.get(n).copied().unwrap_or_default();
 
     let origin = (head % 2 == 0).then_some(epoch);
-    let written = AgentState { state, version: word(0), epoch, origin, head, session }.render();
+    let instance = (session % 2 == 0).then_some(epoch);
+    let written = AgentState { state, version: word(0), epoch, origin, instance, head, session }.render();
     let heard = StateHeard::parse(written.as_bytes()).expect("another agent reads it");
-    assert_eq!((heard.state, heard.epoch, heard.origin, heard.session), (state, epoch, origin, session));
+    assert_eq!((heard.state, heard.epoch, heard.session), (state, epoch, session));
+    assert_eq!((heard.origin, heard.instance), (origin, instance));
     let agent: Agent = serde_json::from_str(&written).expect("the platform reads the agent's state");
     assert_eq!(agent, Agent { state: read_as, epoch, session });
 

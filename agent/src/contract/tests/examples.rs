@@ -112,10 +112,11 @@ pub fn messages() -> BTreeMap<String, String> {
     }
     messages.insert("reply.accepted-report".to_owned(), commands::report_reply());
     for (name, state) in [("online", Presence::Online), ("offline", Presence::Offline), ("lost", Presence::Lost)] {
-        let state = AgentState { state, version: "0.1.0", epoch: EPOCH, origin: None, head: 1_204, session: 9 };
+        let state =
+            AgentState { state, version: "0.1.0", epoch: EPOCH, origin: None, instance: None, head: 1_204, session: 9 };
         messages.insert(format!("state.agent.{name}"), state.render());
-        let with_origin = AgentState { origin: Some(EPOCH), ..state };
-        messages.insert(format!("state.agent.{name}-with-origin"), with_origin.render());
+        let known = AgentState { origin: Some(Uuid::from_u128(1)), instance: Some(Uuid::from_u128(2)), ..state };
+        messages.insert(format!("state.agent.{name}-known"), known.render());
     }
     messages.insert("receipt".to_owned(), RECEIPT.to_owned());
     messages

@@ -98,6 +98,8 @@ enum Stage {
     Sending,
     /// `offline` is published, its acknowledgement awaited.
     Leaving,
+    /// The broker is told that this is the end.
+    HungUp,
 }
 
 impl<S: DerefMut<Target = Shared>> Work<S> {
@@ -130,7 +132,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 return ended;
             }
             pulse.turned();
-            if self.shared.rival.is_some() {
+            if self.stage == Stage::HungUp {
                 return until_hung_up().await;
             }
             let now = self.now();
@@ -166,6 +168,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 }
                 Some(ask) = self.shared.asked.recv(), if self.stage != Stage::Leaving => match ask {
                     Ask::Reconnect => {
+                        tracing::info!("connecting anew");
                         self.shared.leaves_to_return = true;
                         return self.leave(inbox).await;
                     }
@@ -296,12 +299,16 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let filters = topics.map(|topic| Filter::new(topic, QoS::AtLeastOnce));
             return self.client.try_subscribe_many(filters).map_err(|error| Ended::broken(&error));
         }
-        if self.stage == Stage::Leaving {
+        if self.stage == Stage::HungUp {
             return Ok(());
         }
         if let Some(index) = codes.iter().position(denied) {
             let topic = topics.get(index).cloned().unwrap_or_default();
             return Err(Trouble::SubscribeDenied { topic }.into());
+        }
+        if !self.shared.has_looked {
+            (self.shared.has_looked, self.shared.leaves_to_return) = (true, true);
+            return self.say_good_bye();
         }
         self.stage = Stage::Arriving;
         self.publish_state(Presence::Online)
@@ -663,7 +670,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         match self.stage {
             Stage::Arriving | Stage::Sending => {}
             Stage::Looking { .. } | Stage::Subscribing { .. } => return self.hang_up().await,
-            Stage::Connecting | Stage::Leaving => return Ended::Stopped,
+            Stage::Connecting | Stage::Leaving | Stage::HungUp => return Ended::Stopped,
         }
         let drained = async {
             while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
@@ -693,11 +700,16 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     }
 
     /// Disconnects without the will.
-    async fn hang_up(&self) -> Ended {
-        match self.client.try_disconnect() {
+    async fn hang_up(&mut self) -> Ended {
+        match self.say_good_bye() {
             Ok(()) => until_hung_up().await,
             Err(_) => Ended::Stopped,
         }
+    }
+
+    fn say_good_bye(&mut self) -> Result<(), Ended> {
+        self.stage = Stage::HungUp;
+        self.client.try_disconnect().map_err(|error| Ended::broken(&error))
     }
 
     /// Looks whether files of the connection were replaced by others that it can be made with.
@@ -728,7 +740,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     fn acknowledgement_due_at(&self) -> Option<Duration> {
         let subscription = match self.stage {
             Stage::Looking { since } | Stage::Subscribing { since } => Some(since),
-            Stage::Connecting | Stage::Arriving | Stage::Sending | Stage::Leaving => None,
+            Stage::Connecting | Stage::Arriving | Stage::Sending | Stage::Leaving | Stage::HungUp => None,
         };
         let since = subscription.into_iter().chain(self.ledger.waiting_since()).min()?;
         Some(since + self.shared.config.ack_timeout)

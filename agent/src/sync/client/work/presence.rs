@@ -4,7 +4,7 @@ use super::super::state;
 use super::{Ended, Flight, Stage, Work};
 use crate::contract::state::{Presence, StateHeard};
 use crate::sync::rival::{Own, Whose};
-use crate::sync::{Shared, Trouble};
+use crate::sync::{SESSIONS_PER_START, Shared, Trouble};
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use std::ops::DerefMut;
 
@@ -15,7 +15,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
 
     /// Whether commands at this connection are this agent's to carry out.
     pub(super) fn takes_commands(&self) -> bool {
-        !self.is_looking() && self.shared.rival.is_none()
+        matches!(self.stage, Stage::Arriving | Stage::Sending | Stage::Leaving)
     }
 
     /// What stands in `state/agent`, or was just said there.
@@ -28,17 +28,19 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 return Ok(());
             }
         };
-        let Shared { epochs, said_in, claims, .. } = &*self.shared;
-        let whose = Own { epochs, session: self.session, said_in: *said_in }.whose(&said);
+        let Shared { epochs, origin, instance, has_served, claims, journal, .. } = &*self.shared;
+        let before = journal.starts() * SESSIONS_PER_START;
+        let own = Own { epochs, origin: *origin, instance: *instance, before, has_served: *has_served };
+        let (whose, claims, is_looking) = (own.whose(&said, publish.retain), *claims, self.is_looking());
         match whose {
-            _ if self.stage == Stage::Leaving => Ok(()),
-            Whose::Another | Whose::Gone { ours: false } if *claims => Ok(()),
+            _ if matches!(self.stage, Stage::Leaving | Stage::HungUp) => Ok(()),
+            Whose::Another if claims => Ok(()),
             Whose::Another => self.give_way_to(said),
-            // This process has never served the site: only a technician knows whether the other agent comes back.
-            Whose::Gone { ours: false } if self.is_looking() && said_in.is_none() => self.give_way_to(said),
-            // A will that came late stands there instead of what we said.
-            Whose::Gone { .. } if !self.is_looking() => self.publish_state(Presence::Online),
-            Whose::Gone { .. } | Whose::Ours => Ok(()),
+            // Only a technician knows whether it comes back.
+            Whose::AnothersEnd if is_looking && !claims => self.give_way_to(said),
+            // It stands there instead of what we said.
+            Whose::AnothersEnd | Whose::OwnEnd if !is_looking => self.publish_state(Presence::Online),
+            Whose::AnothersEnd | Whose::OwnEnd | Whose::Own => Ok(()),
         }
     }
 
@@ -46,13 +48,12 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     fn give_way_to(&mut self, said: StateHeard) -> Result<(), Ended> {
         let StateHeard { version, epoch, .. } = said;
         self.shared.rival = Some(Trouble::AnotherAgent { version, epoch });
-        self.stage = Stage::Leaving;
-        self.client.try_disconnect().map_err(|error| Ended::broken(&error))
+        self.say_good_bye()
     }
 
     pub(super) fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
         if presence == Presence::Online {
-            self.shared.said_in = Some(self.session);
+            self.shared.has_served = true;
         }
         let payload = state(&self.shared, self.session, presence);
         let properties =
