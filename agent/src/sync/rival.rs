@@ -65,7 +65,7 @@ impl Own<'_> {
 /// What a database is known by: it is never without the key of its site's barcodes, whatever is lost of it.
 #[must_use]
 pub fn origin(site_key: &[u8]) -> Uuid {
-    let digest = Sha256::digest([b"parceld origin ", site_key].concat());
+    let digest = Sha256::new_with_prefix(b"parceld origin ").chain_update(site_key).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()

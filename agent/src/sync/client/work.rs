@@ -288,13 +288,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
         let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
         if let Stage::Looking { since } = self.stage {
-            if codes.iter().any(denied) {
-                let topic = self.shared.topics.state_agent();
-                tracing::warn!(
-                    topic,
-                    "the broker does not let us read this: a second agent of the site goes unnoticed"
-                );
-            }
+            // Where the broker doesn't let us look, the doctor says so.
             self.stage = Stage::Subscribing { since };
             let filters = topics.map(|topic| Filter::new(topic, QoS::AtLeastOnce));
             return self.client.try_subscribe_many(filters).map_err(|error| Ended::broken(&error));
