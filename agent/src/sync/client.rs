@@ -242,10 +242,6 @@ fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {
         .set_outgoing_inflight_upper_limit(config.window.saturating_mul(4).saturating_add(2 * COMMANDS_IN_FLIGHT_MAX))
         .set_manual_acks(true);
     shared.credentials = Some(credentials);
-    // Who only looks leaves nothing behind.
-    if !shared.has_looked {
-        return Ok(options);
-    }
     let lost = state(shared, session, Presence::Lost);
     let properties = LastWillProperties {
         delay_interval: None,

@@ -201,6 +201,7 @@ fn prepare(
     let epochs = reader.epochs()?;
     let pulse = Pulse::default();
     let origin = rival::origin(journal.site_key());
+    let before = journal.starts() * SESSIONS_PER_START;
     let shared = Shared {
         renewal: Renewal::new(&config.broker, None, clock.now()),
         topics: Topics::new(&config.root, &config.site),
@@ -224,7 +225,7 @@ fn prepare(
         claims: false,
         origin,
         instance: Uuid::new_v4(),
-        has_looked: false,
+        before,
         has_served: false,
         up_since: None,
         has_sent: false,
@@ -340,9 +341,9 @@ struct Shared {
     /// What this agent is known by in `state/agent`: its database, and itself.
     origin: Uuid,
     instance: Uuid,
-    /// Nobody else serves the site, as far as the first connection has seen, which only looks.
-    has_looked: bool,
-    /// It has said `online` since its start.
+    /// The last session that its database is known to have had before this start.
+    before: u64,
+    /// A broker has taken its `online` since its start.
     has_served: bool,
     /// When the connection came up, since the agent's start.
     up_since: Option<Duration>,

@@ -64,8 +64,10 @@ pub struct Work<S> {
     stage: Stage,
     /// What was said last of what can be promised.
     promised: Option<Arc<Offer>>,
-    /// Commands that the journal could not store, or that came before it is known whether this agent serves the site: asked
-    /// again when it can, since the broker gives each only once per connection, and only so many before we acknowledge one.
+    /// Commands that came before it is known whether this agent serves the site.
+    early: Vec<Publish>,
+    /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
+    /// connection, and only so many before we acknowledge one.
     unsaved: Vec<Publish>,
     /// Commands whose replies wait for earlier ones to arrive, without their data.
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
@@ -112,6 +114,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             done: VecDeque::new(),
             stage: Stage::Connecting,
             promised: None,
+            early: Vec::new(),
             unsaved: Vec::new(),
             left_some: false,
             answers: mpsc::unbounded_channel(),
@@ -214,7 +217,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             return Err(Ended::broken(&format_args!("no acknowledgement for {owed_s} s although one is owed")));
         }
         let waits = !self.unsaved.is_empty() || self.unsaved_receipt.is_some();
-        if waits && self.takes_commands() && *self.shared.journal.storage().borrow() == Storage::Well {
+        if waits && *self.shared.journal.storage().borrow() == Storage::Well {
             if let Some(heard) = self.unsaved_receipt.take() {
                 self.take_receipt(heard)?;
             }
@@ -243,23 +246,23 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     fn see(&mut self, inbox: &Inbox, seen: Seen) -> Result<(), Ended> {
         match seen {
             Seen::Connected { receive_max } => self.connected(receive_max),
-            Seen::Subscribed(codes) => self.subscribed(&codes),
+            Seen::Subscribed(codes) => self.subscribed(inbox, &codes),
             Seen::Left(pkid) => self.ledger.left(pkid).map_err(|stray| Ended::broken(&stray)),
             Seen::Collision(pkid) => {
                 Err(Ended::broken(&format_args!("packet id {pkid} came again before its acknowledgement")))
             }
             Seen::Acknowledged(pkid, reason) => self.acknowledged(pkid, reason),
-            Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
-                if !self.takes_commands() {
-                    inbox.is_done(bytes(&publish));
-                    self.put_off(publish);
-                    return Ok(());
-                }
-                self.command(publish)
-            }
             Seen::Message(publish) if publish.topic == self.shared.topics.state_agent().as_bytes() => {
                 inbox.is_done(bytes(&publish));
                 self.heard_of_an_agent(&publish)
+            }
+            Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
+                if self.serves() {
+                    return self.command(publish);
+                }
+                inbox.is_done(bytes(&publish));
+                self.left_some |= !keep(&mut self.early, publish);
+                Ok(())
             }
             Seen::Message(publish) => {
                 inbox.is_done(bytes(&publish));
@@ -284,7 +287,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
 
     /// The second subscription is asked for when the first one is acknowledged: by the time that it is too, whatever stands in
     /// `state/agent` is here.
-    fn subscribed(&mut self, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
+    fn subscribed(&mut self, inbox: &Inbox, codes: &[SubscribeReasonCode]) -> Result<(), Ended> {
         let topics = [self.shared.topics.receipts(), self.shared.topics.commands()];
         let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
         if let Stage::Looking { since } = self.stage {
@@ -300,9 +303,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let topic = topics.get(index).cloned().unwrap_or_default();
             return Err(Trouble::SubscribeDenied { topic }.into());
         }
-        if !self.shared.has_looked {
-            (self.shared.has_looked, self.shared.leaves_to_return) = (true, true);
-            return self.say_good_bye();
+        for publish in std::mem::take(&mut self.early) {
+            inbox.is_held(bytes(&publish));
+            self.command(publish)?;
         }
         self.stage = Stage::Arriving;
         self.publish_state(Presence::Online)
@@ -413,7 +416,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         self.stage = Stage::Sending;
         let now = self.now();
         self.shared.up_since = Some(now);
-        self.shared.claims = false;
+        (self.shared.has_served, self.shared.claims) = (true, false);
         if !self.shared.renewal.goes_back() {
             self.shared.kept = None;
         }
@@ -519,15 +522,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             }
             Err(NotSaved) => {
                 tracing::warn!("a command could not be stored: it waits until the storage is well");
-                self.put_off(*publish);
+                self.left_some |= !keep(&mut self.unsaved, *publish);
             }
-        }
-    }
-
-    fn put_off(&mut self, publish: Publish) {
-        match self.unsaved.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX {
-            true => self.unsaved.push(publish),
-            false => self.left_some = true,
         }
     }
 
@@ -756,6 +752,15 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             changed
         });
     }
+}
+
+/// Whether there is room for it; else the broker gives it to the next connection.
+fn keep(kept: &mut Vec<Publish>, publish: Publish) -> bool {
+    let has_room = kept.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX;
+    if has_room {
+        kept.push(publish);
+    }
+    has_room
 }
 
 /// The polling future ends the connection as soon as the broker is told, and this with it.

@@ -4,7 +4,7 @@ use super::super::state;
 use super::{Ended, Flight, Stage, Work};
 use crate::contract::state::{Presence, StateHeard};
 use crate::sync::rival::{Own, Whose};
-use crate::sync::{SESSIONS_PER_START, Shared, Trouble};
+use crate::sync::{Shared, Trouble};
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use std::ops::DerefMut;
 
@@ -13,8 +13,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         matches!(self.stage, Stage::Connecting | Stage::Looking { .. } | Stage::Subscribing { .. })
     }
 
-    /// Whether commands at this connection are this agent's to carry out.
-    pub(super) fn takes_commands(&self) -> bool {
+    /// Whether what the broker gives is this agent's.
+    pub(super) fn serves(&self) -> bool {
         matches!(self.stage, Stage::Arriving | Stage::Sending | Stage::Leaving)
     }
 
@@ -28,9 +28,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 return Ok(());
             }
         };
-        let Shared { epochs, origin, instance, has_served, claims, journal, .. } = &*self.shared;
-        let before = journal.starts() * SESSIONS_PER_START;
-        let own = Own { epochs, origin: *origin, instance: *instance, before, has_served: *has_served };
+        let Shared { epochs, origin, instance, before, has_served, claims, .. } = &*self.shared;
+        let own = Own { epochs, origin: *origin, instance: *instance, before: *before, has_served: *has_served };
         let (whose, claims, is_looking) = (own.whose(&said, publish.retain), *claims, self.is_looking());
         match whose {
             _ if matches!(self.stage, Stage::Leaving | Stage::HungUp) => Ok(()),
@@ -40,6 +39,10 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             Whose::AnothersEnd if is_looking && !claims => self.give_way_to(said),
             // It stands there instead of what we said.
             Whose::AnothersEnd | Whose::OwnEnd if !is_looking => self.publish_state(Presence::Online),
+            Whose::OwnEnd if said.instance != Some(self.shared.instance) => {
+                self.shared.before = self.shared.before.max(said.session);
+                Ok(())
+            }
             Whose::AnothersEnd | Whose::OwnEnd | Whose::Own => Ok(()),
         }
     }
@@ -52,9 +55,6 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     }
 
     pub(super) fn publish_state(&mut self, presence: Presence) -> Result<(), Ended> {
-        if presence == Presence::Online {
-            self.shared.has_served = true;
-        }
         let payload = state(&self.shared, self.session, presence);
         let properties =
             PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
