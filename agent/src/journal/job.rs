@@ -45,7 +45,7 @@ pub enum Job {
     Sent { place: Place, moment: Moment },
     /// Events of this file's own are about to be published, for the first time since the start. Answered also where that can't
     /// be written down: sending goes on, and a later start may take the file for an older copy, which costs a new epoch.
-    Publishing { reply: Reply<()> },
+    Publishing { reply: Reply<Result<(), NotSaved>> },
     /// The platform has stored everything up to there. `at_start`: nothing of this file's own was published since the start.
     Receipt { receipt: Receipt, at_start: bool, moment: Moment, reply: Reply<Result<ReceiptOutcome, NotSaved>> },
     /// The answer to this scanner's last scan did not reach it.

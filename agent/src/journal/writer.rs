@@ -477,7 +477,7 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
         Job::Receipt { receipt, at_start, moment, .. } => Outcome::Receipt(state.receipt(receipt, *at_start, moment)?),
         Job::Publishing { .. } => {
             state.publishing()?;
-            Outcome::Nothing
+            Outcome::Kept
         }
         Job::Unanswered { scanner } => {
             state.doubt(scanner);
@@ -541,14 +541,16 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::Discard { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::ReserveSerials { reply, .. }, Outcome::Serial(first)) => reply(Ok(first)),
         (Job::ReserveSerials { reply, .. }, _) => reply(Err(NotSaved)),
-        (Job::KeepToken { reply, .. } | Job::Configure { reply, .. }, outcome) => reply(match outcome {
-            Outcome::Kept => Ok(()),
-            _ => Err(NotSaved),
-        }),
+        (Job::KeepToken { reply, .. } | Job::Configure { reply, .. } | Job::Publishing { reply }, outcome) => {
+            reply(match outcome {
+                Outcome::Kept => Ok(()),
+                _ => Err(NotSaved),
+            })
+        }
         (Job::CorrectTimes { reply, .. }, Outcome::More(more)) => reply(Ok(more)),
         (Job::CorrectTimes { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
-        (Job::Barrier { reply } | Job::Publishing { reply }, _) => reply(()),
+        (Job::Barrier { reply }, _) => reply(()),
         (
             Job::Record { .. }
             | Job::Sent { .. }

@@ -120,7 +120,7 @@ impl Site {
     /// One that publishes what it records.
     pub fn start_with(config: journal::Config) -> Self {
         let site = Self::start_unheard(config);
-        site.ask(|reply| Job::Publishing { reply });
+        site.ask(|reply| Job::Publishing { reply }).expect("it is noted");
         site
     }
 

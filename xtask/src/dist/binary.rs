@@ -41,6 +41,9 @@ pub fn build(architecture: Architecture, release: &Release) -> anyhow::Result<Bi
     build.env("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix", &folders, FLAG_SEPARATOR));
     let compiler_flags = format!("CFLAGS_{}", architecture.triple().replace('-', "_"));
     build.env(compiler_flags, format!("{} {NO_C_UNWINDING}", flags("-ffile-prefix-map", &folders, " ")));
+    // SQLite's account of a file's pages, which only tests ask for. All other flags are `.cargo/config.toml`'s.
+    let sqlite = std::env::var("LIBSQLITE3_FLAGS").unwrap_or_default();
+    build.env("LIBSQLITE3_FLAGS", format!("{sqlite} -USQLITE_ENABLE_DBSTAT_VTAB"));
     build.arg("--").args(Toolchain::packed()?).args(architecture.compiled());
     Step::new(architecture.name(), release.dated(&mut build)).run()?;
 

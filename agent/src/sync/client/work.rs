@@ -2,7 +2,7 @@
 
 mod presence;
 
-use super::{COMMANDS_BYTES_MAX, Ended, Inbox, Seen, bytes};
+use super::{COMMANDS_BYTES_MAX, COMMANDS_IN_FLIGHT_MAX, Ended, Inbox, Seen, bytes};
 use crate::contract::CONTENT_TYPE;
 use crate::contract::envelope::Envelope;
 use crate::contract::promise::PromiseState;
@@ -25,6 +25,10 @@ use tokio::sync::mpsc;
 
 /// How often the journal is told how far sending is: a crash repeats what was acknowledged since.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+/// What commands may take in memory before it is known whose they are: as much as a broker may give that keeps to how many.
+const EARLY_BYTES_MAX: usize = COMMANDS_IN_FLIGHT_MAX as usize * COMMAND_PAYLOAD_BYTES_MAX;
+/// No command is larger.
+const COMMAND_PAYLOAD_BYTES_MAX: usize = 96 * 1024;
 /// Replies without their acknowledgement at once.
 const REPLIES_IN_FLIGHT_MAX: usize = 16;
 /// Replies that wait for those.
@@ -38,8 +42,8 @@ enum Answered {
     Receipt(Heard, Result<ReceiptOutcome, NotSaved>),
     /// Everything that earlier connections asked is done.
     Settled,
-    /// Events of this file's own may be published.
-    MayPublish,
+    /// Whether events of this file's own may be published.
+    MayPublish(Result<(), NotSaved>),
     /// Not the journal: the broker, to a handshake with new files.
     Heard(tls::Heard),
 }
@@ -189,7 +193,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 }
                 Ok(()) = offer.changed(), if self.stage == Stage::Sending => {}
                 () = pulse.asked() => {}
-                Ok(()) = storage.changed(), if !self.unsaved.is_empty() || self.unsaved_receipt.is_some() => {}
+                Ok(()) = storage.changed(), if self.waits_for_storage() => {}
                 () = tokio::time::sleep(next.unwrap_or(Duration::MAX).saturating_sub(now)), if next.is_some() => {}
             }
         }
@@ -261,7 +265,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                     return self.command(publish);
                 }
                 inbox.is_done(bytes(&publish));
-                self.left_some |= !keep(&mut self.early, publish);
+                self.left_some |= !keep(&mut self.early, EARLY_BYTES_MAX, publish);
                 Ok(())
             }
             Seen::Message(publish) => {
@@ -496,9 +500,10 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 self.receipts_asked -= 1;
                 Ok(())
             }
-            Answered::MayPublish => {
+            // Where it could not be noted it is asked again when the storage is well.
+            Answered::MayPublish(noted) => {
                 self.receipts_asked -= 1;
-                self.shared.has_sent = true;
+                self.shared.has_sent |= noted.is_ok();
                 Ok(())
             }
             Answered::Heard(heard) => {
@@ -522,7 +527,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             }
             Err(NotSaved) => {
                 tracing::warn!("a command could not be stored: it waits until the storage is well");
-                self.left_some |= !keep(&mut self.unsaved, *publish);
+                self.left_some |= !keep(&mut self.unsaved, COMMANDS_BYTES_MAX, *publish);
             }
         }
     }
@@ -614,7 +619,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             return Ok(());
         };
         if !self.shared.has_sent && self.shared.journal.unpublished_from() < after + count as u64 {
-            return self.ask_to_publish();
+            let is_well = *self.shared.journal.storage().borrow() == Storage::Well;
+            return if is_well { self.ask_to_publish() } else { Ok(()) };
         }
         let moment = self.shared.clock.now();
         for stored in self.shared.events(after, count)? {
@@ -647,11 +653,15 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         Ok(())
     }
 
+    fn waits_for_storage(&self) -> bool {
+        !self.unsaved.is_empty() || self.unsaved_receipt.is_some() || !self.shared.has_sent
+    }
+
     /// From the first event of its own on the file can't be told from an older copy: the journal notes that before.
     fn ask_to_publish(&mut self) -> Result<(), Ended> {
         let answers = self.answers.0.clone();
         self.receipts_asked += 1;
-        let reply = Box::new(move |()| drop(answers.send(Answered::MayPublish)));
+        let reply = Box::new(move |noted| drop(answers.send(Answered::MayPublish(noted))));
         Ok(self.shared.journal.submit(Job::Publishing { reply })?)
     }
 
@@ -755,8 +765,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
 }
 
 /// Whether there is room for it; else the broker gives it to the next connection.
-fn keep(kept: &mut Vec<Publish>, publish: Publish) -> bool {
-    let has_room = kept.iter().map(bytes).sum::<usize>() < COMMANDS_BYTES_MAX;
+fn keep(kept: &mut Vec<Publish>, bytes_max: usize, publish: Publish) -> bool {
+    let has_room = kept.iter().map(bytes).sum::<usize>() < bytes_max;
     if has_room {
         kept.push(publish);
     }
