@@ -77,6 +77,8 @@ pub struct Work<S> {
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
     /// Commands were let go of that the broker has given us and that are not acknowledged: it gives them to the next connection.
     left_some: bool,
+    /// The connection is about to end: what still comes is for the next one, behind what was let go of.
+    leaves: bool,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
     /// Receipts that the journal has not answered yet, and the questions whether it has done those of earlier connections, and
     /// whether events may be published: these wait for them, since a receipt may begin a new epoch.
@@ -121,6 +123,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             early: Vec::new(),
             unsaved: Vec::new(),
             left_some: false,
+            leaves: false,
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
             unsaved_receipt: None,
@@ -261,11 +264,13 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 self.heard_of_an_agent(&publish)
             }
             Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
-                if self.serves() {
+                if self.serves() && !self.leaves {
                     return self.command(publish);
                 }
                 inbox.is_done(bytes(&publish));
-                self.left_some |= !keep(&mut self.early, EARLY_BYTES_MAX, publish);
+                if !self.leaves {
+                    self.left_some |= !keep(&mut self.early, EARLY_BYTES_MAX, publish);
+                }
                 Ok(())
             }
             Seen::Message(publish) => {
@@ -672,6 +677,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             Stage::Looking { .. } | Stage::Subscribing { .. } => return self.hang_up().await,
             Stage::Connecting | Stage::Leaving | Stage::HungUp => return Ended::Stopped,
         }
+        self.leaves = true;
         let drained = async {
             while self.step(inbox).is_ok() && self.shared.plan.sent() < self.shared.journal.head().borrow().place {
                 tokio::select! {
