@@ -31,7 +31,7 @@ fn start(folder: &Folder, boot: Boot, moment: Moment) -> Site {
     let config = journal::Config { boot, ..config(&folder.file("j.db")) };
     let (journal, writing) = journal::open(config, moment).unwrap();
     let site = Site { journal, writing, now_ms: 0, commands: 0 };
-    site.ask(|reply| Job::Publishing { reply });
+    site.ask(|reply| Job::Publishing { reply }).expect("it is noted");
     site
 }
 

@@ -545,7 +545,7 @@ fn tell(job: Job, outcome: Outcome) {
             reply(match outcome {
                 Outcome::Kept => Ok(()),
                 _ => Err(NotSaved),
-            })
+            });
         }
         (Job::CorrectTimes { reply, .. }, Outcome::More(more)) => reply(Ok(more)),
         (Job::CorrectTimes { reply, .. }, _) => reply(Err(NotSaved)),
