@@ -21,7 +21,7 @@ pub struct Own<'a> {
     pub instance: Uuid,
     /// The last session that an earlier start of the database can have had.
     pub before: u64,
-    /// It has said `online` since its start.
+    /// A broker has taken its `online` since its start.
     pub has_served: bool,
 }
 
