@@ -82,8 +82,9 @@ fn live() -> Option<Lives> {
 
     let stored = Stored::read(&database).expect("an orderly stop leaves a file that can be read");
     assert_eq!(stored.is_whole(), Ok(()));
+    let scans = scanned.len();
     let entries = entries(&recorded, &stored, &ports, &[scanned, Vec::new()]);
-    Some(Lives { directory, entries, stored })
+    Some(Lives { directory, entries, scans, stored })
 }
 
 fn stop(site: &mut Site) -> u32 {

@@ -2,7 +2,9 @@
 //! order, and a third one that folds its log while staff scan.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -16,16 +18,23 @@ use parceld_tests::stored::Stored;
 use parceld_tests::tempdir::TempDir;
 use parceld_tests::wait;
 
-/// Units of each of the two products on an order.
-const UNITS_EACH: usize = 200;
-/// Units that the benches pack in a life. In the last one the first of them works on alone, and shares no commit: the log gets
-/// as long as it may, and is folded.
-const PACKED: [[usize; 2]; 3] = [[10, 10], [10, 10], [370, 120]];
+/// Units of each of the two products on an order: more than are packed.
+const UNITS_EACH: usize = 1_000;
+/// Units that the benches pack in a life, side by side.
+const PACKED: [[usize; 2]; 3] = [[10, 10], [10, 10], [120, 120]];
+/// Then the first of them works on alone, so many units at a time, and shares no commit: until the log has become as long as it
+/// may, was folded, and has begun anew.
+const PACKED_ALONE: usize = 20;
+const PACKED_MAX: usize = 2 * UNITS_EACH - 100;
+const LAST: usize = PACKED.len() - 1;
 const ORDERS: [&str; 2] = ["o1", "o2"];
 
 /// The agent's pragma, and one that is as long.
 const FULL: &[u8] = b"PRAGMA synchronous = FULL;";
 const NORMAL: &[u8] = b"PRAGMA synchronous=NORMAL;";
+
+/// Of a write-ahead log's header: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+const LOG_HEAD_BYTES: usize = 32;
 
 /// A step, and up to which place of the log it tells somebody that something is stored.
 #[derive(Debug, Clone)]
@@ -38,6 +47,8 @@ pub struct Entry {
 pub struct Lives {
     pub directory: PathBuf,
     pub entries: Vec<Entry>,
+    /// Of both benches, in all lives.
+    pub scans: usize,
     /// The log when all was over.
     pub stored: Stored,
 }
@@ -65,13 +76,25 @@ impl Lives {
             if 0 < life {
                 restart_behind(&mut site, recorder(&trace(life))?);
             }
-            let codes = [0, 1].map(|bench| codes(bench, life, units[bench]));
+            let mut packed = [0, 1].map(|bench| codes(bench, life, 0..units[bench]));
             let (one, others) = site.scanners.split_at_mut(1);
-            thread::scope(|both| {
-                both.spawn(|| scan(&mut others[0], &codes[1]));
-                scan(&mut one[0], &codes[0]);
+            let log = thread::scope(|both| {
+                both.spawn(|| scan(&mut others[0], &packed[1]));
+                let (first, rest) = packed[0].split_at(1);
+                scan(&mut one[0], first);
+                let log = head_of_log(&database);
+                scan(&mut one[0], rest);
+                log
             });
-            scanned.iter_mut().zip(codes).for_each(|(scanned, codes)| scanned.extend(codes));
+            let mut so_far = units[0];
+            while life == LAST && head_of_log(&database) == log {
+                assert!(so_far < PACKED_MAX, "the log did not begin anew in {so_far} units");
+                let more = codes(0, life, so_far..so_far + PACKED_ALONE);
+                scan(&mut one[0], &more);
+                packed[0].extend(more);
+                so_far += PACKED_ALONE;
+            }
+            scanned.iter_mut().zip(packed).for_each(|(scanned, codes)| scanned.extend(codes));
             site.until_synced();
             let process = site.agent.process().pid();
             match life {
@@ -86,7 +109,8 @@ impl Lives {
         let stored = Stored::read(&database).expect("an orderly stop leaves a file that can be read");
         assert_eq!(stored.is_whole(), Ok(()));
         let entries = entries(&recorded, &stored, &ports, &scanned);
-        Some(Lives { directory, entries, stored })
+        let scans = scanned.iter().map(Vec::len).sum();
+        Some(Lives { directory, entries, scans, stored })
     }
 
     /// All that has to happen in lives that are worth it.
@@ -94,12 +118,7 @@ impl Lives {
         let count = |is: &dyn Fn(&What) -> bool| self.entries.iter().filter(|entry| is(&entry.step.what)).count();
         let on = |path: &Path, end: &str| path.to_string_lossy().ends_with(end);
         let greens = count(&|what| matches!(what, What::Green { .. }));
-        let codes: Vec<String> = (0..2)
-            .flat_map(|bench| {
-                PACKED.into_iter().enumerate().flat_map(move |(life, units)| codes(bench, life, units[bench]))
-            })
-            .collect();
-        assert_eq!(greens, codes.len());
+        assert_eq!(greens, self.scans);
         let rounds = count(&|what| matches!(what, What::Write { path, at: Some(0), .. } if on(path, "-wal")));
         assert!(3 <= rounds, "the log begins: at first, after an orderly stop, after it was folded at work: {rounds}");
         let folds = count(&|what| matches!(what, What::Sync { path } if on(path, "parceld.db")));
@@ -163,15 +182,25 @@ pub fn ports(site: &Site) -> Vec<PathBuf> {
 
 /// What a bench scans in a life: its order where it isn't open yet, units of it, and between them what nobody knows. A life
 /// begins with another unit than the last one ended with: after a kill that one would be asked about.
-fn codes(bench: usize, life: usize, units: usize) -> Vec<String> {
-    let mut codes: Vec<String> = (life == 0).then(|| ORDERS[bench].to_uppercase()).into_iter().collect();
-    for unit in 0..units {
+fn codes(bench: usize, life: usize, units: Range<usize>) -> Vec<String> {
+    let opens = life == 0 && units.start == 0;
+    let mut codes: Vec<String> = opens.then(|| ORDERS[bench].to_uppercase()).into_iter().collect();
+    for unit in units {
         codes.push(gtin(if unit % 2 == 0 { 'A' } else { 'B' }));
         if unit % 2 == 0 {
             codes.push(format!("bench-{bench}-life-{life}-unit-{unit}"));
         }
     }
     codes
+}
+
+/// Of the log as it lies there; another one once it has begun anew.
+fn head_of_log(database: &Path) -> [u8; LOG_HEAD_BYTES] {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    let mut head = [0; LOG_HEAD_BYTES];
+    File::open(&log).and_then(|mut log| log.read_exact(&mut head)).expect("a log that was written to");
+    head
 }
 
 /// Scans one after the other's answer.
