@@ -1,38 +1,28 @@
 //! The working half of a connection: takes in what was seen, decides with the plan, publishes, and tells the journal.
 
+mod commands;
 mod presence;
+mod receipts;
+mod sending;
 
-use super::{COMMANDS_BYTES_MAX, COMMANDS_IN_FLIGHT_MAX, Ended, Inbox, Seen, bytes};
-use crate::contract::CONTENT_TYPE;
-use crate::contract::envelope::Envelope;
-use crate::contract::promise::PromiseState;
-use crate::contract::receipt::Receipt;
+use super::{Ended, Inbox, Seen, bytes};
 use crate::contract::state::Presence;
 use crate::domain::promise::offer::Offer;
 use crate::journal::{CommandOutcome, Job, NotSaved, ReceiptOutcome, Storage};
 use crate::sync::ledger::{Flight, Ledger};
 use crate::sync::renewal::Look;
-use crate::sync::status::{Denied, Link, Receipts};
+use crate::sync::status::{Link, Receipts};
 use crate::sync::{Ask, Shared, Trouble, tls};
+use commands::Commands;
+use receipts::Heard;
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Filter, PubAckReason, Publish, PublishProperties, SubscribeReasonCode};
-use std::collections::VecDeque;
+use rumqttc::v5::mqttbytes::v5::{Filter, Publish, PublishProperties, SubscribeReasonCode};
 use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often the journal is told how far sending is: a crash repeats what was acknowledged since.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-/// What commands may take in memory before it is known whose they are: as much as a broker may give that keeps to how many.
-const EARLY_BYTES_MAX: usize = COMMANDS_IN_FLIGHT_MAX as usize * COMMAND_PAYLOAD_BYTES_MAX;
-/// No command is larger.
-const COMMAND_PAYLOAD_BYTES_MAX: usize = 96 * 1024;
-/// Replies without their acknowledgement at once.
-const REPLIES_IN_FLIGHT_MAX: usize = 16;
-/// Replies that wait for those.
-const REPLIES_WAITING_MAX: usize = 4_096;
 /// How long a stopping agent waits for the broker to take its `offline`.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -48,17 +38,6 @@ enum Answered {
     Heard(tls::Heard),
 }
 
-/// A receipt; a retained one only says where the platform was, it is no repetition.
-#[derive(Clone, Copy)]
-struct Heard {
-    receipt: Receipt,
-    retained: bool,
-    /// Sent since we said that we are here.
-    fresh: bool,
-    /// Heard before anything of this file's own was published since the start.
-    at_start: bool,
-}
-
 /// The working half of a connection. It borrows what outlives it, or has it until it ends.
 pub struct Work<S> {
     shared: S,
@@ -68,15 +47,7 @@ pub struct Work<S> {
     stage: Stage,
     /// What was said last of what can be promised.
     promised: Option<Arc<Offer>>,
-    /// Commands that came before it is known whether this agent serves the site.
-    early: Vec<Publish>,
-    /// Commands that the journal could not store: asked again when it can, since the broker gives each only once per
-    /// connection, and only so many before we acknowledge one.
-    unsaved: Vec<Publish>,
-    /// Commands whose replies wait for earlier ones to arrive, without their data.
-    done: VecDeque<(Box<Publish>, CommandOutcome)>,
-    /// Commands were let go of that the broker has given us and that are not acknowledged: it gives them to the next connection.
-    left_some: bool,
+    commands: Commands,
     /// The connection is about to end: what still comes is for the next one, behind what was let go of.
     leaves: bool,
     answers: (mpsc::UnboundedSender<Answered>, mpsc::UnboundedReceiver<Answered>),
@@ -117,12 +88,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             client,
             session,
             ledger: Ledger::default(),
-            done: VecDeque::new(),
             stage: Stage::Connecting,
             promised: None,
-            early: Vec::new(),
-            unsaved: Vec::new(),
-            left_some: false,
+            commands: Commands::default(),
             leaves: false,
             answers: mpsc::unbounded_channel(),
             receipts_asked: 0,
@@ -223,15 +191,12 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let owed_s = self.shared.config.ack_timeout.as_secs();
             return Err(Ended::broken(&format_args!("no acknowledgement for {owed_s} s although one is owed")));
         }
-        let waits = !self.unsaved.is_empty() || self.unsaved_receipt.is_some();
+        let waits = self.commands.wait_for_storage() || self.unsaved_receipt.is_some();
         if waits && *self.shared.journal.storage().borrow() == Storage::Well {
             if let Some(heard) = self.unsaved_receipt.take() {
-                self.take_receipt(heard)?;
+                self.ask_what_it_means(heard)?;
             }
-            for publish in std::mem::take(&mut self.unsaved) {
-                inbox.is_held(bytes(&publish));
-                self.command(publish)?;
-            }
+            self.carry_out_unsaved(inbox)?;
         }
         if self.shared.follow_epoch()? && matches!(self.stage, Stage::Arriving | Stage::Sending) {
             self.publish_state(Presence::Online)?;
@@ -263,19 +228,12 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                 inbox.is_done(bytes(&publish));
                 self.heard_of_an_agent(&publish)
             }
-            Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() && !publish.retain => {
-                if self.serves() && !self.leaves {
-                    return self.command(publish);
-                }
-                inbox.is_done(bytes(&publish));
-                if !self.leaves {
-                    self.left_some |= !keep(&mut self.early, EARLY_BYTES_MAX, publish);
-                }
-                Ok(())
+            Seen::Message(publish) if publish.topic == self.shared.topics.commands().as_bytes() => {
+                self.take_command(inbox, publish)
             }
             Seen::Message(publish) => {
                 inbox.is_done(bytes(&publish));
-                self.message(&publish)
+                self.take_receipt(&publish)
             }
         }
     }
@@ -312,26 +270,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             let topic = topics.get(index).cloned().unwrap_or_default();
             return Err(Trouble::SubscribeDenied { topic }.into());
         }
-        for publish in std::mem::take(&mut self.early) {
-            inbox.is_held(bytes(&publish));
-            self.command(publish)?;
-        }
+        self.carry_out_early(inbox)?;
         self.stage = Stage::Arriving;
         self.publish_state(Presence::Online)
-    }
-
-    /// Says what can be promised where it is news for this connection.
-    fn publish_promise(&mut self) -> Result<(), Ended> {
-        let offer = self.shared.offer.borrow().clone();
-        let Some(offer) = offer.filter(|offer| self.promised.as_ref().is_none_or(|said| !Arc::ptr_eq(said, offer)))
-        else {
-            return Ok(());
-        };
-        let payload = PromiseState::from_domain(&offer).render();
-        self.promised = Some(offer);
-        let properties =
-            PublishProperties { content_type: Some("application/json".into()), ..PublishProperties::default() };
-        self.publish(self.shared.topics.state_promise(), true, payload, properties, Flight::Promise)
     }
 
     fn publish(
@@ -349,77 +290,6 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         Ok(())
     }
 
-    fn acknowledged(&mut self, pkid: u16, reason: PubAckReason) -> Result<(), Ended> {
-        let flight = self.ledger.flight(pkid);
-        match reason {
-            PubAckReason::Success => self.allowed(flight),
-            PubAckReason::NoMatchingSubscribers => {
-                self.allowed(flight);
-                if matches!(flight, Some(Flight::Event(_))) {
-                    self.shared.plan.unheard();
-                    self.shared.status.send_modify(|status| status.without_subscriber += 1);
-                }
-            }
-            refused => {
-                let reason = format!("{refused:?}");
-                self.shared.status.send_modify(|status| {
-                    status.refused += 1;
-                    status.last_refusal = Some(reason.clone());
-                });
-                // Where a reply goes is the command's choice: it must not hold events up.
-                if let Some(flight) = flight.filter(|flight| *flight != Flight::Reply) {
-                    return Err(self.denied(flight, reason));
-                }
-                tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
-            }
-        }
-        let now = self.now();
-        let round_trip = self.ledger.age(pkid, now);
-        // Whoever looks sees it; nobody is woken up by it.
-        self.shared.status.send_if_modified(|status| {
-            status.round_trip = round_trip.or(status.round_trip);
-            false
-        });
-        let done = self.ledger.acknowledged(pkid, now).map_err(|stray| Ended::broken(&stray))?;
-        for flight in done {
-            match flight {
-                Flight::Event(place) => self.shared.plan.acknowledged(place, now),
-                Flight::State if self.stage == Stage::Arriving => self.arrived(),
-                Flight::State | Flight::Promise | Flight::Reply => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Connections come and go while a topic is denied; that it is stays known until the broker takes such a publish.
-    fn denied(&mut self, flight: Flight, why: String) -> Ended {
-        let topics = &self.shared.topics;
-        let topic = match flight {
-            Flight::Event(place) => match self.shared.reader.events(place.saturating_sub(1), 1) {
-                Ok(events) => events.first().map(|event| topics.events(event.kind.group())).unwrap_or_default(),
-                Err(error) => return error.into(),
-            },
-            Flight::State => topics.state_agent(),
-            Flight::Promise => topics.state_promise(),
-            Flight::Reply => topics.replies(),
-        };
-        let now = self.shared.clock.now().wall;
-        self.shared.denied_flight = Some(flight);
-        self.shared.status.send_modify(|status| {
-            let since = status.denied.as_ref().map_or(now, |denied| denied.since);
-            status.denied = Some(Denied { topic: topic.clone(), why: why.clone(), since });
-        });
-        Trouble::PublishDenied { topic, why }.into()
-    }
-
-    fn allowed(&mut self, flight: Option<Flight>) {
-        let kind = |flight: Option<Flight>| flight.as_ref().map(std::mem::discriminant);
-        if flight.is_some() && kind(flight) == kind(self.shared.denied_flight) {
-            self.shared.denied_flight = None;
-            self.shared.status.send_modify(|status| status.denied = None);
-        }
-    }
-
     /// Retained receipts came before this: whether the file is an old copy is known now.
     fn arrived(&mut self) {
         self.stage = Stage::Sending;
@@ -432,58 +302,6 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         self.shared.plan.connected(now);
         self.shared.link(Link::Up);
         tracing::info!(broker = %self.shared.config.broker.address(), "connected");
-    }
-
-    /// When the journal is to be told how far sending is.
-    fn tell_at(&self) -> Option<Duration> {
-        let (told, at) = self.shared.told;
-        (self.shared.plan.sent() != told).then_some(at + TELL_EVERY)
-    }
-
-    /// Tells the journal how far sending is, also when it went back.
-    fn tell(&mut self) {
-        let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
-        self.shared.told.1 = moment.since_start;
-        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_ok() {
-            self.shared.told.0 = place;
-        }
-    }
-
-    /// A receipt, or a command that nobody has just given.
-    fn message(&mut self, publish: &Publish) -> Result<(), Ended> {
-        self.acknowledge(publish)?;
-        if publish.topic == self.shared.topics.commands().as_bytes() {
-            tracing::warn!("a retained command is ignored: the platform repeats what it still wants");
-            return Ok(());
-        }
-        match Receipt::parse(&publish.payload) {
-            Ok(receipt) => {
-                let at_start = !self.shared.has_sent;
-                // What the broker kept for us, as the topic's last receipt or in our session, comes before our `online`.
-                let fresh = !publish.retain && matches!(self.stage, Stage::Arriving | Stage::Sending);
-                self.take_receipt(Heard { receipt, retained: publish.retain, fresh, at_start })
-            }
-            Err(why) => {
-                tracing::warn!(why, "a receipt can't be read");
-                Ok(())
-            }
-        }
-    }
-
-    fn take_receipt(&mut self, heard: Heard) -> Result<(), Ended> {
-        let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
-        let Heard { receipt, at_start, .. } = heard;
-        let reply = Box::new(move |outcome| drop(answers.send(Answered::Receipt(heard, outcome))));
-        self.receipts_asked += 1;
-        Ok(self.shared.journal.submit(Job::Receipt { receipt, at_start, moment, reply })?)
-    }
-
-    fn command(&mut self, publish: Publish) -> Result<(), Ended> {
-        let (moment, answers) = (self.shared.clock.now(), self.answers.0.clone());
-        let payload = publish.payload.to_vec();
-        let publish = Box::new(publish);
-        let reply = Box::new(move |outcome| drop(answers.send(Answered::Command(publish, outcome))));
-        Ok(self.shared.journal.submit(Job::Command { payload, moment, reply })?)
     }
 
     fn acknowledge(&self, publish: &Publish) -> Result<(), Ended> {
@@ -519,155 +337,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         }
     }
 
-    fn carried_out(&mut self, mut publish: Box<Publish>, outcome: Result<CommandOutcome, NotSaved>) {
-        match outcome {
-            Ok(outcome) if self.done.len() < REPLIES_WAITING_MAX => {
-                keep_what_a_reply_needs(&mut publish);
-                self.done.push_back((publish, outcome));
-            }
-            // It has its reply in the file: whoever gives it once more hears that. What it asked to be sent again is sent now.
-            Ok(outcome) => {
-                self.go_back(&outcome);
-                self.left_some = true;
-            }
-            Err(NotSaved) => {
-                tracing::warn!("a command could not be stored: it waits until the storage is well");
-                self.left_some |= !keep(&mut self.unsaved, COMMANDS_BYTES_MAX, *publish);
-            }
-        }
-    }
-
-    fn go_back(&mut self, outcome: &CommandOutcome) {
-        if let Some(place) = outcome.rewind {
-            let now = self.now();
-            self.shared.plan.asked_back(place, now);
-        }
-    }
-
-    fn may_fetch_what_it_left(&self) -> bool {
-        self.left_some && self.stage == Stage::Sending && self.done.is_empty() && self.unsaved.is_empty()
-    }
-
-    /// Only so many replies are under way at once: a burst of commands must not fill the client's queue.
-    fn reply_to_done(&mut self) -> Result<(), Ended> {
-        while self.ledger.replies() < REPLIES_IN_FLIGHT_MAX
-            && let Some((publish, outcome)) = self.done.pop_front()
-        {
-            self.reply(&publish, outcome)?;
-        }
-        Ok(())
-    }
-
-    /// The command is stored with its reply: now the broker may forget it, and the platform hears.
-    fn reply(&mut self, publish: &Publish, outcome: CommandOutcome) -> Result<(), Ended> {
-        self.go_back(&outcome);
-        let Some(payload) = outcome.reply else {
-            return self.acknowledge(publish);
-        };
-        let asked = publish.properties.as_ref();
-        let properties = PublishProperties {
-            content_type: Some(CONTENT_TYPE.into()),
-            correlation_data: asked.and_then(|asked| asked.correlation_data.clone()),
-            ..PublishProperties::default()
-        };
-        let topic = asked.and_then(|asked| asked.response_topic.clone()).filter(|topic| is_publishable(topic));
-        let topic = topic.unwrap_or_else(|| self.shared.topics.replies());
-        self.publish(topic, false, payload, properties, Flight::Reply)?;
-        self.acknowledge(publish)
-    }
-
-    fn receipt(&mut self, heard: Heard, outcome: Result<ReceiptOutcome, NotSaved>) -> Result<(), Ended> {
-        let Heard { receipt, retained, fresh, at_start } = heard;
-        let moment = self.shared.clock.now();
-        let now = moment.since_start;
-        if fresh && outcome.is_ok() {
-            self.shared.plan.platform_spoke();
-        }
-        match outcome {
-            Ok(ReceiptOutcome::Advanced(place)) => {
-                self.shared.plan.received(place, now);
-                self.shared.receipt_seen(moment.wall, receipt.sequence);
-            }
-            Ok(ReceiptOutcome::Repeated(_)) => {
-                if !retained {
-                    self.shared.plan.repeated(now);
-                }
-                self.shared.receipt_seen(moment.wall, receipt.sequence);
-            }
-            Ok(ReceiptOutcome::NewEpoch) => tracing::info!("sending begins anew in a new epoch"),
-            Ok(ReceiptOutcome::Beyond) => {
-                tracing::error!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt beyond the log's head is refused");
-            }
-            Ok(ReceiptOutcome::Older) => tracing::warn!(
-                sequence = receipt.sequence,
-                "a receipt says less than an earlier one: a platform that has lost events asks for them with events.resend"
-            ),
-            Ok(ReceiptOutcome::OtherEpoch) => {
-                tracing::debug!(epoch = %receipt.epoch, sequence = receipt.sequence, "a receipt of another epoch is ignored");
-            }
-            Err(NotSaved) if at_start => {
-                tracing::warn!("a receipt could not be taken: nothing is sent before it is");
-                self.unsaved_receipt = Some(heard);
-            }
-            Err(NotSaved) => tracing::warn!("a receipt could not be taken: the next one counts"),
-        }
-        Ok(())
-    }
-
-    fn send(&mut self) -> Result<(), Ended> {
-        if self.receipts_asked != 0 || self.unsaved_receipt.is_some() {
-            return Ok(());
-        }
-        let head = *self.shared.journal.head().borrow();
-        self.shared.plan.head_is(head.place);
-        let Some((after, count)) = self.shared.plan.room() else {
-            return Ok(());
-        };
-        if !self.shared.has_sent && self.shared.journal.unpublished_from() < after + count as u64 {
-            let is_well = *self.shared.journal.storage().borrow() == Storage::Well;
-            return if is_well { self.ask_to_publish() } else { Ok(()) };
-        }
-        let moment = self.shared.clock.now();
-        for stored in self.shared.events(after, count)? {
-            let Some(epoch) = self.shared.epoch_of(stored.place) else {
-                return Err(Ended::broken(&format_args!("place {} belongs to no epoch", stored.place)));
-            };
-            let age = moment.wall.duration_since(stored.at);
-            let envelope = Envelope {
-                site: &self.shared.config.site,
-                id: stored.id,
-                kind: stored.kind,
-                subject: stored.subject.as_deref(),
-                time: stored.at,
-                epoch: epoch.id,
-                sequence: epoch.sequence(stored.place),
-                head: self.shared.epoch_head(epoch, head.place),
-                clock: stored.label.word(),
-                station: stored.station.as_deref(),
-                operator: stored.operator.as_deref(),
-                historical: age.unsigned_abs() > self.shared.config.historical_after,
-                data: &stored.data,
-            };
-            let payload = envelope.render().map_err(|error| Ended::broken(&error))?;
-            let topic = self.shared.topics.events(stored.kind.group());
-            let properties =
-                PublishProperties { content_type: Some(CONTENT_TYPE.into()), ..PublishProperties::default() };
-            self.publish(topic, false, payload, properties, Flight::Event(stored.place))?;
-            self.shared.plan.handed(stored.place);
-        }
-        Ok(())
-    }
-
     fn waits_for_storage(&self) -> bool {
-        !self.unsaved.is_empty() || self.unsaved_receipt.is_some() || !self.shared.has_sent
-    }
-
-    /// From the first event of its own on the file can't be told from an older copy: the journal notes that before.
-    fn ask_to_publish(&mut self) -> Result<(), Ended> {
-        let answers = self.answers.0.clone();
-        self.receipts_asked += 1;
-        let reply = Box::new(move |noted| drop(answers.send(Answered::MayPublish(noted))));
-        Ok(self.shared.journal.submit(Job::Publishing { reply })?)
+        self.commands.wait_for_storage() || self.unsaved_receipt.is_some() || !self.shared.has_sent
     }
 
     /// Sends what is still to send, says `offline`, and disconnects without the will; each for a short while at most.
@@ -770,38 +441,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     }
 }
 
-/// Whether there is room for it; else the broker gives it to the next connection.
-fn keep(kept: &mut Vec<Publish>, bytes_max: usize, publish: Publish) -> bool {
-    let has_room = kept.iter().map(bytes).sum::<usize>() < bytes_max;
-    if has_room {
-        kept.push(publish);
-    }
-    has_room
-}
-
 /// The polling future ends the connection as soon as the broker is told, and this with it.
 async fn until_hung_up() -> Ended {
     tokio::time::sleep(FAREWELL_TIMEOUT).await;
     Ended::Stopped
 }
-
-/// The rest is large, and lies in one piece with what came before and behind it.
-fn keep_what_a_reply_needs(publish: &mut Publish) {
-    publish.payload = Default::default();
-    publish.topic = Default::default();
-    if let Some(asked) = &mut publish.properties {
-        *asked = PublishProperties {
-            response_topic: asked.response_topic.take(),
-            correlation_data: asked.correlation_data.take().map(|data| data.to_vec().into()),
-            ..PublishProperties::default()
-        };
-    }
-}
-
-/// Whether a response topic that a command names can be published to: no wildcards, not the broker's own tree.
-fn is_publishable(topic: &str) -> bool {
-    let plain = !topic.is_empty() && topic.len() <= RESPONSE_TOPIC_BYTES_MAX && !topic.starts_with('$');
-    plain && !topic.contains(['+', '#', '\0'])
-}
-
-const RESPONSE_TOPIC_BYTES_MAX: usize = 256;
