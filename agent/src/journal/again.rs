@@ -12,6 +12,10 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
+/// No page of a database is larger. A frame of the log begins with its page's number, and ends with its page:
+/// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+const PAGE_BYTES_MAX: u64 = 65_536;
+
 /// Puts a copy of the log, forced to disk, in its place; after an orderly stop there is nothing in it.
 ///
 /// # Errors
@@ -41,11 +45,18 @@ fn write_again(log: &Path, copy: &Path) -> io::Result<()> {
 
 fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> io::Result<()> {
     let file = File::create(copy)?;
-    // Not by the system's own ways of copying: some of those take the very blocks. Zeros at its end are no part of it.
-    each_piece(&mut File::open(log)?, |at, piece| match piece.iter().all(|byte| *byte == 0) {
-        true => Ok(()),
-        false => file.write_all_at(piece, at),
+    let (mut end, mut zeros_end) = (0, 0);
+    // Not by the system's own ways of copying: some of those take the very blocks.
+    each_piece(&mut File::open(log)?, |at, piece| {
+        zeros_end = at + piece.len() as u64;
+        if piece.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        end = zeros_end;
+        file.write_all_at(piece, at)
     })?;
+    // Zeros at its end are no part of it, but for those that end its last page.
+    file.set_len(zeros_end.min(end + PAGE_BYTES_MAX))?;
     fs::set_permissions(copy, Permissions::from_mode(found.mode() & 0o7777))?;
     // As root: else the agent's user could not open it.
     let _ = chown(copy, Some(found.uid()), Some(found.gid()));
@@ -76,6 +87,8 @@ fn each_piece(file: &mut File, mut each: impl FnMut(u64, &[u8]) -> io::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::Connection;
+    use rusqlite::config::DbConfig;
     use uuid::Uuid;
 
     #[test]
@@ -104,12 +117,44 @@ mod tests {
         let lengthened = [bytes.as_slice(), &[0; 3 * AT_ONCE_BYTES]].concat();
         fs::write(&log, &lengthened).unwrap();
         write_log(&database).unwrap();
+        assert!(fs::read(&log).unwrap() == lengthened, "a page may end in as many zeros");
+        let lengthened = [bytes.as_slice(), &[0; 2 * PAGE_BYTES_MAX as usize]].concat();
+        fs::write(&log, &lengthened).unwrap();
+        write_log(&database).unwrap();
         let shortened = fs::read(&log).unwrap();
-        assert!(lengthened.starts_with(&shortened) && shortened.len() <= 4 * AT_ONCE_BYTES);
+        assert!(lengthened.starts_with(&shortened));
+        assert!(shortened.len() <= 4 * AT_ONCE_BYTES + PAGE_BYTES_MAX as usize, "{}", shortened.len());
         fs::write(&log, &bytes).unwrap();
         let before = inode();
         over_itself(&log).unwrap();
         assert_eq!((fs::read(&log).unwrap(), inode()), (bytes, before));
         fs::remove_dir_all(&directory).unwrap();
+    }
+
+    /// The last page of a commit may have nothing but zeros in it: the rest of a blob does.
+    #[test]
+    fn a_commit_that_ends_in_zeros_is_still_in_the_log() {
+        for page_bytes in [512, 2_048, 4_096, 65_536] {
+            let directory = std::env::temp_dir().join(format!("parceld-again-{}", Uuid::now_v7()));
+            fs::create_dir_all(&directory).unwrap();
+            let database = directory.join("parceld.db");
+            let open = || {
+                let conn = Connection::open(&database).unwrap();
+                conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+                conn
+            };
+            open()
+                .execute_batch(&format!(
+                    "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; CREATE TABLE blobs (blob)"
+                ))
+                .unwrap();
+            for blobs in 1..40 {
+                open().execute("INSERT INTO blobs VALUES (zeroblob(?))", [3_000 + 300 * blobs]).unwrap();
+                write_log(&database).unwrap();
+                let found = open().query_row("SELECT count(*) FROM blobs", [], |row| row.get::<_, u64>(0));
+                assert_eq!(found.unwrap(), blobs, "pages of {page_bytes} bytes");
+            }
+            fs::remove_dir_all(&directory).unwrap();
+        }
     }
 }

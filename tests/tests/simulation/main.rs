@@ -138,7 +138,7 @@ fn every_green_scan_takes_effect_once_over_many_seeds() {
 /// Seeds that have failed. What each of them showed has a test of its own too; here it may turn up in another way.
 #[test]
 fn every_seed_that_has_failed_passes() {
-    for seed in [100_104, 100_689, 106_440, 107_001, 107_611, 107_734] {
+    for seed in [100_104, 100_689, 106_440, 107_001, 107_611, 107_734, 200_210] {
         if let Err(why) = play(seed, Mutation::None, false) {
             panic!("{why}");
         }
