@@ -44,6 +44,11 @@ impl Ahead {
         Self { log: beside(database, "-wal"), length_bytes, is_done: false, put_off: Duration::ZERO }
     }
 
+    /// Whether it is as long as it gets.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     /// Nobody waits: whether a piece is to be added now.
     pub fn is_due(&mut self) -> bool {
         let is_put_off = PUT_OFF_BY <= self.put_off;

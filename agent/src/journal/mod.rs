@@ -222,6 +222,11 @@ impl Idle {
         self.writer.flush();
     }
 
+    /// Nobody has asked for anything: makes the log as long beforehand as it gets.
+    pub fn lengthen(&mut self) {
+        self.writer.lengthen_log();
+    }
+
     /// The orderly end, after everything that waits.
     pub fn stop(mut self) {
         while self.step() {}

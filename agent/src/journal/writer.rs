@@ -427,11 +427,21 @@ impl Writer {
         }
     }
 
+    /// Makes the log as long as it gets, for whoever has no time to wait in. Not where the storage fails.
+    pub fn lengthen_log(&mut self) {
+        while !self.ahead.is_done() && !self.is_failing() && self.may_fold() {
+            if self.ahead.is_due() && !self.adds_to_log() {
+                break;
+            }
+        }
+    }
+
     /// Adds to the log's length, a piece at a time. Whether there was anything to do.
     fn lengthens_log(&mut self) -> bool {
-        if self.is_failing() || !self.may_fold() || !self.ahead.is_due() {
-            return false;
-        }
+        !self.is_failing() && self.may_fold() && self.ahead.is_due() && self.adds_to_log()
+    }
+
+    fn adds_to_log(&mut self) -> bool {
         self.pulse.begins();
         let Self { state, ahead, .. } = self;
         let was_alone = state.alone(|| ahead.lengthen());

@@ -45,6 +45,8 @@ pub struct Life {
     /// Each so many turns of the schedule a minute is over for it.
     schedule_turns: u32,
     idle: Idle,
+    /// Whether its log is made long beforehand.
+    lengthens: bool,
     /// When it began, in the world's time.
     born: Duration,
     look_at: Option<Duration>,
@@ -126,7 +128,12 @@ fn sync_config() -> sync::Config {
 impl Life {
     /// # Errors
     /// The agent can't start.
-    pub fn begin(config: journal::Config, clock: Clock, now: Duration) -> Result<Self, journal::Error> {
+    pub fn begin(
+        config: journal::Config,
+        clock: Clock,
+        lengthens: bool,
+        now: Duration,
+    ) -> Result<Self, journal::Error> {
         if let Some(known) = journal::known(&config.path, &config.boot) {
             clock.resume(known);
         }
@@ -144,6 +151,7 @@ impl Life {
             schedule_at: now,
             schedule_turns: 0,
             idle,
+            lengthens,
             born: now,
             look_at: None,
             connect_at: now,
@@ -191,6 +199,9 @@ impl Life {
                 if !stepped(&self.journal) {
                     return Ok(false);
                 }
+            }
+            if self.lengthens {
+                self.idle.lengthen();
             }
             self.look_at = match (self.idle.patience(), self.look_at) {
                 (Some(patience), None) => Some(now + patience.max(Duration::from_millis(1))),

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use world::{Mutation, Seen, World};
+use world::{Log, Mutation, Seen, World};
 
 const SEED: u64 = 1;
 const SEEDS: u64 = 100;
@@ -49,9 +49,13 @@ impl Drop for Folder {
 }
 
 fn play(seed: u64, mutation: Mutation, trace: bool) -> Result<Seen, String> {
+    play_with(seed, mutation, Log::of(seed), trace)
+}
+
+fn play_with(seed: u64, mutation: Mutation, log: Log, trace: bool) -> Result<Seen, String> {
     let folder = Folder::new();
     let path: &Path = &folder.0;
-    let played = catch_unwind(AssertUnwindSafe(|| World::new(seed, path, mutation, trace).play()));
+    let played = catch_unwind(AssertUnwindSafe(|| World::new(seed, path, mutation, log, trace).play()));
     let played = played.unwrap_or_else(|_| Err("a panic, which is told above".into()));
     played.map_err(|why| format!("seed {seed}: {why}"))
 }
@@ -139,16 +143,20 @@ fn every_green_scan_takes_effect_once_over_many_seeds() {
 #[test]
 fn every_seed_that_has_failed_passes() {
     for seed in [100_104, 100_689, 106_440, 107_001, 107_611, 107_734, 200_210] {
-        if let Err(why) = play(seed, Mutation::None, false) {
-            panic!("{why}");
+        for log in [Log::Grows, Log::IsLong] {
+            if let Err(why) = play_with(seed, Mutation::None, log, false) {
+                panic!("{log:?}: {why}");
+            }
         }
     }
 }
 
 #[test]
 fn a_seed_plays_the_same_again() {
-    let first = play(SEED, Mutation::None, false).unwrap();
-    assert_eq!(first, play(SEED, Mutation::None, false).unwrap());
+    for log in [Log::Grows, Log::IsLong] {
+        let first = play_with(SEED, Mutation::None, log, false).unwrap();
+        assert_eq!(first, play_with(SEED, Mutation::None, log, false).unwrap(), "{log:?}");
+    }
 }
 
 /// The first seed that finds it.

@@ -38,6 +38,22 @@ pub enum Mutation {
     ForgetOnPuback,
 }
 
+/// The write-ahead log of all of a seed's lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// It gets as long as what is written to it: the disk was too full to make it long, or staff left no time for it.
+    Grows,
+    /// It is made as long as it gets as soon as nobody waits.
+    IsLong,
+}
+
+impl Log {
+    /// Every other seed has the one and the other.
+    pub fn of(seed: u64) -> Self {
+        if seed.is_multiple_of(2) { Self::IsLong } else { Self::Grows }
+    }
+}
+
 /// After healing, sync tries again within this.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// A client that has just begun to wait for a broker that says nothing, then its wait, and the way of the packets.
@@ -91,6 +107,7 @@ pub struct World {
     path: PathBuf,
     backups: PathBuf,
     mutation: Mutation,
+    log_length: Log,
     benches: Vec<Bench>,
     broker: Broker,
     platform: Platform,
@@ -173,7 +190,7 @@ fn base() -> Timestamp {
 }
 
 impl World {
-    pub fn new(seed: u64, folder: &Path, mutation: Mutation, trace: bool) -> Self {
+    pub fn new(seed: u64, folder: &Path, mutation: Mutation, log: Log, trace: bool) -> Self {
         let disk = Disk::mount(folder);
         disk.lies(match mutation {
             Mutation::SynchronousNormal => Lie::LogNotForced,
@@ -188,6 +205,7 @@ impl World {
             path: folder.join("parceld.db"),
             backups: folder.join("backups"),
             mutation,
+            log_length: log,
             benches: (0..STATIONS.len()).map(Bench::new).collect(),
             broker: Broker::new(),
             platform: Platform::default(),
@@ -492,7 +510,7 @@ impl World {
         let boot = format!("boot-{}", self.boots);
         let clock = Clock::played(&boot, self.reading(), self.evidence);
         let config = config(&self.path, &boot, self.mutation == Mutation::ForgetOnPuback);
-        let begun = Life::begin(config, clock, self.now);
+        let begun = Life::begin(config, clock, self.log_length == Log::IsLong, self.now);
         if self.disk.is_dead() {
             drop(begun);
             return self.power_goes();
