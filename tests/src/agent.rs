@@ -226,6 +226,37 @@ impl Agent {
         reply.success().json()
     }
 
+    /// What is wrong, by its own verdict.
+    ///
+    /// # Panics
+    /// Where its status has no list of that.
+    #[must_use]
+    #[track_caller]
+    pub fn findings(&self) -> Vec<Value> {
+        let findings = self.status()["verdict"]["findings"].take();
+        findings.as_array().expect("a verdict has findings").clone()
+    }
+
+    /// The fault of this name among those, if it is there.
+    #[must_use]
+    #[track_caller]
+    pub fn finding(&self, fault: &str) -> Option<Value> {
+        self.findings().into_iter().find(|finding| finding["fault"] == fault)
+    }
+
+    /// What the doctor says of one thing.
+    ///
+    /// # Panics
+    /// Where it says nothing of it.
+    #[must_use]
+    #[track_caller]
+    pub fn doctor(&self, check: &str) -> Value {
+        let output = self.command(&["doctor", "--json"]).output().expect("the doctor runs");
+        let checks: Value = serde_json::from_slice(&output.stdout).expect("the doctor speaks JSON");
+        let mut checks = checks["checks"].as_array().expect("a list of checks").iter();
+        checks.find(|found| found["check"] == check).cloned().unwrap_or_else(|| panic!("no check of {check}"))
+    }
+
     /// Another command of the same program, for example `&["events", "--json"]`, ready to run with this agent's configuration.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {

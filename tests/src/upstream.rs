@@ -100,8 +100,7 @@ pub fn received(agent: &Agent) -> u64 {
 }
 
 fn upstream_faults(agent: &Agent) -> Vec<String> {
-    let status = agent.status();
-    let findings = status["verdict"]["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let findings = agent.findings();
     let is_upstream = |finding: &&Value| finding["topic"] == "broker" || finding["topic"] == "receipts";
     let severe = findings.iter().filter(|finding| finding["severity"] != "note").filter(is_upstream);
     severe.filter_map(|finding| finding["fault"].as_str().map(str::to_owned)).collect()

@@ -177,11 +177,6 @@ impl Site {
     }
 
     /// The finding of this name, while there is one.
-    fn finding(&self, fault: &str) -> Option<Value> {
-        let findings = self.agent.status()["verdict"]["findings"].take();
-        findings.as_array()?.iter().find(|finding| finding["fault"] == fault).cloned()
-    }
-
     /// The page as its reader sees it.
     fn page(&self) -> String {
         let page = http::get(&self.agent.url()).expect("the page answers").success().body;
@@ -231,7 +226,7 @@ fn check(thing: &Thing) {
     (thing.breaks)(&mut site);
     let text = |finding: &Value, key: &str| finding[key].as_str().expect("a text").to_owned();
     let finding = wait::until(&format!("{fault} in the status and on the page"), thing.shown_within, || {
-        let finding = site.finding(fault).filter(|finding| text(finding, "reason").contains(reason))?;
+        let finding = site.agent.finding(fault).filter(|finding| text(finding, "reason").contains(reason))?;
         let todo = finding["todo"][0].as_str().expect("what to do").to_owned();
         let page = site.page();
         let is_told = |told: String| !told.is_empty() && page.contains(&told);
@@ -246,7 +241,7 @@ fn check(thing: &Thing) {
     (thing.heals)(&mut site);
     let what = text(&finding, "what");
     wait::until(&format!("{fault} to be over"), thing.shown_within, || {
-        (site.finding(fault).is_none() && !site.page().contains(&what)).then_some(())
+        (site.agent.finding(fault).is_none() && !site.page().contains(&what)).then_some(())
     });
     let said = site.doctor(name);
     assert!(["ok", "skipped"].contains(&said["outcome"].as_str().expect("a word")), "{said:#}");

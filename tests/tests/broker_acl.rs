@@ -1,13 +1,12 @@
 //! The broker's settings and access rules that are shipped, with real mosquitto: what a site may do, and what it may not.
 
-use parceld_tests::agent::{Agent, AgentSetup};
+use parceld_tests::agent::AgentSetup;
 use parceld_tests::certificates::replace;
 use parceld_tests::goods::{gtin, order};
 use parceld_tests::mqtt_client::MqttClient;
 use parceld_tests::secured::{PLATFORM, Secured};
 use parceld_tests::site::{Broker, SITE, Site, assert_gapless};
 use parceld_tests::{binaries, wait};
-use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,18 +21,6 @@ const REFUSAL_TOLD_WITHIN: Duration = Duration::from_secs(40);
 fn secured(site: &Site) -> &Secured {
     let Broker::Secured(secured) = &site.broker else { panic!("the site has another broker") };
     secured
-}
-
-fn finding(agent: &Agent, fault: &str) -> Option<Value> {
-    let findings = agent.status()["verdict"]["findings"].take();
-    findings.as_array()?.iter().find(|finding| finding["fault"] == fault).cloned()
-}
-
-fn doctor(agent: &Agent, check: &str) -> Value {
-    let output = agent.command(&["doctor", "--json"]).output().expect("the doctor runs");
-    let checks: Value = serde_json::from_slice(&output.stdout).expect("the doctor speaks JSON");
-    let checks = checks["checks"].as_array().or(checks.as_array()).expect("a list of checks");
-    checks.iter().find(|found| found["check"] == check).cloned().unwrap_or_else(|| panic!("no {check}: {checks:?}"))
 }
 
 #[test]
@@ -52,7 +39,7 @@ fn a_site_works_from_scan_to_receipt_with_the_shipped_rules() {
         (site.agent.status()["verdict"]["state"] == "well").then_some(())
     });
     for check in ["tls", "login", "topics"] {
-        assert_eq!(doctor(&site.agent, check)["outcome"], "ok", "{check}");
+        assert_eq!(site.agent.doctor(check)["outcome"], "ok", "{check}");
     }
     assert_eq!(site.agent.status()["broker"]["refused"], 0);
     let log = secured(&site).broker.process().log();
@@ -155,10 +142,10 @@ fn a_site_with_anothers_certificate_is_denied_and_says_so() {
     let identify = secured.identified("site-2");
     let mut agent = identify(AgentSetup::new(SITE, &secured.url()).station("bench-1", "pack")).start();
     agent.ready();
-    let found = wait::until("the denial to be told", SHOWN_WITHIN, || finding(&agent, "publish_refused"));
+    let found = wait::until("the denial to be told", SHOWN_WITHIN, || agent.finding("publish_refused"));
     let reason = found["reason"].as_str().expect("a reason");
     assert!(reason.contains("parceld/v1/site-1/state/agent") && reason.contains("NotAuthorized"), "{reason}");
-    let topics = doctor(&agent, "topics");
+    let topics = agent.doctor("topics");
     assert_eq!(topics["outcome"], "error", "{topics}");
     let found = topics["found"].as_str().expect("what was found");
     assert!(found.contains("certificate is for \"site-2\", and site.id is \"site-1\""), "{found}");
@@ -185,10 +172,10 @@ fn rules_that_hide_the_receipts_are_named_as_a_cause() {
     site.scan(0, "O1");
     site.scan(0, &gtin('A'));
     let found = wait::until("missing receipts to be told", Duration::from_secs(2 + 5), || {
-        finding(&site.agent, "receipts_missing")
+        site.agent.finding("receipts_missing")
     });
     assert!(found["todo"].to_string().contains("ACL"), "{found}");
-    let topics = doctor(&site.agent, "topics");
+    let topics = site.agent.doctor("topics");
     assert_eq!(topics["outcome"], "warning", "{topics}");
     assert!(topics["fix"].to_string().contains("ACL"), "{topics}");
 
@@ -196,9 +183,9 @@ fn rules_that_hide_the_receipts_are_named_as_a_cause() {
     self::secured(&site).broker.reload();
     site.until_received();
     wait::until("missing receipts to be forgotten", SHOWN_WITHIN, || {
-        finding(&site.agent, "receipts_missing").is_none().then_some(())
+        site.agent.finding("receipts_missing").is_none().then_some(())
     });
-    assert_eq!(doctor(&site.agent, "topics")["outcome"], "ok");
+    assert_eq!(site.agent.doctor("topics")["outcome"], "ok");
 }
 
 #[test]
@@ -236,12 +223,12 @@ fn passwords_do_instead_of_certificates() {
         wait::until("the connection", SHOWN_WITHIN, || (agent.status()["broker"]["state"] == "up").then_some(()));
     };
     until_up();
-    assert_eq!(doctor(&agent, "topics")["outcome"], "ok");
+    assert_eq!(agent.doctor("topics")["outcome"], "ok");
 
     // A wrong password is noticed with the file, and told: the connection is made with the right one again, a second time too.
     replace(&password, "another\n");
     let told = || {
-        let found = finding(&agent, "new_broker_files_unusable");
+        let found = agent.finding("new_broker_files_unusable");
         found.filter(|_| agent.status()["broker"]["state"] == "up")
     };
     let found = wait::until("the refusal to be told", REFUSAL_TOLD_WITHIN, told);
@@ -252,7 +239,7 @@ fn passwords_do_instead_of_certificates() {
     let is_back = || told().filter(|_| before < reconnects());
     wait::until("the connection with the old password, and the fault", REFUSAL_TOLD_WITHIN, is_back);
     replace(&password, "a very long secret\n");
-    let is_well = || finding(&agent, "new_broker_files_unusable").is_none().then_some(());
+    let is_well = || agent.finding("new_broker_files_unusable").is_none().then_some(());
     wait::until("the old file to be noticed", TAKEN_WITHIN, is_well);
     until_up();
 }

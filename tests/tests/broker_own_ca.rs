@@ -78,8 +78,5 @@ fn a_ca_made_by_the_document_lets_a_site_in_until_it_is_revoked() {
 
     run(&commands("#### Revoking", "## The configuration"), root.path(), &root.join("ca"));
     broker.restart();
-    wait::until("the revocation to be told", SHOWN_WITHIN, || {
-        let findings = agent.status()["verdict"]["findings"].take();
-        findings.as_array()?.iter().any(|finding| finding["fault"] == "certificate_revoked").then_some(())
-    });
+    wait::until("the revocation to be told", SHOWN_WITHIN, || agent.finding("certificate_revoked").map(drop));
 }

@@ -78,19 +78,15 @@ impl Tls {
     /// Waits until a finding of this name says this among its reasons.
     fn until_found(&self, fault: &str, reason: &str) -> Value {
         wait::until(&format!("{fault}: {reason}"), SHOWN_WITHIN, || {
-            let findings = self.agent.status()["verdict"]["findings"].take();
-            let is_it = |finding: &&Value| {
-                finding["fault"] == fault && finding["reason"].as_str().is_some_and(|said| said.contains(reason))
-            };
-            findings.as_array()?.iter().find(is_it).cloned()
+            let found = self.agent.finding(fault);
+            found.filter(|finding| finding["reason"].as_str().is_some_and(|said| said.contains(reason)))
         })
     }
 
     fn until_well(&self) {
         self.until_up();
         wait::until("no finding about the broker", SHOWN_WITHIN, || {
-            let findings = self.agent.status()["verdict"]["findings"].take();
-            findings.as_array()?.iter().all(|finding| finding["topic"] != "broker").then_some(())
+            self.agent.findings().iter().all(|finding| finding["topic"] != "broker").then_some(())
         });
     }
 }

@@ -134,10 +134,8 @@ fn a_certificate_for_another_name_leaves_the_site_connected_with_its_own() {
     let own = names.clone().map(|name| fs::read_to_string(name).expect("it is there"));
     secured.authority.sign(&["site-2"], VALID, &names[0], &names[1]);
     let unfit = |site: &Site| {
-        let status = site.agent.status();
-        let findings = status["verdict"]["findings"].as_array()?.clone();
-        let told = findings.into_iter().find(|finding| finding["fault"] == "new_broker_files_unusable")?;
-        (status["broker"]["state"] == "up").then_some(told)
+        let told = site.agent.finding("new_broker_files_unusable")?;
+        (site.agent.status()["broker"]["state"] == "up").then_some(told)
     };
     wait::until("the refusal to be told over a connection", REFUSAL_TOLD_WITHIN, || unfit(&site));
     site.scan(0, &gtin('B'));

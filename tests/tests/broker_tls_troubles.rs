@@ -66,9 +66,7 @@ impl Shop {
     }
 
     fn findings(&self) -> Vec<Value> {
-        let findings = self.agent.status()["verdict"]["findings"].take();
-        let findings = findings.as_array().cloned().unwrap_or_default();
-        findings.into_iter().filter(|finding| finding["topic"] == "broker").collect()
+        self.agent.findings().into_iter().filter(|finding| finding["topic"] == "broker").collect()
     }
 
     #[track_caller]
@@ -84,13 +82,6 @@ impl Shop {
             finding["fault"] == fault && finding["reason"].as_str().is_some_and(|said| said.contains(reason))
         };
         wait::until(&format!("{fault}: {reason}"), within, || self.findings().into_iter().find(is_it))
-    }
-
-    fn doctor(&self, check: &str) -> Value {
-        let output = self.agent.command(&["doctor", "--json"]).output().expect("the doctor runs");
-        let checks: Value = serde_json::from_slice(&output.stdout).expect("the doctor speaks JSON");
-        let checks = checks["checks"].as_array().or(checks.as_array()).expect("a list of checks");
-        checks.iter().find(|found| found["check"] == check).cloned().expect("the check is made")
     }
 
     fn mend(&mut self) {
@@ -240,7 +231,7 @@ fn every_trouble_with_certificates_has_a_message_of_its_own_until_it_is_mended()
         let what = finding["what"].as_str().expect("it says what").replace('\'', "&#39;");
         let page = http::get(&shop.agent.url()).expect("the page answers").success().body;
         assert!(page.contains(&what), "{fault}: the page says nothing of {what}");
-        let checked = shop.doctor(check);
+        let checked = shop.agent.doctor(check);
         assert!(checked["found"].as_str().is_some_and(|said| said.contains(found)), "{fault}: {checked}");
         assert!(checked["fix"].is_string(), "{fault}: {checked}");
         shop.mend();
@@ -256,9 +247,7 @@ fn a_broker_that_wants_a_certificate_from_a_site_without_one_says_so() {
     let mut agent = setup.station("bench-1", "pack").start();
     agent.ready();
     let reason = wait::until("the refusal", SHOWN_WITHIN, || {
-        let findings = agent.status()["verdict"]["findings"].take();
-        let is_it = |finding: &&Value| finding["fault"] == "certificate_refused";
-        findings.as_array()?.iter().find(is_it).map(|finding| finding["reason"].to_string())
+        agent.finding("certificate_refused").map(|finding| finding["reason"].to_string())
     });
     assert!(reason.contains("the broker wants a certificate from this site, and none is configured"), "{reason}");
 }
@@ -297,9 +286,7 @@ fn an_expiring_certificate_is_told_while_the_broker_is_away() {
     let mut agent = setup.start();
     agent.ready();
     let what = wait::until("the certificate to be told", SHOWN_WITHIN, || {
-        let findings = agent.status()["verdict"]["findings"].take();
-        let is_it = |finding: &&Value| finding["fault"] == "certificate_expires_soon";
-        findings.as_array()?.iter().find(is_it).map(|finding| finding["what"].clone())
+        agent.finding("certificate_expires_soon").map(|finding| finding["what"].clone())
     });
     assert_eq!(what, "This site's certificate expires soon");
 }

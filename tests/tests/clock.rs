@@ -84,9 +84,8 @@ impl Floor {
     }
 
     fn findings(&self) -> Vec<String> {
-        let findings = self.site.agent.status()["verdict"]["findings"].take();
         let fault = |finding: &Value| finding["fault"].as_str().unwrap().to_owned();
-        findings.as_array().unwrap().iter().map(fault).collect()
+        self.site.agent.findings().iter().map(fault).collect()
     }
 }
 
@@ -342,20 +341,13 @@ fn a_certificate_that_only_the_clock_finds_wrong_is_the_clocks_fault_and_heals_w
         .start();
     broker.guard(&settings);
     agent.ready();
-    let findings = |agent: &parceld_tests::agent::Agent| agent.status()["verdict"]["findings"].take();
-    let found = wait::until("the clock's fault", SHOWN_WITHIN, || {
-        let is_it = |finding: &&Value| finding["fault"] == "clock_blocks_broker";
-        findings(&agent).as_array()?.iter().find(is_it).cloned()
-    });
+    let found = wait::until("the clock's fault", SHOWN_WITHIN, || agent.finding("clock_blocks_broker"));
     assert_eq!(found["topic"], "clock");
     assert!(found["reason"].as_str().unwrap().contains("valid only from"), "{found}");
     assert!(scanner.scan("a code").recorded);
-    let named = findings(&agent);
     let certificates = |finding: &&Value| finding["fault"].as_str().unwrap().contains("certificate");
-    assert_eq!(named.as_array().unwrap().iter().find(certificates), None);
-    let doctor = agent.command(&["doctor", "--json"]).output().unwrap();
-    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-    let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["check"] == "clock").unwrap();
+    assert_eq!(agent.findings().iter().find(certificates), None);
+    let check = agent.doctor("clock");
     assert_eq!(check["outcome"], "error", "{check}");
     assert!(check["found"].as_str().unwrap().contains("can't be right"), "{check}");
     // Long enough for the agent to wait half a minute between attempts.
@@ -367,7 +359,7 @@ fn a_certificate_that_only_the_clock_finds_wrong_is_the_clocks_fault_and_heals_w
         let others = ["no_subscriber", "receipts_never_came"];
         let is_named = |finding: &Value| !others.contains(&finding["fault"].as_str().unwrap());
         let is_up = agent.status()["broker"]["state"] == "up";
-        (is_up && !findings(&agent).as_array()?.iter().any(is_named)).then_some(())
+        (is_up && !agent.findings().iter().any(is_named)).then_some(())
     });
     assert!(scanner.scan("another code").recorded);
 }

@@ -34,13 +34,8 @@ impl Board {
     }
 }
 
-fn finding(agent: &Agent, fault: &str) -> Option<Value> {
-    let findings = agent.status()["verdict"]["findings"].take();
-    findings.as_array()?.iter().find(|finding| finding["fault"] == fault).cloned()
-}
-
 fn until_it_stays_away(agent: &Agent) {
-    wait::until("an agent that stays away", PATIENCE, || finding(agent, "another_agent"));
+    wait::until("an agent that stays away", PATIENCE, || agent.finding("another_agent"));
 }
 
 fn until_it_serves(agent: &Agent) {
@@ -101,7 +96,7 @@ fn goes_back_and_forth(broker: Broker, change: impl FnOnce(AgentSetup) -> AgentS
     site.scan(BENCH, "first-2");
     until_sent(&site.agent);
     assert_eq!(epochs_heard(&listener), BTreeSet::from([first.clone()]));
-    assert_eq!(finding(&site.agent, "another_agent"), None);
+    assert_eq!(site.agent.finding("another_agent"), None);
 
     claim(&second.agent);
     until_sent(&second.agent);
@@ -163,7 +158,7 @@ fn a_new_board_in_the_place_of_a_dead_one_is_claimed_and_its_page_says_how() {
     assert!(String::from_utf8_lossy(&status.stdout).contains("parceld claim"));
     claim(&second.agent);
     until_sent(&second.agent);
-    assert_eq!(finding(&second.agent, "another_agent"), None);
+    assert_eq!(second.agent.finding("another_agent"), None);
     claim(&second.agent);
 }
 
@@ -235,7 +230,7 @@ fn of_a_copied_card(change: impl FnOnce(AgentSetup) -> AgentSetup) {
 fn until_one_serves<'a>(one: &'a Agent, other: &'a Agent) -> (&'a Agent, &'a Agent) {
     wait::until("one of two that serves the site", PATIENCE, || {
         let up = [one, other].map(|agent| agent.status()["broker"]["state"] == "up");
-        let away = [one, other].map(|agent| finding(agent, "another_agent").is_some());
+        let away = [one, other].map(|agent| agent.finding("another_agent").is_some());
         match (up, away) {
             ([true, false], [false, true]) => Some((one, other)),
             ([false, true], [true, false]) => Some((other, one)),
@@ -277,7 +272,7 @@ fn what_a_broker_remembers_of_an_agents_past_keeps_nobody_away() {
     site.agent.restart();
     site.agent.ready();
     until_it_serves(&site.agent);
-    assert_eq!(finding(&site.agent, "another_agent"), None);
+    assert_eq!(site.agent.finding("another_agent"), None);
     site.scan(BENCH, "first-1");
     until_sent(&site.agent);
 }

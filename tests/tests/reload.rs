@@ -55,12 +55,6 @@ fn hang_up(agent: &Agent) {
     kill_process(pid, Signal::HUP).expect("the agent runs");
 }
 
-/// The fault of this name among the findings, if it is there.
-fn finding(agent: &Agent, fault: &str) -> Option<Value> {
-    let findings = agent.status()["verdict"]["findings"].as_array()?.clone();
-    findings.into_iter().find(|finding| finding["fault"] == fault)
-}
-
 /// Scans codes that nobody knows, each once, until told to stop; those that were answered as saved.
 fn scan_on(scanner: &mut VirtualScanner, name: &str, stop: &AtomicBool) -> Vec<String> {
     let mut saved = Vec::new();
@@ -147,7 +141,7 @@ fn what_is_wrong_changes_nothing_and_is_told_everywhere() {
     write(&site.agent, "10.toml", "[floor]\nlow_stock = 7\n[log]\nlevle = \"debug\"\n");
     let place = format!("{}:4:1: there is no key `levle` in [log]", drop_in(&site.agent, "10.toml").display());
     assert!(said(&site.agent, &["reload"], 2).contains(&place));
-    let found = finding(&site.agent, "config_refused").expect("it is a fault");
+    let found = site.agent.finding("config_refused").expect("it is a fault");
     assert!(found["reason"].as_str().is_some_and(|reason| reason.contains(&place)), "{found}");
     let configuration = site.agent.status()["configuration"].clone();
     assert_eq!((&configuration["state"], &configuration["refused"]), (&"refused".into(), &place.clone().into()));
@@ -165,11 +159,11 @@ fn what_is_wrong_changes_nothing_and_is_told_everywhere() {
     assert_eq!(site.scan(0, "nobody-knows").beeps, 2);
     hang_up(&site.agent);
     assert!(said(&site.agent, &["reload"], 2).contains(&place));
-    assert_eq!(finding(&site.agent, "config_refused").expect("it still is")["since"], found["since"]);
+    assert_eq!(site.agent.finding("config_refused").expect("it still is")["since"], found["since"]);
 
     write(&site.agent, "10.toml", "[floor]\nlow_stock = 7\n");
     assert!(said(&site.agent, &["reload"], 0).contains("Changed: floor.low_stock."));
-    assert!(finding(&site.agent, "config_refused").is_none());
+    assert!(site.agent.finding("config_refused").is_none());
     assert_eq!(site.agent.status()["configuration"]["state"], "current");
     let metrics = http::get(&format!("{}/metrics", site.agent.url())).expect("the page answers").body;
     assert!(metrics.contains("\nparceld_config_last_reload_successful 1"), "{metrics}");
@@ -185,7 +179,7 @@ fn a_start_with_a_wrong_file_goes_on_with_what_was_right_last() {
     assert!(strict.starts_with(&place), "{strict}");
     site.agent.restart();
     site.agent.ready();
-    let found = finding(&site.agent, "config_refused").expect("it is a fault");
+    let found = site.agent.finding("config_refused").expect("it is a fault");
     assert!(found["what"].as_str().is_some_and(|what| what.contains("started on its last good")), "{found}");
     assert!(found["reason"].as_str().is_some_and(|reason| reason.contains(&place)), "{found}");
     assert!(said(&site.agent, &["config", "show", "--running"], 0).contains("low_stock = 3 "));
@@ -196,7 +190,7 @@ fn a_start_with_a_wrong_file_goes_on_with_what_was_right_last() {
     said(&site.agent, &["reload"], 2);
     fs::remove_file(drop_in(&site.agent, "10.toml")).expect("it was written");
     said(&site.agent, &["reload"], 0);
-    assert!(finding(&site.agent, "config_refused").is_none());
+    assert!(site.agent.finding("config_refused").is_none());
 }
 
 /// The head of the answer to a request under this name.
@@ -263,13 +257,13 @@ fn each_part_takes_what_is_its_own() {
     assert!(told.contains("floor.low_stock") && told.contains("only after a restart: web.listen"), "{told}");
     let status = agent.status();
     assert_eq!(status["configuration"]["needs_restart"], serde_json::json!(["web.listen"]));
-    assert!(finding(&agent, "config_needs_restart").is_some());
+    assert!(agent.finding("config_needs_restart").is_some());
     let shown = said(&agent, &["config", "show", "--running"], 0);
     assert!(shown.contains("low_stock = 9 ") && !shown.contains("127.0.0.1:1\""), "{shown}");
     write(&agent, "web.toml", "");
     assert_eq!(agent.status()["configuration"]["state"], "changed");
     said(&agent, &["reload"], 0);
-    assert!(finding(&agent, "config_needs_restart").is_none());
+    assert!(agent.finding("config_needs_restart").is_none());
 }
 
 #[test]
