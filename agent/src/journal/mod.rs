@@ -11,6 +11,7 @@ mod ahead;
 pub mod backup;
 mod ballast;
 mod company;
+mod folding;
 mod fresh;
 mod job;
 pub mod log;

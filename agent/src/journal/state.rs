@@ -1,5 +1,6 @@
 //! What the writer works on: the connection, the log's ends, the projections. Every method runs inside a transaction.
 
+use super::folding::{Folding, How};
 use super::fresh::Fresh;
 use super::job::PrintJob;
 use super::log::{self, By, Epoch, Place, Stored, When};
@@ -33,6 +34,7 @@ pub(in crate::journal) mod times;
 
 pub struct State {
     conn: Connection,
+    folding: Folding,
     /// Pages in the write-ahead log, as of the last commit.
     log_pages: Arc<AtomicU32>,
     page_bytes: u64,
@@ -150,6 +152,7 @@ impl State {
             shelf: Shelf::load(&conn, cause == StartCause::Recovered)?,
             gone: Shelf::gone(&conn)?,
             conn,
+            folding: Folding::default(),
             log_pages,
             page_bytes,
             epoch,
@@ -415,8 +418,13 @@ impl State {
     }
 
     /// Folds the write-ahead log into the file, as far as readers let it. Whether it could be tried.
-    pub fn checkpoint(&self) -> bool {
-        self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
+    pub fn checkpoint(&mut self) -> bool {
+        self.folding.fold(&self.conn, How::AsFarAsItGoes).is_some()
+    }
+
+    /// Whether the file may lack pages that only the log still has: nothing is folded any more.
+    pub fn is_folding_in_doubt(&self) -> bool {
+        self.folding.is_in_doubt()
     }
 
     /// What the write-ahead log holds, that included which is in the file already: the first commit after all of it is there
@@ -426,13 +434,10 @@ impl State {
     }
 
     /// Folds all of the log and begins it anew, with nothing behind its end; waits for no reader. Whether that was possible.
-    pub fn restart_log(&self) -> bool {
-        let is_busy = self
-            .conn
-            .busy_timeout(Duration::ZERO)
-            .and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
-        let waits_again = self.conn.busy_timeout(schema::BUSY_TIMEOUT).is_ok();
-        is_busy.is_ok_and(|is_busy| is_busy == 0) && waits_again
+    pub fn restart_log(&mut self) -> bool {
+        let waits = self.conn.busy_timeout(Duration::ZERO).is_err();
+        let is_anew = !waits && self.folding.fold(&self.conn, How::AllAndAnew) == Some(true);
+        self.conn.busy_timeout(schema::BUSY_TIMEOUT).is_ok() && is_anew
     }
 
     /// Does `work` while nobody can write to the database.
@@ -453,15 +458,13 @@ impl State {
     }
 
     /// At the end: folds all of it and leaves a short log.
-    pub fn fold(&self) {
-        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    pub fn fold(&mut self) {
+        let _ = self.folding.fold(&self.conn, How::AllAndAnew);
     }
 
     /// Whether everything in the write-ahead log has reached the file, synced.
-    fn force(&self) -> bool {
-        let complete =
-            |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?);
-        self.conn.query_row("PRAGMA wal_checkpoint(FULL)", [], complete).unwrap_or(false)
+    fn force(&mut self) -> bool {
+        self.folding.fold(&self.conn, How::All) == Some(true)
     }
 
     fn uptime_s(&self, moment: &Moment) -> u64 {

@@ -356,6 +356,7 @@ impl Writer {
                     self.short = !self.ballast.make();
                 }
                 self.restart_log();
+                self.doubts_what_was_folded();
                 self.healed();
                 self.announce();
             }
@@ -462,6 +463,14 @@ impl Writer {
         let due = if nobody_waits { FOLDED_BYTES } else { FOLDED_BYTES_MAX };
         if (due <= unfolded || (self.folds && nobody_waits)) && self.state.checkpoint() {
             (self.folded_bytes, self.folds) = (held, false);
+        }
+        self.doubts_what_was_folded();
+    }
+
+    /// The next start folds all of the log, which is left as it is.
+    fn doubts_what_was_folded(&self) {
+        if self.state.is_folding_in_doubt() {
+            self.damage.found("what was folded into it could not be forced to disk");
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod broker;
 mod floor;
+mod folding;
 mod life;
 mod platform;
 mod world;

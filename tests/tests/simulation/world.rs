@@ -167,25 +167,25 @@ enum Ends {
 const CUTS: [Cut; 4] = [Cut::Nothing, Cut::All, Cut::First, Cut::Some];
 
 /// Of all events in a file.
-fn ids(database: &Path) -> Result<BTreeSet<String>, String> {
+pub fn ids(database: &Path) -> Result<BTreeSet<String>, String> {
     let events = Reader::open(database).and_then(|reader| reader.events(0, 100_000));
     let events = events.map_err(|error| format!("{}: {error}", database.display()))?;
     Ok(events.into_iter().map(|stored| stored.id.to_string()).collect())
 }
 
 /// For looking, as anybody might who is no agent.
-fn open(database: &Path) -> rusqlite::Result<Connection> {
+pub fn open(database: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(database, flags)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(conn)
 }
 
-fn integrity(database: &Path) -> rusqlite::Result<String> {
+pub fn integrity(database: &Path) -> rusqlite::Result<String> {
     open(database)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
 }
 
-fn base() -> Timestamp {
+pub fn base() -> Timestamp {
     Timestamp::constant(1_795_420_800, 0)
 }
 
