@@ -86,6 +86,16 @@ pub fn failed_read(nth: u32, file: &Path, trace: &Path) -> Option<Vec<String>> {
     strace(&["-e", "trace=pread64", "-e", &fail, "-P", &file.to_string_lossy()], trace)
 }
 
+/// The words before a program for which no plain read of `file` succeeds: of whoever reads it from its beginning to its end.
+/// Its reads are listed in `trace`. `None` as for [`tracer`].
+///
+/// # Panics
+/// Where strace isn't installed.
+#[must_use]
+pub fn unreadable(file: &Path, trace: &Path) -> Option<Vec<String>> {
+    strace(&["-e", "trace=read", "-e", "inject=read:error=EIO", "-P", &file.to_string_lossy()], trace)
+}
+
 /// Has each sync of `file` by a running process fail with an I/O error, until [`Failing::end`]. `None` as for [`tracer`].
 ///
 /// # Panics

@@ -7,6 +7,7 @@
 use super::ahead::AT_ONCE_BYTES;
 use super::salvage::beside;
 use super::{Error, room};
+use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
@@ -16,16 +17,33 @@ use std::path::Path;
 /// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 const PAGE_BYTES_MAX: u64 = 65_536;
 
-/// Puts a copy of the log, forced to disk, in its place; after an orderly stop there is nothing in it.
+/// Puts a copy of the log, forced to disk, in its place; after an orderly stop there is nothing in it. Where somebody else has the
+/// database open it is written over itself: whoever has the log that was there goes on with that one.
 ///
 /// # Errors
-/// The disk fails again.
+/// The disk fails again, or a part of the log can't be read.
 pub fn write_log(database: &Path) -> Result<(), Error> {
-    let (log, copy) = (beside(database, "-wal"), beside(database, "-wal.again"));
-    write_again(&log, &copy).map_err(|why| Error::Log { path: log, why })
+    let [log, copy, index] = ["-wal", "-wal.again", "-shm"].map(|end| beside(database, end));
+    write_again(&log, &copy, is_shared(&index)).map_err(|failed| match failed {
+        Failed::Reading(why) => Error::UnreadableLog { path: log, why },
+        Failed::Writing(why) => Error::Log { path: log, why },
+    })
 }
 
-fn write_again(log: &Path, copy: &Path) -> io::Result<()> {
+/// What a copy has met.
+#[derive(Debug)]
+enum Failed {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Writing(error)
+    }
+}
+
+fn write_again(log: &Path, copy: &Path, is_shared: bool) -> Result<(), Failed> {
     let found = match fs::metadata(log) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found?,
@@ -33,9 +51,14 @@ fn write_again(log: &Path, copy: &Path) -> io::Result<()> {
     if found.len() == 0 {
         return Ok(());
     }
+    // Of a start that was cut off; perhaps somebody else's.
+    let _ = fs::remove_file(copy);
+    if is_shared {
+        return over_itself(log);
+    }
     match copied(log, copy, &found) {
         // What is there already takes no room.
-        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+        Err(Failed::Writing(error)) if is_full(&error) => {
             let _ = fs::remove_file(copy);
             over_itself(log)
         }
@@ -43,13 +66,23 @@ fn write_again(log: &Path, copy: &Path) -> io::Result<()> {
     }
 }
 
-fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> io::Result<()> {
+/// The byte of the log's index on which whoever has it open holds a lock: `UNIX_SHM_DMS` of SQLite's `os_unix.c`.
+const OPEN_BYTE: u64 = 128;
+
+/// Whether another process has the database open. None of this one's connections may be.
+fn is_shared(index: &Path) -> bool {
+    let Ok(index) = File::options().read(true).write(true).open(index) else { return false };
+    let lock = Flock { start: OPEN_BYTE, length: 1, ..Flock::from(FlockType::WriteLock) };
+    fcntl_getlk(&index, &lock).is_ok_and(|held| held.is_some())
+}
+
+fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> Result<(), Failed> {
     let file = File::create(copy)?;
     let (mut end, mut zeros_end) = (0, 0);
     // Not by the system's own ways of copying: some of those take the very blocks.
-    each_piece(&mut File::open(log)?, |at, piece| {
+    each_piece(log, |at, piece| {
         zeros_end = at + piece.len() as u64;
-        if piece.iter().all(|byte| *byte == 0) {
+        if is_zeros(piece) {
             return Ok(());
         }
         end = zeros_end;
@@ -62,24 +95,39 @@ fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> io::Result<()> {
     let _ = chown(copy, Some(found.uid()), Some(found.gid()));
     file.sync_all()?;
     fs::rename(copy, log)?;
-    File::open(room::directory(log))?.sync_all()
+    Ok(File::open(room::directory(log))?.sync_all()?)
 }
 
-fn over_itself(log: &Path) -> io::Result<()> {
+fn over_itself(log: &Path) -> Result<(), Failed> {
     let over = File::options().write(true).open(log)?;
-    each_piece(&mut File::open(log)?, |at, piece| over.write_all_at(piece, at))?;
-    over.sync_all()
+    each_piece(log, |at, piece| match over.write_all_at(piece, at) {
+        // What takes room is a hole, and as good as written.
+        Err(error) if is_full(&error) && is_zeros(piece) => Ok(()),
+        written => written,
+    })?;
+    Ok(over.sync_all()?)
 }
 
-fn each_piece(file: &mut File, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+fn is_zeros(piece: &[u8]) -> bool {
+    piece.iter().all(|byte| *byte == 0)
+}
+
+fn each_piece(log: &Path, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> Result<(), Failed> {
+    let mut file = File::open(log)?;
     let (mut piece, mut at) = (vec![0; AT_ONCE_BYTES], 0);
     loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(()),
-            read => {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => {
                 each(at, &piece[..read])?;
                 at += read as u64;
             }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failed::Reading(error)),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::room::{ROOM_BYTES_MIN, directory, free_bytes};
 use rusqlite::ErrorCode;
 use rustix::fs::FallocateFlags;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -71,10 +72,13 @@ impl Ballast {
 
 /// Whether an error says that the disk is full.
 pub fn is_full(error: &Error) -> bool {
-    let (Error::Sqlite(error) | Error::Open { why: error, .. } | Error::Migration { why: error, .. }) = error else {
-        return false;
-    };
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+    match error {
+        Error::Sqlite(error) | Error::Open { why: error, .. } | Error::Migration { why: error, .. } => {
+            error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        }
+        Error::Log { why, .. } => matches!(why.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

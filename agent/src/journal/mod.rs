@@ -262,6 +262,8 @@ pub enum Error {
     Salvage { path: PathBuf, why: std::io::Error },
     #[error("{}: what an earlier start left can't be written once more: {why}", .path.display())]
     Log { path: PathBuf, why: std::io::Error },
+    #[error("{}: can't be read: {why}", .path.display())]
+    UnreadableLog { path: PathBuf, why: std::io::Error },
     #[error("a thread can't be started: {why}")]
     Thread { why: std::io::Error },
     #[error(transparent)]
@@ -317,24 +319,29 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
     let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
     let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock.0), pulse)?;
-    again::write_log(&config.path)?;
+    // Whoever opens it makes one.
+    let has_log = salvage::has_log(&config.path);
+    let open = || {
+        again::write_log(&config.path)?;
+        state::State::open(config.clone(), moment, has_log, pulse)
+    };
     let ballast = Ballast::of(&config.path, config.ballast_bytes);
-    let mut opened = state::State::open(config.clone(), moment, pulse);
+    let mut opened = open();
     if opened.as_ref().is_err_and(ballast::is_full) && ballast.release() {
         tracing::warn!("the disk is full: the room that was kept for that is given up");
-        opened = state::State::open(config.clone(), moment, pulse);
+        opened = open();
     }
     // Where no agent has run before, the configuration names some other file.
     let may_be_ours = salvaged.is_none() && had_lock;
     if may_be_ours && let Some(error) = opened.as_ref().err().filter(|error| salvage::is_damage(error)) {
         // What is damaged is so the second time too.
         tracing::warn!(%error, "the database can't be read: it is tried once more");
-        opened = state::State::open(config.clone(), moment, pulse);
+        opened = open();
     }
     let (state, facts) = match opened {
         Err(error) if may_be_ours && salvage::is_damage(&error) => {
             salvage::salvage(&config, &moment, &error.to_string(), pulse)?;
-            state::State::open(config, moment, pulse)?
+            open()?
         }
         opened => opened?,
     };
@@ -373,7 +380,8 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
 /// read.
 #[must_use]
 pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
-    let reader = Reader::open(path).ok()?;
+    // Whoever opens it makes a log, and nobody would miss the one that is gone.
+    let reader = salvage::has_log(path).then(|| Reader::open(path).ok())??;
     reader.known(&boot.id).ok().flatten()
 }
 

@@ -107,9 +107,8 @@ pub struct Opened {
 }
 
 impl State {
-    /// Opens the file and brings it to this version, which turns `pulse`.
-    pub fn open(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Self, Opened), Error> {
-        let has_log = salvage::has_log(&config.path);
+    /// Opens the file and brings it to this version, which turns `pulse`. `has_log`: before anybody had opened it.
+    pub fn open(config: Config, moment: Moment, has_log: bool, pulse: &Pulse) -> Result<(Self, Opened), Error> {
         let mut conn = schema::open_writer_at_start(&config.path, pulse)?;
         let log_pages = Arc::default();
         count_log(&mut conn, &log_pages)?;

@@ -165,7 +165,7 @@ pub fn is_damage(error: &Error) -> bool {
         Error::Sqlite(error) | Error::Open { why: error, .. } | Error::Migration { why: error, .. } => {
             is_sqlite_damage(error)
         }
-        Error::Damaged(_) => true,
+        Error::Damaged(_) | Error::UnreadableLog { .. } => true,
         Error::UnknownKind { kind } => is_garbled(kind),
         _ => false,
     }
