@@ -273,6 +273,18 @@ fn a_file_in_use_is_refused_until_its_writer_has_ended() {
     until("the lock is released", || journal::open(config(&path), at(0)).is_ok());
 }
 
+/// SQLite would keep the log beside the file itself, and all of ours would look beside the link.
+#[test]
+fn a_link_to_a_file_is_refused_with_the_path_to_write() {
+    let folder = Folder::new();
+    let (path, link) = (folder.file("j.db"), folder.file("link.db"));
+    drop(journal::open(config(&path), at(0)).unwrap());
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let refused = journal::open(config(&link), at(0)).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("set storage.path to the file itself"), "{refused}");
+    assert!(refused.contains(&path.display().to_string()), "{refused}");
+}
+
 #[test]
 fn what_is_no_database_is_refused() {
     let folder = Folder::new();

@@ -252,6 +252,8 @@ pub enum Error {
     Migration { path: PathBuf, from: i64, to: i64, why: rusqlite::Error },
     #[error("{}: its write-ahead log can't be made, and stays in mode {mode}: is there room on its disk, or is somebody reading it?", .path.display())]
     NoLog { path: PathBuf, mode: String },
+    #[error("{}: is a link to {}: set storage.path to the file itself, since its log lies beside that one", .path.display(), .target.display())]
+    Link { path: PathBuf, target: PathBuf },
     #[error("{}: another parceld is using this database: stop it first", .path.display())]
     Locked { path: PathBuf },
     #[error("{}: can't be made: {why}: does its directory belong to the user that runs parceld?", .path.display())]
@@ -312,6 +314,10 @@ pub fn open_with(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journ
 /// # Errors
 /// As [`open`].
 pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal, Idle), Error> {
+    let config = Arc::new(config);
+    if let Ok(target) = std::fs::read_link(&config.path) {
+        return Err(Error::Link { path: config.path.clone(), target });
+    }
     if let Some(directory) = config.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let failed = |why| Error::Directory { path: directory.into(), why };
         std::fs::create_dir_all(directory).map_err(failed)?;
@@ -323,7 +329,7 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
     let has_log = salvage::has_log(&config.path);
     let open = || {
         again::write_log(&config.path)?;
-        state::State::open(config.clone(), moment, has_log, pulse)
+        state::State::open(Arc::clone(&config), moment, has_log, pulse)
     };
     let ballast = Ballast::of(&config.path, config.ballast_bytes);
     let mut opened = open();

@@ -108,7 +108,7 @@ pub struct Opened {
 
 impl State {
     /// Opens the file and brings it to this version, which turns `pulse`. `has_log`: before anybody had opened it.
-    pub fn open(config: Config, moment: Moment, has_log: bool, pulse: &Pulse) -> Result<(Self, Opened), Error> {
+    pub fn open(config: Arc<Config>, moment: Moment, has_log: bool, pulse: &Pulse) -> Result<(Self, Opened), Error> {
         let mut conn = schema::open_writer_at_start(&config.path, pulse)?;
         let log_pages = Arc::default();
         count_log(&mut conn, &log_pages)?;
@@ -176,7 +176,7 @@ impl State {
             prints: Vec::new(),
             modes_wait: HashSet::new(),
             labels_wanted: VecDeque::new(),
-            config: Arc::new(config),
+            config,
         };
         state.take_configured_modes()?;
         state.tell_uncounted();
