@@ -106,7 +106,7 @@ fn a_log_that_was_taken_away_is_missed() {
     let in_file: (i64, i64) = fold
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
         .expect("it can be folded");
-    assert_eq!(in_file.0, in_file.1, "all of it is in the file");
+    assert!(0 < in_file.0 && in_file.0 == in_file.1, "all of it is in the file: {in_file:?}");
     drop(fold);
     bench.scan(5);
     bench.site.agent.kill9();

@@ -126,7 +126,8 @@ impl Target {
         let log = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         // What is fuzzed for hours is not to be in anybody's way.
         let mut command = Command::new("nice");
-        command.args(["-n", "19"]).arg(engine).args([&corpus, &Path::new(CORPUS).join(&self.name), &seeds]);
+        let kept = Path::new(CORPUS).join(&self.name);
+        command.args(["-n", "19"]).arg(engine).args([&corpus, &seeds]).args(Some(kept).filter(|kept| kept.is_dir()));
         command.arg(format!("-max_total_time={}", u64::from(minutes) * 60)).arg(format!("-max_len={}", self.bytes_max));
         command.arg(format!("-timeout={INPUT_SECONDS_MAX}")).arg(format!("-rss_limit_mb={MEMORY_MB_MAX}"));
         command.arg(format!("-artifact_prefix={}/{}-", found.display(), self.name)).arg(format!("-dict={WORDS}"));

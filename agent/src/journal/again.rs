@@ -7,7 +7,8 @@
 use super::ahead::AT_ONCE_BYTES;
 use super::salvage::beside;
 use super::{Error, room};
-use rustix::process::{Flock, FlockType, fcntl_getlk};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
@@ -24,7 +25,10 @@ const PAGE_BYTES_MAX: u64 = 65_536;
 /// The disk fails again, or a part of the log can't be read.
 pub fn write_log(database: &Path) -> Result<(), Error> {
     let [log, copy, index] = ["-wal", "-wal.again", "-shm"].map(|end| beside(database, end));
-    write_again(&log, &copy, is_shared(&index)).map_err(|failed| match failed {
+    // Whoever wants to open it waits for the log to be in its place.
+    let index = File::options().read(true).write(true).open(index);
+    let is_shared = index.as_ref().is_ok_and(is_shared);
+    write_again(&log, &copy, is_shared).map_err(|failed| match failed {
         Failed::Reading(why) => Error::UnreadableLog { path: log, why },
         Failed::Writing(why) => Error::Log { path: log, why },
     })
@@ -66,14 +70,10 @@ fn write_again(log: &Path, copy: &Path, is_shared: bool) -> Result<(), Failed> {
     }
 }
 
-/// The byte of the log's index on which whoever has it open holds a lock: `UNIX_SHM_DMS` of SQLite's `os_unix.c`.
-const OPEN_BYTE: u64 = 128;
-
-/// Whether another process has the database open. None of this one's connections may be.
-fn is_shared(index: &Path) -> bool {
-    let Ok(index) = File::options().read(true).write(true).open(index) else { return false };
-    let lock = Flock { start: OPEN_BYTE, length: 1, ..Flock::from(FlockType::WriteLock) };
-    fcntl_getlk(&index, &lock).is_ok_and(|held| held.is_some())
+/// Whether another process has the database open, and holds one of SQLite's locks on the log's index; else all of it is locked until
+/// it is closed. No connection of this process may be open.
+fn is_shared(index: &File) -> bool {
+    matches!(fcntl_lock(index, FlockOperation::NonBlockingLockExclusive), Err(Errno::AGAIN | Errno::ACCESS))
 }
 
 fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> Result<(), Failed> {

@@ -18,16 +18,15 @@ pub enum How {
     AllAndAnew,
 }
 
-/// How folding stands, in this process.
-#[derive(Debug, Default)]
+/// How folding stands.
+#[derive(Debug)]
 pub struct Folding {
     part: Part,
 }
 
 /// A part that was folded while somebody read the rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    #[default]
     None,
     Unforced,
     /// Forcing it has failed.
@@ -35,6 +34,16 @@ enum Part {
 }
 
 impl Folding {
+    /// As the log's index has it. It is made anew where nobody else has the database open; else it may know of a part that an
+    /// earlier process has folded.
+    pub fn of(conn: &Connection) -> Self {
+        let is_part = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+            let (in_log, in_file) = (row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
+            Ok(0 < in_file && in_file < in_log)
+        });
+        Self { part: if is_part.unwrap_or(false) { Part::Unforced } else { Part::None } }
+    }
+
     /// Folds. Whether all of the log is in the file then, forced to disk, and whatever else was asked for; `None` where it could not
     /// be tried.
     pub fn fold(&mut self, conn: &Connection, how: How) -> Option<bool> {
@@ -45,7 +54,8 @@ impl Folding {
             |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
         match conn.query_row(how.pragma(), [], counts) {
             Ok((is_busy, in_log, in_file)) => {
-                let is_whole = in_log == in_file;
+                // Where somebody else is folding, nothing is said of how far.
+                let is_whole = 0 <= in_log && in_log == in_file;
                 self.part = if is_whole { Part::None } else { Part::Unforced };
                 Some(is_whole && is_busy == 0)
             }

@@ -324,9 +324,12 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
     }
     let had_lock = lock_path(&config.path).exists();
     let lock = lock(&config.path)?;
-    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock.0), pulse)?;
     // Whoever opens it makes one.
-    let has_log = salvage::has_log(&config.path);
+    let mut has_log = salvage::has_log(&config.path);
+    let salvaged = salvage::before_open(&config, &moment, salvage::was_made(&lock.0), pulse)?;
+    if salvaged.is_some() {
+        has_log = salvage::has_log(&config.path);
+    }
     let open = || {
         again::write_log(&config.path)?;
         state::State::open(Arc::clone(&config), moment, has_log, pulse)
@@ -386,9 +389,11 @@ pub fn prepare(config: Config, moment: Moment, pulse: &Pulse) -> Result<(Journal
 /// read.
 #[must_use]
 pub fn known(path: &Path, boot: &Boot) -> Option<Known> {
-    // Whoever opens it makes a log, and nobody would miss the one that is gone.
-    let reader = salvage::has_log(path).then(|| Reader::open(path).ok())??;
-    reader.known(&boot.id).ok().flatten()
+    // Whoever opens a file that has lost its log makes one, and then nobody would miss what is gone.
+    if salvage::lacks_log(path) {
+        return None;
+    }
+    Reader::open(path).ok()?.known(&boot.id).ok().flatten()
 }
 
 /// The lock beside the database, so that there is never a second writer.

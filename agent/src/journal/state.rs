@@ -113,6 +113,7 @@ impl State {
         let log_pages = Arc::default();
         count_log(&mut conn, &log_pages)?;
         let page_bytes = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let folding = Folding::of(&conn);
         conn.execute_batch("BEGIN IMMEDIATE")?;
         salvage::miss_log(&conn, &config, &moment, has_log)?;
         let head_at_start = log::head(&conn)?;
@@ -151,7 +152,7 @@ impl State {
             shelf: Shelf::load(&conn, cause == StartCause::Recovered)?,
             gone: Shelf::gone(&conn)?,
             conn,
-            folding: Folding::default(),
+            folding,
             log_pages,
             page_bytes,
             epoch,

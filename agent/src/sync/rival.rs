@@ -48,8 +48,9 @@ impl Own<'_> {
         let is_own = said.instance == Some(self.instance)
             || is_related
                 && match said.state {
-                    // Nobody but a copy of the database says so while this agent is there.
-                    Presence::Online => is_past && retained,
+                    // Nobody but a copy of the database says so while this agent is there. Before that it may be what an agent
+                    // said last that was killed: the broker had it still on its way.
+                    Presence::Online => is_past && (retained || !self.has_served),
                     // Of an older copy's past the sessions are later ones; of a copy that has served in the meantime, too.
                     Presence::Offline | Presence::Lost => is_past || !self.has_served,
                 };
@@ -111,6 +112,7 @@ mod tests {
                 let said = |state| (state, epoch, origin, instance, 2_000_007);
                 // A kill, or a broker that was restored and forgot what was said since.
                 assert_eq!(whose(has_served, said(Online), true), Whose::Own, "{epoch}");
+                assert_eq!(whose(false, said(Online), false), Whose::Own, "on its way when it was killed: {epoch}");
                 assert_eq!(whose(has_served, said(Lost), true), Whose::OwnEnd, "{epoch}");
                 assert_eq!(whose(has_served, said(Lost), false), Whose::OwnEnd, "a late will: {epoch}");
             }

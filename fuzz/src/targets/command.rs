@@ -87,9 +87,19 @@ fn repeats_nothing(bytes: &[u8], why: &str) {
     }
 }
 
-/// A text may stand in the reasons' own words: those are the same where the message has as many other letters in its place.
+/// A text may stand in the reasons' own words, or be the type's too: those are the same where the data has as many other letters in
+/// its place.
 fn is_said_without(bytes: &[u8], text: &str) -> bool {
-    let message = String::from_utf8_lossy(bytes);
-    let without = message.replace(text, &"x".repeat(text.len()));
-    without != message && parse(without.as_bytes()).is_err_and(|unreadable| unreadable.why.contains(text))
+    fn put(value: &mut Value, text: &str, other: &str) {
+        match value {
+            Value::String(said) => *said = said.replace(text, other),
+            Value::Object(fields) => fields.values_mut().for_each(|value| put(value, text, other)),
+            Value::Array(values) => values.iter_mut().for_each(|value| put(value, text, other)),
+            _ => {}
+        }
+    }
+    let Ok(mut message) = serde_json::from_slice::<Value>(bytes) else { return false };
+    put(&mut message["data"], text, &"x".repeat(text.len()));
+    let without = message.to_string();
+    parse(without.as_bytes()).is_err_and(|unreadable| unreadable.why.contains(text))
 }

@@ -36,7 +36,9 @@ fn what_a_failed_sync_left_in_the_log_costs_no_green_behind_it() {
     // The same, without the log that a start writes once more: a hole is left in it, which a salvage has to find its way around.
     let is_again = |path: &Path| path.to_string_lossy().ends_with("-wal.again");
     let trusting = lives.without(|what| match what {
-        What::Open { path, .. } | What::Write { path, .. } | What::Sync { path } => is_again(path),
+        What::Open { path, .. } | What::Write { path, .. } | What::Resize { path, .. } | What::Sync { path } => {
+            is_again(path)
+        }
         What::Rename { from, .. } => is_again(from),
         _ => false,
     });

@@ -136,6 +136,17 @@ pub fn has_log(database: &Path) -> bool {
     files::beside(database, "-wal").exists() || is_log_in_file(database)
 }
 
+/// Whether a database that is written by way of a log has none. A restored one isn't yet.
+pub fn lacks_log(database: &Path) -> bool {
+    let mut header = [0; WRITTEN_BY_LOG_AT + 1];
+    let read = File::open(database).and_then(|file| file.read_exact_at(&mut header, 0));
+    read.is_ok() && header[WRITTEN_BY_LOG_AT] == WRITTEN_BY_LOG && !has_log(database)
+}
+
+/// Where the header of a database says it: <https://www.sqlite.org/fileformat2.html#file_format_version_numbers>.
+const WRITTEN_BY_LOG_AT: usize = 18;
+const WRITTEN_BY_LOG: u8 = 2;
+
 fn is_log_in_file(database: &Path) -> bool {
     let (Ok(file), Some(log)) = (File::open(database), files::log_too(database)) else { return false };
     Image::new(Some(file), Some(log), &Pulse::default()).is_folded()
