@@ -6,6 +6,7 @@ use crate::mosquitto::{Mosquitto, Options};
 use crate::platform::Platform;
 use crate::scanner::{Answer, VirtualScanner};
 use crate::secured::Secured;
+use crate::wait::Stopwatch;
 use crate::{http, net, wait};
 use serde_json::Value;
 use std::time::Duration;
@@ -15,6 +16,9 @@ pub const SITE: &str = "site-1";
 
 /// Work that a busy machine may take this long for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pause between two groups of beeps, in which nothing of an answer can be taken for its first group.
+const SECOND_GROUP_AFTER: Duration = Duration::from_millis(350);
 
 /// The stations of [`Site::whole_floor`] with their modes; a station's place is its scanner's.
 pub const FLOOR: [(&str, &str); 6] = [
@@ -194,9 +198,30 @@ impl Site {
     /// Scans, and fails where the scan was not recorded.
     #[track_caller]
     pub fn scan(&mut self, scanner: usize, code: &str) -> Answer {
-        let answer = self.scanners[scanner].scan(code);
+        let scanning = Stopwatch::start();
+        let mut answer = self.scanners[scanner].scan(code);
         assert!(answer.recorded, "{code} was not saved");
+        if 0 < answer.beeps
+            && SECOND_GROUP_AFTER <= scanning.elapsed()
+            && let Some(beeps) = self.first_group(scanner)
+        {
+            answer.beeps = beeps;
+        }
         answer
+    }
+
+    /// Of the answer that this scanner was given last, by the agent's own account. A test that was kept from listening hears the
+    /// groups behind the first together with it.
+    fn first_group(&self, scanner: usize) -> Option<u8> {
+        let (status, id) = (self.agent.status(), format!("scanner-{}", scanner + 1));
+        let given = status["answers"].as_array()?.iter().find(|given| given["scanner"] == id)?;
+        match given["signal"].as_str()? {
+            "accepted" | "opened" | "silent" => Some(0),
+            "completed" => Some(1),
+            "already" | "unknown" => Some(2),
+            "wrong" | "over" | "refused" => Some(3),
+            _ => None,
+        }
     }
 
     /// The text of the command barcode for `verb`.
