@@ -128,7 +128,7 @@ impl Mosquitto {
     /// Orderly, with what persistence saves. No effect where it is stopped.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            process.terminate();
+            process.terminate_for_sure();
         }
     }
 

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait;
+use crate::wait::{self, Stopwatch};
 
 /// Lines of a log that a failing test prints.
 const LOG_TAIL_LINES: usize = 60;
 
 /// Longer than any program here takes to drain.
 const TERMINATE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longer than a program takes that has heard it.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
 /// What a process has in memory, as the kernel's proportional set size, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +101,23 @@ impl Process {
         }
         let what = format!("{} to end after SIGTERM", self.name);
         wait::until(&what, TERMINATE_WITHIN, || self.ended())
+    }
+
+    /// SIGTERM, again and again until it ends: for programs that forget one that comes as they start.
+    ///
+    /// # Panics
+    /// Where it doesn't end.
+    pub fn terminate_for_sure(&mut self) {
+        let what = format!("{} to end after SIGTERM, again and again", self.name);
+        let mut asked: Option<Stopwatch> = None;
+        wait::until(&what, TERMINATE_WITHIN, || {
+            let ended = self.ended();
+            if ended.is_none() && asked.is_none_or(|asked| ASK_AGAIN_AFTER <= asked.elapsed()) {
+                self.signal(Signal::TERM);
+                asked = Some(Stopwatch::start());
+            }
+            ended
+        });
     }
 
     /// SIGTERM, and doesn't wait.
