@@ -25,7 +25,7 @@ const PAGE_BYTES_MAX: u64 = 65_536;
 /// The disk fails again, or a part of the log can't be read.
 pub fn write_log(database: &Path) -> Result<(), Error> {
     let [log, copy, index] = ["-wal", "-wal.again", "-shm"].map(|end| beside(database, end));
-    // Whoever wants to open it waits for the log to be in its place.
+    // Held until the log is in its place: whoever wants to open the database meanwhile is told that it is busy.
     let index = File::options().read(true).write(true).open(index);
     let is_shared = index.as_ref().is_ok_and(is_shared);
     write_again(&log, &copy, is_shared).map_err(|failed| match failed {
@@ -62,7 +62,7 @@ fn write_again(log: &Path, copy: &Path, is_shared: bool) -> Result<(), Failed> {
     }
     match copied(log, copy, &found) {
         // What is there already takes no room.
-        Err(Failed::Writing(error)) if is_full(&error) => {
+        Err(Failed::Writing(error)) if room::is_full(&error) => {
             let _ = fs::remove_file(copy);
             over_itself(log)
         }
@@ -80,7 +80,7 @@ fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> Result<(), Failed> {
     let file = File::create(copy)?;
     let (mut end, mut zeros_end) = (0, 0);
     // Not by the system's own ways of copying: some of those take the very blocks.
-    each_piece(log, |at, piece| {
+    each_piece(log, &mut |at, piece| {
         zeros_end = at + piece.len() as u64;
         if is_zeros(piece) {
             return Ok(());
@@ -100,23 +100,19 @@ fn copied(log: &Path, copy: &Path, found: &fs::Metadata) -> Result<(), Failed> {
 
 fn over_itself(log: &Path) -> Result<(), Failed> {
     let over = File::options().write(true).open(log)?;
-    each_piece(log, |at, piece| match over.write_all_at(piece, at) {
+    each_piece(log, &mut |at, piece| match over.write_all_at(piece, at) {
         // What takes room is a hole, and as good as written.
-        Err(error) if is_full(&error) && is_zeros(piece) => Ok(()),
+        Err(error) if room::is_full(&error) && is_zeros(piece) => Ok(()),
         written => written,
     })?;
     Ok(over.sync_all()?)
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn is_zeros(piece: &[u8]) -> bool {
     piece.iter().all(|byte| *byte == 0)
 }
 
-fn each_piece(log: &Path, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> Result<(), Failed> {
+fn each_piece(log: &Path, each: &mut dyn FnMut(u64, &[u8]) -> io::Result<()>) -> Result<(), Failed> {
     let mut file = File::open(log)?;
     let (mut piece, mut at) = (vec![0; AT_ONCE_BYTES], 0);
     loop {

@@ -4,11 +4,10 @@
 //! ballast lies there again, also over a restart: an empty file says that it was given up.
 
 use super::Error;
-use super::room::{ROOM_BYTES_MIN, directory, free_bytes};
+use super::room::{self, ROOM_BYTES_MIN, directory, free_bytes};
 use rusqlite::ErrorCode;
 use rustix::fs::FallocateFlags;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -76,7 +75,7 @@ pub fn is_full(error: &Error) -> bool {
         Error::Sqlite(error) | Error::Open { why: error, .. } | Error::Migration { why: error, .. } => {
             error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         }
-        Error::Log { why, .. } => matches!(why.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded),
+        Error::Log { why, .. } => room::is_full(why),
         _ => false,
     }
 }

@@ -3,7 +3,8 @@
 //! SQLite forces the file to disk only where it has folded all of the log, and never folds anew what it has folded before. While
 //! somebody reads, a part is folded and not forced. Where forcing it fails later, the system takes what was written for stored: the
 //! next time nothing fails, and the log is written over, which alone had those pages. So nothing is folded from there on, and the
-//! log keeps all of it for the next start, which folds it from the beginning.
+//! log keeps all of it for the next start, which folds it from the beginning: how far folding is stands in the log's index, and that is
+//! made anew where nobody else has the database open.
 
 use rusqlite::{Connection, Error};
 

@@ -1,6 +1,7 @@
 //! What the disk of the database looks like, without writing to it.
 
 use rustix::fs::{StatVfsMountFlags, major, minor};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -21,6 +22,12 @@ pub fn directory(file: &Path) -> &Path {
 pub fn free_bytes(directory: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(directory).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Whether an error says that a disk, or what a user may have of it, is full.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// Whether the disk of `database` looks as if it took a scan; it does too where it can't be looked at.
