@@ -38,11 +38,8 @@ impl Folding {
     /// As the log's index has it. It is made anew where nobody else has the database open; else it may know of a part that an
     /// earlier process has folded.
     pub fn of(conn: &Connection) -> Self {
-        let is_part = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
-            let (in_log, in_file) = (row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
-            Ok(0 < in_file && in_file < in_log)
-        });
-        Self { part: if is_part.unwrap_or(false) { Part::Unforced } else { Part::None } }
+        let is_part = counts(conn, LOOK).is_ok_and(|(_, in_log, in_file)| 0 < in_file && in_file < in_log);
+        Self { part: if is_part { Part::Unforced } else { Part::None } }
     }
 
     /// Folds. Whether all of the log is in the file then, forced to disk, and whatever else was asked for; `None` where it could not
@@ -51,9 +48,7 @@ impl Folding {
         if self.is_in_doubt() {
             return None;
         }
-        let counts =
-            |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-        match conn.query_row(how.pragma(), [], counts) {
+        match counts(conn, how.pragma()) {
             Ok((is_busy, in_log, in_file)) => {
                 // Where somebody else is folding, nothing is said of how far.
                 let is_whole = 0 <= in_log && in_log == in_file;
@@ -73,6 +68,15 @@ impl Folding {
     pub fn is_in_doubt(&self) -> bool {
         self.part == Part::InDoubt
     }
+}
+
+/// Folds nothing, and says how it stands.
+pub const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
+
+/// What such a pragma answers: whether somebody was in the way, the pages of the log, and those of them that are in the file; below
+/// 0 where it says nothing of them.
+pub fn counts(conn: &Connection, pragma: &str) -> rusqlite::Result<(i64, i64, i64)> {
+    conn.query_row(pragma, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 impl How {

@@ -5,12 +5,12 @@
 use super::log::Place;
 use super::reader::Reader;
 use super::row::HELD;
-use super::{Error, log};
+use super::{Error, folding, log};
 use crate::domain::event::Kind;
 use crate::domain::order::State;
 use crate::domain::promise::Course;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
 /// How fast the log grows at the pace of the last days of work.
@@ -32,9 +32,7 @@ const EVENTS_MIN: u64 = 1_000;
 /// What the write-ahead log holds that isn't in the file yet: little, unless somebody reads for long.
 pub fn held_bytes(conn: &Connection) -> Result<u64, Error> {
     let page_bytes: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    // Looks, and folds nothing.
-    let pages = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-    let (log, folded) = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], pages)?;
+    let (_, log, folded) = folding::counts(conn, folding::LOOK)?;
     Ok(u64::try_from(log - folded).unwrap_or_default() * page_bytes)
 }
 
