@@ -246,6 +246,24 @@ fn a_scan_whose_answer_did_not_arrive_is_asked_about_once() {
 }
 
 #[test]
+fn more_orders_than_memory_keeps_are_in_the_file_as_they_were_answered() {
+    let folder = Folder::new();
+    let orders_cached = 4;
+    for others in 0..=2 * orders_cached as u32 {
+        let path = folder.file(&format!("{others}.db"));
+        let mut site = Site::start_with(journal::Config { orders_cached, ..config(&path) });
+        site.put(1, "3xA");
+        site.scan("bench", "1");
+        assert_eq!(site.scan("bench", "A"), "accepted 1/3");
+        (2..2 + others).for_each(|number| _ = site.put(number, "1xA"));
+        assert_eq!(site.scan("bench", "A"), "accepted 2/3");
+        site.stop_in_order();
+        let mut site = Site::start(&path);
+        assert_eq!(site.scan("bench", "A"), "completed 3/3", "beside {others} others");
+    }
+}
+
+#[test]
 fn a_newer_file_is_refused() {
     let folder = Folder::new();
     let path = folder.file("j.db");

@@ -36,6 +36,7 @@ pub fn journal(config: &Config, printing: Option<SyncSender<PrintJob>>, clock: C
             .collect(),
         printing,
         keep: config.storage.keep,
+        orders_cached: journal::ORDERS_CACHED,
         backups: Some(backups(config)),
         ballast_bytes: config.storage.ballast_bytes,
         forget_on_puback: config.sync.forget == config::Forget::Puback,

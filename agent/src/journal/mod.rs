@@ -34,6 +34,7 @@ pub use job::{CommandOutcome, Job, NotSaved, PrintJob, PrintWhat, ReceiptOutcome
 pub use log::{Epoch, Label, Place, Stored};
 pub use reader::Reader;
 pub use schema::VERSION as SCHEMA_VERSION;
+pub use shelf::ORDERS_CACHED;
 pub use slate::{DAY_CLOSED, DAY_CLOSED_AT};
 
 use crate::clock::{Boot, Known, Moment};
@@ -71,6 +72,8 @@ pub struct Config {
     pub keep: Duration,
     /// Room that is kept for when the disk is full; 0: none.
     pub ballast_bytes: u64,
+    /// How many orders are kept in memory; there, in 3 kB each.
+    pub orders_cached: usize,
     /// Where backups are kept: what a damaged file has lost may stand in one.
     pub backups: Option<PathBuf>,
     /// Forget on the broker's acknowledgement: for a platform that sends no receipts.

@@ -28,6 +28,7 @@ pub struct Shelf {
     scanners: HashMap<ScannerId, LastScan>,
     /// Orders used lately, by key.
     orders: HashMap<i64, Order>,
+    orders_max: usize,
     keys: HashMap<OrderId, i64>,
     stock: HashMap<Sku, Stock>,
     owed: Owed,
@@ -46,7 +47,7 @@ struct Owed {
 }
 
 /// More orders than are open at a site at once, in 3 kB each; the cache begins anew beyond it.
-const ORDERS_CACHED_MAX: usize = 256;
+pub const ORDERS_CACHED: usize = 256;
 /// As many products as a small site has on its shelves.
 const STOCK_CACHED_MAX: usize = 4_096;
 
@@ -57,6 +58,7 @@ impl Shelf {
         let mut shelf = Self {
             sscc_serial: slate::get(conn, slate::SSCC)?.unwrap_or_default(),
             return_serial: slate::get(conn, slate::RETURNS)?.unwrap_or_default(),
+            orders_max: ORDERS_CACHED,
             ..Self::default()
         };
         for (id, text) in slate::all(conn, &slate::station(""))? {
@@ -71,6 +73,11 @@ impl Shelf {
             shelf.scanners.insert(id.as_str().into(), row::read_scanner(&text)?);
         }
         Ok(shelf)
+    }
+
+    /// Keeps so many orders in memory.
+    pub fn with_orders(self, orders_max: usize) -> Self {
+        Self { orders_max, ..self }
     }
 
     /// The station's context, or `fallback` where it has none yet.
@@ -304,7 +311,8 @@ impl Shelf {
     }
 
     fn remember(&mut self, conn: &Connection, key: i64, order: &Order) -> Result<(), Error> {
-        if ORDERS_CACHED_MAX <= self.orders.len() {
+        // One that is there already may be owed: what takes its place is to be written, and not what it was.
+        if self.orders_max <= self.orders.len() && !self.orders.contains_key(&key) {
             self.forget_orders(conn)?;
         }
         self.keys.insert(order.terms.id.clone(), key);

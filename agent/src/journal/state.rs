@@ -149,7 +149,7 @@ impl State {
         let sent = slate::get(&conn, slate::SENT)?.unwrap_or_default();
         let received = slate::get(&conn, slate::RECEIVED)?.unwrap_or_default();
         let mut state = Self {
-            shelf: Shelf::load(&conn, cause == StartCause::Recovered)?,
+            shelf: Shelf::load(&conn, cause == StartCause::Recovered)?.with_orders(config.orders_cached),
             gone: Shelf::gone(&conn)?,
             conn,
             folding,
@@ -395,7 +395,7 @@ impl State {
             self.conn = schema::open_writer(&self.config.path)?;
             count_log(&mut self.conn, &self.log_pages)?;
         }
-        self.shelf = Shelf::load(&self.conn, false)?;
+        self.shelf = Shelf::load(&self.conn, false)?.with_orders(self.config.orders_cached);
         self.gone = Shelf::gone(&self.conn)?;
         self.head = log::head(&self.conn)?;
         self.epoch = log::epoch(&self.conn)?.unwrap_or(self.epoch);

@@ -47,6 +47,7 @@ impl Site {
             repeating: Default::default(),
             printing: None,
             keep: Duration::from_secs(3_600),
+            orders_cached: journal::ORDERS_CACHED,
             backups: None,
             ballast_bytes: 0,
             forget_on_puback: false,

@@ -197,6 +197,7 @@ fn clone(config: &Config) -> Config {
         repeating: config.repeating.clone(),
         printing: None,
         keep: config.keep,
+        orders_cached: config.orders_cached,
         backups: config.backups.clone(),
         ballast_bytes: config.ballast_bytes,
         forget_on_puback: config.forget_on_puback,

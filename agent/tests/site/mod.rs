@@ -96,6 +96,7 @@ pub fn config(path: &Path) -> journal::Config {
         repeating: Default::default(),
         printing: None,
         keep: KEEP,
+        orders_cached: journal::ORDERS_CACHED,
         backups: None,
         ballast_bytes: 0,
         forget_on_puback: false,

@@ -126,6 +126,7 @@ fn config(path: &Path) -> Config {
         repeating: Default::default(),
         printing: None,
         keep: Duration::from_secs(86_400),
+        orders_cached: journal::ORDERS_CACHED,
         backups: None,
         ballast_bytes: 0,
         forget_on_puback: false,

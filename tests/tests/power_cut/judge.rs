@@ -232,6 +232,7 @@ pub fn config(database: &Path) -> journal::Config {
         repeating: Default::default(),
         printing: None,
         keep: Duration::from_secs(86_400),
+        orders_cached: journal::ORDERS_CACHED,
         ballast_bytes: 1 << 20,
         backups: None,
         forget_on_puback: false,

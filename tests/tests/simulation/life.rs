@@ -63,6 +63,9 @@ struct Client {
     gives_up_at: Duration,
 }
 
+/// Fewer orders than are at work: those in memory change all the time.
+const ORDERS_CACHED: usize = 3;
+
 pub fn config(path: &Path, boot: &str, forget_on_puback: bool) -> journal::Config {
     let every_day =
         Schedule { days: [true; 7], at: jiff::civil::Time::constant(16, 30, 0, 0), cut_off: Duration::from_secs(900) };
@@ -99,6 +102,7 @@ pub fn config(path: &Path, boot: &str, forget_on_puback: bool) -> journal::Confi
         repeating: Default::default(),
         printing: None,
         keep: KEEP,
+        orders_cached: ORDERS_CACHED,
         backups: None,
         ballast_bytes: 0,
         forget_on_puback,
