@@ -232,10 +232,12 @@ pub fn run(start: Start) -> anyhow::Result<ExitCode> {
     // Nobody asks for labels any more but the journal.
     drop(reloading);
 
-    stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
+    let all_answered = stopping.part("the journal's queue", || answer_what_was_scanned(&ports, &journal));
     stopping.part("a scanner's line", || ports.stop());
     stopping.part("the schedule", || scheduling.stop());
-    stopping.part("the journal's last event", || record_stop(&journal, clock));
+    if all_answered {
+        stopping.part("the journal's last event", || record_stop(&journal, clock));
+    }
     stopping.part("sync", || syncing.stop());
     stopping.part("the journal", || writing.stop());
     stopping.part("the printers", || labels.stop());
@@ -462,15 +464,18 @@ fn close(reloading: &Reloading) {
     }
 }
 
-/// Has the scanners read no more, and waits until what they read before is decided and answered.
-fn answer_what_was_scanned(ports: &Ports, journal: &Journal) {
-    if let Err(scanner) = ports.rest(REST_TIMEOUT) {
+/// Has the scanners read no more, and waits until what they read before is decided and answered. Whether all of it is.
+fn answer_what_was_scanned(ports: &Ports, journal: &Journal) -> bool {
+    let rested = ports.rest(REST_TIMEOUT);
+    if let Err(scanner) = &rested {
         tracing::warn!(%scanner, "still reads: what it hands in now may get no answer");
     }
     notify::resting();
-    if !is_done(journal) {
-        tracing::error!("what was scanned last is not decided: it gets no answer");
+    let is_done = is_done(journal);
+    if !is_done {
+        tracing::error!("what was scanned last is not decided: it gets no answer, and the next start asks about it");
     }
+    rested.is_ok() && is_done
 }
 
 /// The next start knows by it that every answer was given.

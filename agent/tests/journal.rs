@@ -246,6 +246,24 @@ fn a_scan_whose_answer_did_not_arrive_is_asked_about_once() {
 }
 
 #[test]
+fn a_scan_whose_answer_did_not_arrive_is_asked_about_also_after_an_orderly_stop() {
+    let folder = Folder::new();
+    let path = folder.file("j.db");
+    let mut site = Site::start(&path);
+    site.put(1, "4xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/4");
+    site.journal.submit(Job::Unanswered { scanner: "bench".into() }).unwrap();
+    site.stop_in_order();
+    let mut site = Site::start(&path);
+    assert_eq!(site.scan("bench", "A"), "already (perhaps_counted)");
+    assert_eq!(site.scan("bench", "A"), "accepted 2/4");
+    site.stop_in_order();
+    let mut site = Site::start(&path);
+    assert_eq!(site.scan("bench", "A"), "accepted 3/4");
+}
+
+#[test]
 fn more_orders_than_memory_keeps_are_in_the_file_as_they_were_answered() {
     let folder = Folder::new();
     let orders_cached = 4;

@@ -153,6 +153,7 @@ impl Shelf {
 
     /// Puts back what memory knows of the scanners beyond the file: when, and whether the answer arrived.
     pub fn remember_scanners(&mut self, scanners: HashMap<ScannerId, LastScan>) {
+        self.owed.scanners.extend(scanners.iter().filter(|(_, last)| last.doubtful).map(|(id, _)| id.clone()));
         self.scanners = scanners;
     }
 
@@ -177,10 +178,12 @@ impl Shelf {
         }
     }
 
-    /// The scanner's last answer could not be given: the same code again is asked about first.
+    /// The scanner's last answer could not be given: the same code again is asked about first. The next start has to know it
+    /// too, and whatever is written next takes it along.
     pub fn doubt(&mut self, scanner: &ScannerId) {
         if let Some(last) = self.scanners.get_mut(scanner) {
             last.doubtful = true;
+            self.owed.scanners.insert(scanner.clone());
         }
     }
 
