@@ -33,9 +33,9 @@ pub fn a_moment() {
     thread::sleep(POLL_EVERY);
 }
 
-/// What a site that is simulated writes on its events.
+/// What stands on events of simulated sites, and in names of files that are made for a test.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "a simulated site has a wall clock too")]
+#[expect(clippy::disallowed_methods, reason = "what agents write has a wall clock on it")]
 pub fn wall_clock() -> Timestamp {
     Timestamp::now()
 }

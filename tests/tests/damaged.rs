@@ -209,6 +209,42 @@ fn damage_that_shows_while_staff_scan_is_salvaged_without_a_new_process() {
     floor.check_told(&events);
 }
 
+/// Salvages within an hour after which one more is of no use.
+const OFTEN: usize = 3;
+
+#[test]
+fn damage_that_comes_too_often_is_left_and_people_are_told() {
+    let mut floor = Floor::start();
+    floor.pack(BENCH, 1, UNITS, false);
+    // An orderly stop leaves everything in the file.
+    floor.site.agent.stop();
+    floor.site.agent.restart();
+    floor.site.agent.ready();
+    let (epoch, database) = (floor.epoch(), floor.site.agent.database());
+    let kept: Vec<PathBuf> = (0..OFTEN)
+        .map(|nth| {
+            let time = wait::wall_clock().strftime("%Y%m%dT%H%M%S");
+            PathBuf::from(format!("{}.damaged-{time}{nth:06}Z", database.display()))
+        })
+        .collect();
+    kept.iter().for_each(|kept| fs::write(kept, "").expect("the directory can be written to"));
+    hurt(&database, [root_of(&database, "quarantine")], &mut Random::new(5));
+    let left = wait::until("the page to say it", PATIENCE, || floor.site.agent.finding("database_left"));
+    assert!(left["since"].is_string(), "{left}");
+    floor.pack(BENCH, 2, UNITS, false);
+    assert_eq!(floor.epoch(), epoch, "nothing is salvaged");
+    kept.iter().for_each(|kept| fs::remove_file(kept).expect("it is there"));
+    floor.site.agent.stop();
+    floor.site.agent.restart();
+    wait::until("it to be salvaged", PATIENCE, || {
+        of_type(&floor.site.events(), "site.storage_salvaged").next().map(|_| ())
+    });
+    floor.pack(BENCH, 3, UNITS, false);
+    let events = floor.settle(2);
+    assert!(floor.site.agent.finding("database_left").is_none());
+    floor.check_told(&events);
+}
+
 fn root_of(database: &Path, table: &str) -> u64 {
     let copy = database.with_extension("looked-at");
     fs::copy(database, &copy).expect("the database is a file");

@@ -49,18 +49,18 @@ pub async fn damaged(journal: &Journal, clock: Clock) {
     let found = damage.wait_for(Option::is_some).await.map(|found| found.clone().unwrap_or_default());
     let Ok(found) = found else { return std::future::pending().await };
     loop {
-        let is_often = salvage::is_often(journal.path(), clock.now().wall);
-        journal.damage().leave(is_often);
-        if is_often {
+        let now = clock.now().wall;
+        if salvage::is_often(journal.path(), now) {
+            journal.damage().leave(now);
             tracing::error!(
                 "it was salvaged, or read in vain, so often of late that it is left as it is: replace the card"
             );
         } else {
             match salvage::suspect(journal.path(), &found) {
-                Ok(()) => return,
+                Ok(()) => return journal.damage().leave_no_longer(),
                 Err(error) => {
                     tracing::error!(%error, "that it is damaged can't be written down");
-                    journal.damage().leave(true);
+                    journal.damage().leave(now);
                 }
             }
         }

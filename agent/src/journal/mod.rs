@@ -44,12 +44,12 @@ use crate::domain::station::Mode;
 use crate::pulse::Pulse;
 use ballast::Ballast;
 use fresh::Fresh;
+use jiff::Timestamp;
 use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -145,12 +145,20 @@ pub struct Journal {
 #[derive(Clone, Debug)]
 pub struct Damage {
     known: watch::Sender<Option<String>>,
-    is_left: Arc<AtomicBool>,
+    left_since: watch::Sender<Option<Timestamp>>,
+}
+
+/// Damage that the agent works on with, as long as that goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// What was found.
+    pub what: String,
+    pub since: Timestamp,
 }
 
 impl Damage {
     fn new() -> Self {
-        Self { known: watch::channel(None).0, is_left: Arc::default() }
+        Self { known: watch::channel(None).0, left_since: watch::channel(None).0 }
     }
 
     /// Notes an error that says that the file is damaged; the first one counts. Others are nothing to it.
@@ -175,12 +183,24 @@ impl Damage {
     /// Whether something was found, and a start is to come that salvages it.
     #[must_use]
     pub fn awaits_salvage(&self) -> bool {
-        self.known.borrow().is_some() && !self.is_left.load(Ordering::Relaxed)
+        self.known.borrow().is_some() && self.left_since.borrow().is_none()
     }
 
-    /// Notes whether the file is left as it is, and worked with as long as that goes.
-    pub fn leave(&self, is_left: bool) {
-        self.is_left.store(is_left, Ordering::Relaxed);
+    /// Notes that the file is left as it is from `now` on, and worked with as long as that goes; where it was already, since then.
+    pub fn leave(&self, now: Timestamp) {
+        self.left_since.send_if_modified(|since| since.replace(since.unwrap_or(now)).is_none());
+    }
+
+    /// Notes that a start is to come that salvages it after all.
+    pub fn leave_no_longer(&self) {
+        self.left_since.send_replace(None);
+    }
+
+    /// What was found and is left.
+    #[must_use]
+    pub fn left(&self) -> Option<Left> {
+        let since = (*self.left_since.borrow())?;
+        self.known.borrow().clone().map(|what| Left { what, since })
     }
 
     /// What was found, once something is.

@@ -33,6 +33,10 @@ pub enum Fault {
         path: String,
         count: usize,
     },
+    /// The database is damaged, and is worked with as long as that goes.
+    DatabaseLeft {
+        error: String,
+    },
     /// The last backup is older than three times it may be.
     BackupOverdue {
         last: Option<Timestamp>,
@@ -237,6 +241,7 @@ pub fn find(facts: &Facts) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(storage(facts));
     found.extend(unreadable(facts));
+    found.extend(left(facts));
     found.extend(salvaged(facts));
     found.extend(low_space(facts));
     found.extend(log_held(facts));
@@ -267,6 +272,7 @@ impl Fault {
             Self::DiskReadOnly => "disk_read_only",
             Self::DatabaseUnreadable { .. } => "database_unreadable",
             Self::DatabaseSalvaged { .. } => "database_salvaged",
+            Self::DatabaseLeft { .. } => "database_left",
             Self::BackupOverdue { .. } => "backup_overdue",
             Self::LowSpace { .. } => "low_space",
             Self::LogHeld { .. } => "log_held",
@@ -302,6 +308,7 @@ impl Fault {
             | Self::DiskReadOnly
             | Self::DatabaseUnreadable { .. }
             | Self::DatabaseSalvaged { .. }
+            | Self::DatabaseLeft { .. }
             | Self::BackupOverdue { .. }
             | Self::LowSpace { .. }
             | Self::LogHeld { .. } => Topic::Storage,
@@ -386,6 +393,12 @@ fn backup(facts: &Facts) -> Option<Found> {
     let fault = Fault::BackupOverdue { last, why: facts.space.backup_failure.clone() };
     let is_overdue = every.saturating_mul(BACKUPS_MISSED_MAX) < age;
     is_overdue.then_some(Found { fault, severity: Severity::Attention, since: last })
+}
+
+fn left(facts: &Facts) -> Option<Found> {
+    let left = facts.left.clone()?;
+    let fault = Fault::DatabaseLeft { error: left.what };
+    Some(Found { fault, severity: Severity::Attention, since: Some(left.since) })
 }
 
 /// Until the damaged file is taken away: by then somebody has looked at it.

@@ -221,6 +221,7 @@ impl Gatherer {
             storage: self.storage.borrow().clone(),
             storage_since: *lock(&self.storage_since),
             unreadable,
+            left: self.journal.damage().left(),
             log: log(head, oldest_at),
             floor,
             sync: self.watched.sync.borrow().clone(),

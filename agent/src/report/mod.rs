@@ -91,6 +91,8 @@ pub struct Facts {
     pub storage_since: Timestamp,
     /// Why the database could not be looked into, where it could not.
     pub unreadable: Option<String>,
+    /// Damage that is not salvaged.
+    pub left: Option<journal::Left>,
     pub log: Log,
     pub floor: FloorStatus,
     pub sync: SyncStatus,

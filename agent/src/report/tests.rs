@@ -224,6 +224,7 @@ pub fn facts() -> Facts {
         storage: journal::Storage::Well,
         storage_since: seconds_ago(3_600),
         unreadable: None,
+        left: None,
         log: Log { epoch: Some(Uuid::from_u128(1)), head: 48, sent: 48, received: 48, backlog: 0, oldest_at: None },
         floor,
         sync: SyncStatus {
@@ -383,6 +384,8 @@ fn finds_each_fault_and_judges_it() {
     let salvaged = || Damaged { count: 1, path: "parceld.db.damaged-20261122T080000000000Z".into(), at: None };
     let salvaged = |facts: &mut Facts| facts.space.damaged = Some(salvaged());
     check("a salvaged file", salvaged, "attention, database_salvaged Attention");
+    let left = |facts: &mut Facts| facts.left = Some(journal::Left { what: "x".into(), since: seconds_ago(60) });
+    check("damage that is left", left, "attention, database_left Attention");
     let backed_up = |facts: &mut Facts, hours: i64| {
         facts.about.backup_every = Duration::from_secs(24 * 3_600);
         facts.space.last_backup = Some(Backup { at: seconds_ago(hours * 3_600), bytes: 1, verified: true });

@@ -87,9 +87,10 @@ fn special(
     counted: impl Fn(&str, u64) -> String,
 ) -> (&'static str, Vec<(&'static str, String)>) {
     match fault {
-        Fault::StorageFailing { error } | Fault::DiskFull { error } | Fault::DatabaseUnreadable { error } => {
-            (fault.word(), vec![("error", error.clone())])
-        }
+        Fault::StorageFailing { error }
+        | Fault::DiskFull { error }
+        | Fault::DatabaseUnreadable { error }
+        | Fault::DatabaseLeft { error } => (fault.word(), vec![("error", error.clone())]),
         Fault::DatabaseSalvaged { path, count } => {
             (fault.word(), vec![("path", path.clone()), ("files", counted("files", *count as u64))])
         }
@@ -265,6 +266,7 @@ mod tests {
             Fault::StorageFailing { error: why() },
             Fault::DatabaseUnreadable { error: why() },
             Fault::DatabaseSalvaged { path: why(), count: 1 },
+            Fault::DatabaseLeft { error: why() },
             Fault::BackupOverdue { last: Some(at), why: Some(why()) },
             Fault::LowSpace { free_bytes: 1, runway_days: Some(1) },
             Fault::LowSpace { free_bytes: 1, runway_days: None },
