@@ -32,8 +32,8 @@ pub struct Seen {
 pub struct Marks {
     /// Up to which place units have been counted; none before the schedule's first work on this file.
     pub counted: Option<Place>,
-    /// The place of the last completion whose customer was asked how it was.
-    pub invited: Place,
+    /// Up to which place customers were asked how it was, or never will be; none before anybody was to be asked.
+    pub invited: Option<Place>,
     /// When the last day was closed, and at which place; none before the first one.
     pub day_closed: Option<(Timestamp, Place)>,
 }
@@ -155,7 +155,7 @@ impl Reader {
         let at = at.and_then(|at| Timestamp::from_microsecond(at).ok());
         Ok(Marks {
             counted: slate::get(conn, slate::COUNTED)?,
-            invited: slate::get(conn, slate::INVITED)?.unwrap_or_default(),
+            invited: slate::get(conn, slate::INVITED)?,
             day_closed: at.zip(place),
         })
     }

@@ -56,10 +56,10 @@ pub enum Job {
     Judge { findings: Vec<Finding>, moment: Moment },
     /// Record something that the schedule found due, and set marks of the slate; once for each name.
     Duty { name: String, event: Option<Event>, marks: Vec<(&'static str, i64)>, moment: Moment },
-    /// Keep what was packed in some slots; units are counted up to this place.
-    Pace { slots: Vec<(i64, Slot)>, counted: Place, moment: Moment },
-    /// Ask the customer of an order, completed at this place, how it was.
-    Invite { order: OrderId, place: Place, moment: Moment },
+    /// Keep what was packed in some slots; units are counted up to this place. Up to `passed` no customer is asked any more.
+    Pace { slots: Vec<(i64, Slot)>, counted: Place, passed: Option<Place>, moment: Moment },
+    /// Ask the customers of orders, completed at these places, how it was; all of them, or `false`.
+    Invite { completed: Vec<(Place, OrderId)>, moment: Moment, reply: Reply<bool> },
     /// Give out so many numbers for labels that are printed beforehand; the first of them.
     ReserveSerials { count: u32, reply: Reply<Result<u64, NotSaved>> },
     /// Keep the digest of a new token of the page in place of the old one's.

@@ -514,13 +514,15 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
             state.duty(name, event.as_ref(), marks, moment)?;
             Outcome::Nothing
         }
-        Job::Pace { slots, counted, moment } => {
-            state.keep_pace(slots, *counted, moment)?;
+        Job::Pace { slots, counted, passed, moment } => {
+            state.keep_pace(slots, *counted, *passed, moment)?;
             Outcome::Nothing
         }
-        Job::Invite { order, place, moment } => {
-            state.invite(order, *place, moment)?;
-            Outcome::Nothing
+        Job::Invite { completed, moment, .. } => {
+            for (place, order) in completed {
+                state.invite(order, *place, moment)?;
+            }
+            Outcome::Kept
         }
         Job::ReserveSerials { count, .. } => Outcome::Serial(state.reserve_serials(*count)?),
         Job::KeepToken { digest, .. } => {
@@ -569,6 +571,7 @@ fn tell(job: Job, outcome: Outcome) {
         (Job::CorrectTimes { reply, .. }, Outcome::More(more)) => reply(Ok(more)),
         (Job::CorrectTimes { reply, .. }, _) => reply(Err(NotSaved)),
         (Job::Retain { reply, .. }, outcome) => reply(matches!(outcome, Outcome::More(true))),
+        (Job::Invite { reply, .. }, outcome) => reply(matches!(outcome, Outcome::Kept)),
         (Job::Barrier { reply }, _) => reply(()),
         (
             Job::Record { .. }
@@ -578,7 +581,6 @@ fn tell(job: Job, outcome: Outcome) {
             | Job::Judge { .. }
             | Job::Duty { .. }
             | Job::Pace { .. }
-            | Job::Invite { .. }
             | Job::Try
             | Job::Stop,
             _,

@@ -9,6 +9,7 @@
 //! memory at once, however many there are.
 
 mod day;
+mod invitations;
 pub mod played;
 pub mod status;
 mod ticks;
@@ -24,9 +25,10 @@ use crate::domain::rules::Rules;
 use crate::journal::agenda::{Part, Seen, WORK_PAGE};
 use crate::journal::{Error, Job, Journal, Place, Reader};
 use crate::pulse::Pulse;
+use invitations::Invitations;
 use jiff::{SignedDuration, Timestamp};
 use status::ScheduleStatus;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -59,8 +61,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 const SET_BY: SignedDuration = SignedDuration::from_secs(60);
 /// A review that takes long comes less often: it has this part of one processor at most.
 const REVIEWS_PART: u32 = 10;
-/// Invitations in one go.
-const INVITED_MAX: usize = 32;
 
 /// What moves the queue or what can be promised: looked at again at once.
 const TURNS: [Kind; 12] = [
@@ -119,16 +119,13 @@ fn planner(rules: Rules, journal: Journal, clock: Clock) -> Result<(Planner, Off
     let (offers, offer) = watch::channel(None);
     // A file that no schedule has worked on: what was packed and completed before counts for nothing.
     let looked = marks.counted.unwrap_or_else(|| journal.head_at_start());
-    let invited = match (marks.counted, rules.notices.feedback_after) {
-        (Some(_), Some(_)) => marks.invited,
-        _ => looked,
-    };
+    let asks = rules.notices.feedback_after.is_some();
+    let invitations = Invitations::of(marks.invited, journal.head().borrow().place, asks);
     let planner = Planner {
         pace: reader.pace()?,
         looked,
-        invited,
-        unkept: marks.counted.is_none(),
-        invitations: VecDeque::new(),
+        unkept: marks.counted.is_none() || (asks && invitations.passed().is_some()),
+        invitations,
         judged: looked,
         sweep_due: true,
         swept_by: None,
@@ -205,10 +202,7 @@ struct Planner {
     pace: Pace,
     /// Up to which place the log has been looked at.
     looked: Place,
-    /// Up to which place completions are in `invitations`, or were invited.
-    invited: Place,
-    /// Completed orders whose customers will be asked, with when and where they were completed.
-    invitations: VecDeque<(Timestamp, Place, OrderId)>,
+    invitations: Invitations,
     /// Up to which place what happened to packed and closed orders has been judged.
     judged: Place,
     /// All that is packed is to be looked at.
@@ -217,7 +211,7 @@ struct Planner {
     swept_by: Option<Shared>,
     /// How long the last review took.
     reviewed_for: Duration,
-    /// The file does not know yet from where units are counted.
+    /// The file does not know yet from where units are counted, or customers asked.
     unkept: bool,
     /// Slots that are not in the file as they are here.
     dirty: BTreeSet<i64>,
@@ -324,7 +318,7 @@ impl Planner {
         if std::mem::take(&mut self.doubted) || woken == Woken::Tick || turned {
             self.review(moment, woken)?;
         }
-        self.invite(moment);
+        self.invitations.hand_over(self.rules.notices.feedback_after, &self.journal, moment);
         if self.unkept || self.dirty.first().is_some_and(|slot| *slot < slot_of(moment.wall)) {
             self.keep_pace(moment);
         }
@@ -336,7 +330,7 @@ impl Planner {
         let head = self.journal.head().borrow().place;
         let oldest = moment.wall.saturating_sub(self.pace_window()).unwrap_or(Timestamp::MIN);
         let mut turned = false;
-        let mut after = self.looked.min(self.invited);
+        let mut after = self.looked.min(self.invitations.seen());
         loop {
             let seen = self.reader.seen(after, head, SEEN_MAX)?;
             let Some(last) = seen.last().map(|last| last.place) else { break };
@@ -346,18 +340,16 @@ impl Planner {
             }
         }
         self.looked = head;
-        self.invited = head;
+        self.invitations.has_seen(head);
         Ok(turned)
     }
 
     /// Takes note of one event. Whether it can turn a promise.
     fn see(&mut self, seen: &Seen, oldest: Timestamp, now: Timestamp) -> bool {
         if seen.kind == Kind::OrderCompleted
-            && self.invited < seen.place
             && let Some(order) = &seen.order
         {
-            let at = if seen.trusted { seen.at } else { now };
-            self.invitations.push_back((at, seen.place, order.clone()));
+            self.invitations.completed(if seen.trusted { seen.at } else { now }, seen.place, order);
         }
         if seen.place <= self.looked {
             return false;
@@ -487,33 +479,16 @@ impl Planner {
         });
     }
 
-    /// Asks customers how it was, so long after their orders have left.
-    fn invite(&mut self, moment: &Moment) {
-        let Some(after) = self.rules.notices.feedback_after else { return self.invitations.clear() };
-        let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
-        for _ in 0..INVITED_MAX {
-            let Some((at, place, order)) = self.invitations.front_mut() else { return };
-            // Completed while the clock was ahead: nobody waits for that time.
-            *at = moment.wall.min(*at);
-            if moment.wall.duration_since(*at) < after {
-                return;
-            }
-            let job = Job::Invite { order: order.clone(), place: *place, moment: *moment };
-            if self.journal.try_submit(job).is_err() {
-                return;
-            }
-            self.invitations.pop_front();
-        }
-    }
-
     fn keep_pace(&mut self, moment: &Moment) {
-        if self.dirty.is_empty() && !self.unkept {
+        let passed = self.invitations.passed();
+        if self.dirty.is_empty() && passed.is_none() && !self.unkept {
             return;
         }
         let slots = self.dirty.iter().filter_map(|slot| Some((*slot, *self.pace.slots.get(slot)?))).collect();
-        let job = Job::Pace { slots, counted: self.looked, moment: *moment };
+        let job = Job::Pace { slots, counted: self.looked, passed, moment: *moment };
         if self.journal.try_submit(job).is_ok() {
             self.unkept = false;
+            self.invitations.is_kept();
             self.dirty.clear();
         }
     }

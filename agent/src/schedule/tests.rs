@@ -4,8 +4,14 @@ use super::day::day_end;
 use super::*;
 use crate::clock::{Judge, Reading};
 use crate::domain::carrier::Carrier;
+use crate::domain::code::{Again, Meaning, Scan, Verb};
+use crate::domain::event::Method;
+use crate::domain::notice::Milestone;
+use crate::domain::signal::Answer;
 use crate::domain::sscc::Sscc;
+use crate::domain::station::Mode;
 use crate::journal::{self, DAY_CLOSED, DAY_CLOSED_AT, Writing};
+use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
@@ -21,6 +27,10 @@ struct Site {
 
 impl Site {
     fn start(name: &str, wall: &str) -> Self {
+        Self::start_with(name, wall, |_| ())
+    }
+
+    fn start_with(name: &str, wall: &str, change: impl FnOnce(&mut Rules)) -> Self {
         let folder = std::env::temp_dir().join(format!("parceld-schedule-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let mut rules = Rules::of_nothing();
@@ -39,10 +49,11 @@ impl Site {
             tracking_pattern: None,
             tracking_url: None,
         }];
+        change(&mut rules);
         let config = journal::Config {
             path: folder.join("j.db"),
             rules: rules.clone(),
-            stations: Default::default(),
+            stations: [("door".into(), Mode::Load)].into(),
             bounce: Default::default(),
             repeating: Default::default(),
             printing: None,
@@ -61,13 +72,18 @@ impl Site {
         Self { folder, journal, writing, planner, since_start, judge: Judge::default() }
     }
 
-    /// A minute of the wall clock that says `wall`.
-    fn tick(&mut self, wall: &str) {
+    /// A minute later, where the wall clock says `wall`.
+    fn moment(&mut self, wall: &str) -> Moment {
         self.since_start += Duration::from_secs(60);
         let since_start = self.since_start;
         let shown = Reading { wall: wall.parse().unwrap(), since_boot: since_start };
         let (wall, trusted) = self.judge.judge(shown);
-        let moment = Moment { wall, since_start, trusted };
+        Moment { wall, since_start, trusted }
+    }
+
+    /// A minute of the wall clock that says `wall`.
+    fn tick(&mut self, wall: &str) {
+        let moment = self.moment(wall);
         self.planner.turn(Woken::Tick, &moment).unwrap();
         self.settle();
     }
@@ -92,6 +108,35 @@ impl Site {
             "packed": true,
         });
         self.command(number, revision, ship_by, Some(known));
+    }
+
+    /// Some that were packed leave with a courier.
+    fn complete(&self, numbers: std::ops::RangeInclusive<usize>) {
+        for number in numbers {
+            self.put_packed(number, 1, "2026-11-26T17:00:00Z");
+            self.scan(Meaning::Sscc(Sscc::mint("7350053", number as u64)));
+        }
+        self.scan(Meaning::Verb(Verb::named("HANDOVER").unwrap()));
+        self.settle();
+    }
+
+    fn scan(&self, meaning: Meaning) {
+        let moment = Moment { wall: SCANNED.parse().unwrap(), since_start: self.since_start, trusted: true };
+        let (scanner, text) = ("door".into(), format!("{meaning:?}").into_bytes().into());
+        let (at, since_start) = (moment.wall, moment.since_start);
+        let scan = Scan { scanner, text, meaning, again: Again::No, at, since_start };
+        let (told, answered) = sync_channel(1);
+        let reply = Box::new(move |answer: Answer| told.try_send(answer).unwrap());
+        self.journal.submit(Job::Scan { station: "door".into(), scan, method: Method::Scan, moment, reply }).unwrap();
+        let answer = answered.recv_timeout(Duration::from_secs(30)).unwrap();
+        assert!(answer.signal.counts(), "{answer:?}");
+    }
+
+    /// The agent is started anew.
+    fn start_again(&mut self, feedback_after: Option<Duration>) {
+        let mut rules = self.planner.rules.clone();
+        rules.notices.feedback_after = feedback_after;
+        self.planner = planner(rules, self.journal.clone(), Clock::start()).unwrap().0;
     }
 
     fn command(&self, number: usize, revision: u32, ship_by: &str, known: Option<serde_json::Value>) {
@@ -204,6 +249,99 @@ fn an_order_that_is_packed_just_in_time_recovers_without_a_look_at_all_others() 
     site.settle();
     site.tick("2026-11-26T16:13:00Z");
     assert_eq!((site.kinds(Kind::PromiseRecovered), swept_at(&site)), (1, before));
+    site.end();
+}
+
+/// When all of that is scanned, and the customers' time begins.
+const SCANNED: &str = "2026-11-26T09:00:00Z";
+const AFTER: Duration = Duration::from_secs(48 * 3_600);
+
+impl Site {
+    /// One that asks customers how it was, two days after their orders have left; or will do so.
+    fn that_invites(name: &str, feedback_after: Option<Duration>) -> Self {
+        let mut site = Self::start_with(name, "2026-11-26T09:00:00Z", |rules| {
+            rules.notices.asked.insert(Milestone::FeedbackInvited, Duration::from_secs(7 * 86_400));
+            rules.notices.feedback_after = feedback_after;
+        });
+        site.tick("2026-11-26T09:01:00Z");
+        site
+    }
+
+    fn invited(&self) -> usize {
+        let stored = self.journal.reader().unwrap().events(0, 100_000).unwrap();
+        stored.iter().filter(|stored| stored.data.contains("feedback_invited")).count()
+    }
+}
+
+#[test]
+fn customers_are_asked_once_so_long_after_their_orders_have_left() {
+    let mut site = Site::that_invites("invites", Some(AFTER));
+    site.complete(1..=40);
+    site.tick("2026-11-26T09:02:00Z");
+    site.tick("2026-11-28T08:59:00Z");
+    assert_eq!(site.invited(), 0);
+    site.start_again(Some(AFTER));
+    for minute in 5..9 {
+        site.tick(&format!("2026-11-28T09:0{minute}:00Z"));
+    }
+    assert_eq!(site.invited(), 40);
+    site.start_again(Some(AFTER));
+    site.tick("2026-11-28T09:10:00Z");
+    site.tick("2026-11-28T09:11:00Z");
+    assert_eq!(site.invited(), 40);
+    site.end();
+}
+
+#[test]
+fn nobody_is_asked_about_what_left_before_anybody_was_to_be_asked() {
+    let mut site = Site::that_invites("not-yet", None);
+    site.complete(1..=1);
+    site.tick("2026-11-26T09:02:00Z");
+    let moment = site.moment("2026-11-26T09:02:30Z");
+    site.planner.keep_pace(&moment);
+    site.settle();
+    site.start_again(Some(AFTER));
+    site.complete(2..=2);
+    site.tick("2026-11-26T09:03:00Z");
+    // Also where that was the first start that was to ask, and it has asked nobody.
+    site.start_again(Some(AFTER));
+    site.tick("2026-11-28T09:05:00Z");
+    site.tick("2026-11-28T09:06:00Z");
+    assert_eq!(site.invited(), 1);
+    site.end();
+}
+
+#[test]
+fn nobody_is_asked_about_what_left_while_an_older_version_ran() {
+    let mut site = Site::that_invites("older", Some(AFTER));
+    site.complete(1..=1);
+    site.tick("2026-11-26T09:02:00Z");
+    let file = Connection::open(site.journal.path()).unwrap();
+    assert_eq!(file.execute("DELETE FROM slate WHERE name = 'invited'", []).unwrap(), 1);
+    site.start_again(Some(AFTER));
+    site.tick("2026-11-28T09:05:00Z");
+    site.start_again(Some(AFTER));
+    site.tick("2026-11-28T09:06:00Z");
+    site.tick("2026-11-28T09:07:00Z");
+    assert_eq!(site.invited(), 0);
+    site.end();
+}
+
+#[test]
+fn customers_who_could_not_be_asked_are_asked_when_that_can_be_saved() {
+    let mut site = Site::that_invites("unsaved", Some(AFTER));
+    site.complete(1..=2);
+    site.tick("2026-11-26T09:02:00Z");
+    let file = Connection::open(site.journal.path()).unwrap();
+    file.execute_batch("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT raise(FAIL, 'disk is full'); END")
+        .unwrap();
+    site.tick("2026-11-28T09:05:00Z");
+    site.tick("2026-11-28T09:06:00Z");
+    assert_eq!(site.invited(), 0);
+    file.execute_batch("DROP TRIGGER full").unwrap();
+    site.tick("2026-11-28T09:07:00Z");
+    site.tick("2026-11-28T09:08:00Z");
+    assert_eq!(site.invited(), 2);
     site.end();
 }
 

@@ -94,8 +94,14 @@ impl State {
         Ok(())
     }
 
-    /// Keeps what was packed in some slots, and up to which place it was counted.
-    pub fn keep_pace(&mut self, slots: &[(i64, Slot)], counted: Place, moment: &Moment) -> Result<(), Error> {
+    /// Keeps what was packed in some slots, up to which place it was counted, and up to which nobody is asked any more.
+    pub fn keep_pace(
+        &mut self,
+        slots: &[(i64, Slot)],
+        counted: Place,
+        passed: Option<Place>,
+        moment: &Moment,
+    ) -> Result<(), Error> {
         let window_s = self.config.rules.pledge.pace_window.as_secs().cast_signed();
         let oldest = slot_of(moment.wall) - window_s / SLOT_S;
         for (slot, Slot { units, work_s }) in slots {
@@ -105,6 +111,10 @@ impl State {
         }
         self.conn.prepare_cached("DELETE FROM pace WHERE slot < ?1")?.execute([oldest])?;
         slate::set(&self.conn, slate::COUNTED, &counted)?;
+        if let Some(passed) = passed {
+            let invited = slate::get(&self.conn, slate::INVITED)?;
+            slate::set(&self.conn, slate::INVITED, &invited.map_or(passed, |invited: Place| invited.max(passed)))?;
+        }
         self.wrote = true;
         Ok(())
     }
@@ -112,7 +122,7 @@ impl State {
     /// Asks the customer of a completed order how it was; `place` is that of its completion.
     pub fn invite(&mut self, id: &OrderId, place: Place, moment: &Moment) -> Result<(), Error> {
         self.latest = self.latest.max(moment.since_start);
-        if place <= slate::get(&self.conn, slate::INVITED)?.unwrap_or_default() {
+        if slate::get(&self.conn, slate::INVITED)?.is_some_and(|invited: Place| place <= invited) {
             return Ok(());
         }
         slate::set(&self.conn, slate::INVITED, &place)?;
