@@ -46,6 +46,8 @@ pub enum What {
         bytes: usize,
     },
     NotSetUp(Box<str>),
+    /// After it was not.
+    SetUp,
     Opened {
         discarded_bytes: usize,
     },

@@ -361,6 +361,10 @@ impl ScannerLine {
                 tracing::warn!(scanner = %self.scanner.id, reason = %failure, "scanner not set up");
                 self.floor.update(&self.scanner.id, |status| status.setup_failure = Some(failure.to_string()));
             }
+            port::Event::SetUp => {
+                tracing::info!(scanner = %self.scanner.id, "scanner set up");
+                self.floor.update(&self.scanner.id, |status| status.setup_failure = None);
+            }
             port::Event::OpenFailed { reason, obstacle } => {
                 tracing::warn!(scanner = %self.scanner.id, reason, "scanner can't be opened");
                 self.is_lost(reason, moment.wall);
@@ -450,6 +454,7 @@ fn what(event: &port::Event) -> What {
             What::Unreadable { reason: reason.to_string().into(), bytes: *bytes }
         }
         port::Event::SetupFailed(failure) => What::NotSetUp(failure.to_string().into()),
+        port::Event::SetUp => What::SetUp,
         port::Event::Lost { reason } | port::Event::OpenFailed { reason, .. } => What::Lost(reason.as_str().into()),
     }
 }

@@ -74,8 +74,10 @@ pub enum Event {
         reason: Unreadable,
         bytes: usize,
     },
-    /// The scanner is not set up as its family needs it. Reported once for each time that the line is opened.
+    /// The scanner is not set up as its family needs it. Reported when the failure changes, not each time it is told.
     SetupFailed(SetupFailure),
+    /// It was told again, and is set up after all.
+    SetUp,
     Lost {
         reason: String,
     },

@@ -198,6 +198,7 @@ impl<S: FnMut(Event)> Worker<S> {
             Output::Read(read) => sink(Event::Read(read)),
             Output::Unreadable { reason, bytes } => sink(Event::Unreadable { reason, bytes }),
             Output::SetupFailed(failure) => sink(Event::SetupFailed(failure)),
+            Output::SetUp => sink(Event::SetUp),
             Output::Send(bytes) => {
                 let _ = link.write(bytes);
             }

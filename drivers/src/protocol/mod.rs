@@ -73,6 +73,8 @@ pub enum Output<'a> {
         bytes: usize,
     },
     SetupFailed(SetupFailure),
+    /// It is set up after all.
+    SetUp,
     /// Bytes for the scanner, at once.
     Send(&'a [u8]),
 }

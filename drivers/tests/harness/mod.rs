@@ -157,6 +157,7 @@ fn shown(event: &Event) -> String {
         }
         Event::Unreadable { reason, bytes } => format!("{reason:?} {bytes}"),
         Event::SetupFailed(failure) => failure.to_string(),
+        Event::SetUp => "set up".to_owned(),
         Event::Bytes(bytes) => format!("bytes {}", bytes.escape_ascii()),
         Event::Lost { .. } => "lost".to_owned(),
         Event::OpenFailed { .. } => "open failed".to_owned(),

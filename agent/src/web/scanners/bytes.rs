@@ -118,6 +118,7 @@ fn message(looks: &Looks, told: &Told) -> Message {
             Message { text: Some(plain(reason)), count: Some(*bytes as u64), ..about("unreadable") }
         }
         What::NotSetUp(why) => Message { text: Some(plain(why)), ..about("not_set_up") },
+        What::SetUp => about("set_up"),
         What::Opened { discarded_bytes } => Message { count: Some(*discarded_bytes as u64), ..about("opened") },
         What::Lost(why) => Message { text: Some(plain(why)), ..about("lost") },
     };

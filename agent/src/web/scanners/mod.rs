@@ -69,6 +69,7 @@ pub struct Words {
     pub heard_opened: &'static str,
     pub heard_lost: &'static str,
     pub heard_not_set_up: &'static str,
+    pub heard_set_up: &'static str,
     pub heard_missed: &'static str,
 }
 

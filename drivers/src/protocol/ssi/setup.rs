@@ -32,7 +32,10 @@ pub struct Setup {
     settings: &'static [Setting],
     state: State,
     begun: Duration,
-    reported: bool,
+    /// What went wrong first since it is told.
+    failure: Option<SetupFailure>,
+    /// What was reported, until it is set up.
+    reported: Option<SetupFailure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,22 +52,20 @@ enum State {
 
 impl Setup {
     pub fn new(settings: &'static [Setting]) -> Self {
-        Self { settings, state: State::Idle, begun: Duration::ZERO, reported: false }
+        Self { settings, state: State::Idle, begun: Duration::ZERO, failure: None, reported: None }
     }
 
-    /// Tells everything, and reports what goes wrong once until this is called again.
+    /// Tells everything to a scanner of which nothing was reported.
     pub fn begin(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
-        self.reported = false;
-        self.begun = at;
-        self.tell(0, at, out);
+        self.reported = None;
+        self.tell_all(at, out);
     }
 
     /// The scanner sends as if it had not been told.
     pub fn seems_forgotten(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
         let waiting = matches!(self.state, State::Waiting { .. });
         if !waiting && self.begun.saturating_add(AGAIN_AFTER) <= at {
-            self.begun = at;
-            self.tell(0, at, out);
+            self.tell_all(at, out);
         }
     }
 
@@ -117,11 +118,20 @@ impl Setup {
         self.state = State::Idle;
     }
 
+    fn tell_all(&mut self, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
+        self.begun = at;
+        self.failure = None;
+        self.tell(0, at, out);
+    }
+
     fn tell(&mut self, setting: usize, at: Duration, out: &mut dyn FnMut(Output<'_>)) {
         if setting < self.settings.len() {
             self.send(setting, 1, at, out);
         } else {
             self.state = State::Idle;
+            if self.failure.is_none() && self.reported.take().is_some() {
+                out(Output::SetUp);
+            }
         }
     }
 
@@ -133,8 +143,11 @@ impl Setup {
     }
 
     fn report(&mut self, failure: SetupFailure, out: &mut dyn FnMut(Output<'_>)) {
-        if !std::mem::replace(&mut self.reported, true) {
-            out(Output::SetupFailed(failure));
+        if self.failure.is_none() {
+            self.failure = Some(failure);
+            if self.reported.replace(failure) != Some(failure) {
+                out(Output::SetupFailed(failure));
+            }
         }
     }
 }

@@ -77,6 +77,7 @@ fn shown(output: &Output<'_>) -> String {
         }
         Output::Unreadable { reason, bytes } => format!("[{reason:?}:{bytes}]"),
         Output::SetupFailed(failure) => failure.to_string(),
+        Output::SetUp => "set up".to_owned(),
         Output::Send([_, opcode, 0x04, status, data @ .., _, _]) => match (*opcode, data) {
             (opcode::CMD_ACK, []) => "ack".to_owned(),
             (opcode::CMD_NAK, [why]) => format!("nak {why}"),
@@ -260,6 +261,7 @@ fn a_scanner_that_was_switched_off_is_told_again() {
             "11000 tell ee=1 0",
             "11000 Code128 A",
             "11100 tell 38=0 0",
+            "11200 set up",
         ],
     );
 }
