@@ -13,6 +13,9 @@ use crate::port::now;
 /// that, and a printer that can't cope with questions is not flooded. A new job ends the pause.
 const PAUSES_MS: [u64; 4] = [500, 1_000, 2_000, 5_000];
 
+/// A printer with a fault for which nothing waits any more is asked so often whether it is well.
+const ASK_AGAIN_MS: u64 = 10_000;
+
 /// How often a printer that prints is asked whether it is done.
 const BUSY_PAUSE_MS: u64 = 100;
 
@@ -57,7 +60,7 @@ impl<S: FnMut(Event)> Worker<S> {
     }
 
     pub fn run(mut self) {
-        while self.next_job().is_ok() {
+        while self.work_waits().is_ok() {
             let fault = match self.print_what_waits() {
                 Ok(()) => continue,
                 Err(NotPrinted::Stopped) => break,
@@ -68,7 +71,8 @@ impl<S: FnMut(Event)> Worker<S> {
                 }
             };
             self.tell(Told::Faulty(fault));
-            let pause = self.next_pause();
+            let nothing_waits = self.shared.queue().jobs.is_empty();
+            let pause = if nothing_waits { Duration::from_millis(ASK_AGAIN_MS) } else { self.next_pause() };
             if self.sleeper.pause(pause).is_err() {
                 break;
             }
@@ -79,27 +83,29 @@ impl<S: FnMut(Event)> Worker<S> {
         }
     }
 
-    /// Sleeps until a job waits.
-    fn next_job(&mut self) -> Result<Job, End> {
+    /// Sleeps until a job waits. After a fault there is something to do in any case: what was said of the printer may be over.
+    fn work_waits(&mut self) -> Result<(), End> {
         loop {
             if self.shared.is_stopped() {
                 return Err(End::Stopped);
             }
             self.shared.take_news();
-            let first = self.shared.queue().jobs.front().cloned();
-            match first {
-                Some(job) => return Ok(job),
-                None => self.sleeper.sleep(None)?,
+            if matches!(self.told, Told::Faulty(_)) || !self.shared.queue().jobs.is_empty() {
+                return Ok(());
             }
+            self.sleeper.sleep(None)?;
         }
     }
 
-    /// One connection, for as long as jobs wait.
+    /// One connection, for as long as jobs wait; where none does, until the printer has said how it is.
     fn print_what_waits(&mut self) -> Result<(), NotPrinted> {
         let mut wire = Wire::open(&self.config.host, self.config.port, &mut self.sleeper)
             .map_err(|end| before(end, Fault::Unreachable))?;
         loop {
-            let Some(job) = self.shared.queue().jobs.front().cloned() else { return Ok(()) };
+            let first = self.shared.queue().jobs.front().cloned();
+            if first.is_none() && !matches!(self.told, Told::Faulty(_)) {
+                return Ok(());
+            }
             match wire.ask(ANSWER_TIMEOUT, &mut self.sleeper).map_err(|end| before(end, Fault::Lost))? {
                 None => return Err(NotPrinted::Before(Fault::Silent)),
                 Some(status) if !status.condition.is_ready() => {
@@ -107,6 +113,7 @@ impl<S: FnMut(Event)> Worker<S> {
                 }
                 Some(_) => self.tell(Told::Ready),
             }
+            let Some(job) = first else { return Ok(()) };
             if !self.shared.queue().claim(job.id) {
                 continue;
             }
