@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, ConnAckProperties, ConnectReturnCode, DisconnectReasonCode, LastWill, Packet, PingResp, PubAck,
-    PubAckReason, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason,
+    PubAckReason, Publish, PublishProperties, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason,
 };
 use rumqttc::v5::mqttbytes::{Error as MqttError, QoS, matches};
 
@@ -252,9 +252,22 @@ impl Scripted {
     /// Publishes to the client with QoS 1, once the newest connection has a matching subscription.
     #[track_caller]
     pub fn deliver(&self, topic: &str, payload: &[u8]) -> Delivered {
+        self.deliver_with(topic, payload, &PublishProperties::default())
+    }
+
+    /// The same, with what MQTT 5 has beside the payload.
+    #[track_caller]
+    pub fn deliver_with(&self, topic: &str, payload: &[u8], properties: &PublishProperties) -> Delivered {
         wait::until(&format!("a subscription to {topic}"), wait::GENEROUS, || {
-            self.shared.state().deliver(topic, payload, false)
+            self.shared.state().deliver(topic, payload, false, properties)
         })
+    }
+
+    /// Writes to the newest connection what may be no packet at all.
+    pub fn write(&self, bytes: &[u8]) {
+        if let Some(live) = &self.shared.state().live {
+            live.wire.write_bytes(bytes);
+        }
     }
 
     /// Ends the newest connection with a DISCONNECT of this reason, as a broker does that takes a session over.
@@ -295,13 +308,19 @@ impl Shared {
 }
 
 impl State {
-    fn deliver(&mut self, topic: &str, payload: &[u8], retain: bool) -> Option<Delivered> {
+    fn deliver(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        properties: &PublishProperties,
+    ) -> Option<Delivered> {
         let live = self.live.as_ref()?;
         if !live.filters.iter().any(|filter| matches(topic, filter)) {
             return None;
         }
         self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
-        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload.to_vec(), None);
+        let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload.to_vec(), Some(properties.clone()));
         publish.pkid = self.last_pkid;
         publish.retain = retain;
         live.wire.write(&Packet::Publish(publish));
@@ -517,7 +536,7 @@ impl Connection {
         }
         for (topic, payload) in state.retained.clone() {
             if filters.iter().any(|filter| matches(&topic, filter)) {
-                state.deliver(&topic, &payload, true);
+                state.deliver(&topic, &payload, true, &PublishProperties::default());
             }
         }
     }

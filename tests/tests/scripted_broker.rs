@@ -1,5 +1,6 @@
 //! A broker that breaks the rules one at a time: sync goes on each time, in order, and forgets nothing.
 
+use bytes::BytesMut;
 use parceld_tests::agent::{Agent, AgentSetup};
 use parceld_tests::disk::SmallDisk;
 use parceld_tests::scanner::VirtualScanner;
@@ -9,7 +10,10 @@ use parceld_tests::scripted::{
 use parceld_tests::site::SITE;
 use parceld_tests::upstream::{SHOWN_WITHIN, scan_all, until_shown, until_well};
 use parceld_tests::{http, wait};
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, DisconnectReasonCode, PubAckReason};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,11 +66,15 @@ fn setup(broker: &Scripted, scanner: &VirtualScanner) -> AgentSetup {
 
 /// Delivers a command that is refused with a reply.
 fn ask(broker: &Scripted, id: usize) -> Delivered {
+    broker.deliver(&format!("parceld/v1/{SITE}/commands"), command(id).as_bytes())
+}
+
+fn command(id: usize) -> String {
     let command = json!({
         "specversion": "1.0", "id": format!("command-{id}"), "source": "/platform", "type": "parceld.order.juggle.v1",
         "data": {},
     });
-    broker.deliver(&format!("parceld/v1/{SITE}/commands"), command.to_string().as_bytes())
+    command.to_string()
 }
 
 fn receipt(broker: &Scripted, epoch: &str, sequence: u64) -> Delivered {
@@ -198,6 +206,48 @@ fn a_reply_that_nobody_may_have_or_hears_holds_no_event_up() {
 }
 
 #[test]
+fn an_alias_that_nobody_offered_ends_the_connection_and_not_the_agent() {
+    // A publish without a topic, by an alias that stands for none; and one that makes such an alias.
+    let unknown = [0x30, 6, 0, 0, 3, 0x23, 0, 5];
+    let made = [&[0x30, 8][..], &[0, 1, b'a', 3, 0x23, 0, 5, b'x']].concat();
+    for bytes in [&unknown[..], &made] {
+        let broker = Scripted::start(|_| Behaviour::default());
+        let mut scanner = VirtualScanner::new();
+        let mut agent = start(&broker, &scanner);
+        agent.ready();
+        broker.until("the first event", |log| !sequences(log).is_empty());
+        let process = agent.process().pid();
+        broker.write(bytes);
+        broker.until("another connection", |log| 1 < log.connected.len());
+        assert!(scanner.scan("code").recorded);
+        broker.until("the event", |log| sequences(log).len() == 2);
+        assert_eq!(agent.process().pid(), process, "{bytes:?}");
+    }
+}
+
+/// More than are in flight at once.
+const BURST: u16 = 1_000;
+
+#[test]
+fn more_messages_at_once_than_may_wait_are_all_acknowledged() {
+    let broker = Scripted::start(|_| Behaviour::default());
+    let scanner = VirtualScanner::new();
+    let mut agent = start(&broker, &scanner);
+    agent.ready();
+    let log = broker.until("the first event", |log| !sequences(log).is_empty());
+    let payload = format!(r#"{{"epoch":"{}","sequence":1}}"#, epochs(&log)[0]);
+    let mut burst = BytesMut::new();
+    for pkid in 1..=BURST {
+        let topic = format!("parceld/v1/{SITE}/receipts");
+        let publish = Publish { pkid, ..Publish::new(topic, QoS::AtLeastOnce, payload.clone(), None) };
+        Packet::Publish(publish).write(&mut burst, None).expect("it can be written");
+    }
+    broker.write(&burst);
+    let log = broker.until("every acknowledgement", |log| usize::from(BURST) <= log.acknowledged.len());
+    assert_eq!(log.connected.len(), 1);
+}
+
+#[test]
 fn commands_that_could_not_be_stored_are_stored_once_there_is_room() {
     let Some(disk) = SmallDisk::mount(8) else { return };
     let broker = Scripted::start(|_| Behaviour::default());
@@ -245,10 +295,6 @@ fn a_new_epoch_is_followed_although_the_connection_ended_before_it_was_known() {
     agent.change(|setup| setup.set("broker.url", after.url().as_str()));
     agent.restart();
     agent.ready();
-    let is_here = |log: &Log, connection| {
-        let online = |publish: &&Published| publish.connection == connection && publish.topic.contains("/state/");
-        log.published.iter().any(|publish| online(&publish))
-    };
     after.until("the agent", |log| is_here(log, 1));
     let slow_disk = Connection::open(agent.database()).expect("the database is there");
     slow_disk.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
@@ -288,6 +334,12 @@ fn a_retained_receipt_beyond_the_head_begins_a_new_epoch_before_any_event() {
     let started: Value = serde_json::from_slice(&events(&log)[0].payload).expect("an event is JSON");
     assert_eq!((&started["sequence"], &started["data"]["cause"]), (&1.into(), &"old_copy".into()));
     assert_eq!(started["data"]["follows"]["epoch"], epoch);
+}
+
+/// Whether the agent has said on this connection that it is there.
+fn is_here(log: &Log, connection: usize) -> bool {
+    let online = |publish: &Published| publish.connection == connection && publish.topic.contains("/state/");
+    log.published.iter().any(online)
 }
 
 fn events(log: &Log) -> Vec<&Published> {

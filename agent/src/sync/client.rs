@@ -15,7 +15,9 @@ use crate::contract::MESSAGE_BYTES_MAX;
 use crate::contract::state::{AgentState, Presence};
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{LastWill, LastWillProperties, Packet, PubAckReason, Publish, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{
+    LastWill, LastWillProperties, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode,
+};
 use rumqttc::v5::{ConnectionError, Event, MqttOptions};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -33,8 +35,8 @@ const COMMANDS_IN_FLIGHT_MAX: u16 = 32;
 const COMMANDS_BYTES_MAX: usize = 1024 * 1024;
 /// What one takes beside its payload.
 const COMMAND_BYTES: usize = 512;
-/// Room for publishes, replies and acknowledgements that the client has not taken yet.
-const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize;
+/// Room for replies, what is said of us, and an acknowledgement of each message in hand, which the client has not taken yet.
+const REQUESTS_BEYOND_WINDOW: usize = 3 * COMMANDS_IN_FLIGHT_MAX as usize + COMMANDS_BYTES_MAX / COMMAND_BYTES;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -206,7 +208,10 @@ impl Inbox {
 
 /// What a message takes in memory.
 fn bytes(publish: &Publish) -> usize {
-    publish.payload.len() + COMMAND_BYTES
+    let asked = publish.properties.as_ref();
+    let topic = asked.and_then(|asked| asked.response_topic.as_ref()).map_or(0, String::len);
+    let data = asked.and_then(|asked| asked.correlation_data.as_deref()).map_or(0, <[u8]>::len);
+    publish.payload.len() + topic + data + COMMAND_BYTES
 }
 
 /// What of the client's events [`Work`] has to know, or why the connection ends with it.
@@ -221,12 +226,24 @@ fn seen(event: Event) -> Result<Option<Seen>, Ended> {
         }
         Event::Incoming(Packet::SubAck(ack)) => Seen::Subscribed(ack.return_codes),
         Event::Incoming(Packet::PubAck(ack)) => Seen::Acknowledged(ack.pkid, ack.reason),
-        Event::Incoming(Packet::Publish(publish)) => Seen::Message(publish),
+        Event::Incoming(Packet::Publish(publish)) => Seen::Message(without_extras(publish)?),
         Event::Outgoing(Outgoing::Publish(pkid)) => Seen::Left(pkid),
         Event::Outgoing(Outgoing::AwaitAck(pkid)) => Seen::Collision(pkid),
         Event::Outgoing(Outgoing::Disconnect) => return Err(Ended::Stopped),
         _ => return Ok(None),
     }))
+}
+
+/// Without what nobody here looks at, and a sender may fill as it likes.
+fn without_extras(mut publish: Publish) -> Result<Publish, Ended> {
+    if let Some(asked) = &mut publish.properties {
+        if asked.topic_alias.is_some() {
+            return Err(Ended::broken("the broker uses an alias for a topic, which it was not offered"));
+        }
+        let (response_topic, correlation_data) = (asked.response_topic.take(), asked.correlation_data.take());
+        *asked = PublishProperties { response_topic, correlation_data, ..PublishProperties::default() };
+    }
+    Ok(publish)
 }
 
 fn options(shared: &mut Shared, session: u64) -> Result<MqttOptions, Trouble> {

@@ -421,7 +421,7 @@ impl Shared {
             self.link(Link::Down { trouble, retry_at: None });
             return After::Rest;
         }
-        if (matches!(ended, Ended::Stopped) && !returns) || *self.stop.borrow() {
+        if *self.stop.borrow() {
             return After::End;
         }
         if returns {
@@ -429,6 +429,12 @@ impl Shared {
             self.link(Link::Connecting);
             return After::AtOnce;
         }
+        // Nobody here has ended it: the client gives a connection up over what breaks the protocol.
+        let ended = if matches!(ended, Ended::Stopped) {
+            Ended::broken("what the broker sent breaks MQTT's rules")
+        } else {
+            ended
+        };
         let now = self.clock.now();
         let up = self.up_since.take().map(|since| now.since_start.saturating_sub(since));
         *failures = backoff::failures(*failures, up);

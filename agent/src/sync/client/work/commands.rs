@@ -17,8 +17,8 @@ const EARLY_BYTES_MAX: usize = COMMANDS_IN_FLIGHT_MAX as usize * COMMAND_PAYLOAD
 const COMMAND_PAYLOAD_BYTES_MAX: usize = 96 * 1024;
 /// Replies without their acknowledgement at once.
 const REPLIES_IN_FLIGHT_MAX: usize = 16;
-/// Replies that wait for those.
-const REPLIES_WAITING_MAX: usize = 4_096;
+/// What replies may take in memory that wait for those: some thousands.
+const REPLIES_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Those in hand that the journal hasn't.
 #[derive(Default)]
@@ -30,6 +30,7 @@ pub(super) struct Commands {
     unsaved: Vec<Publish>,
     /// Their replies wait for earlier ones to arrive; without their data.
     done: VecDeque<(Box<Publish>, CommandOutcome)>,
+    done_bytes: usize,
     /// Some were let go of that the broker has given us and that are not acknowledged: it gives them to the next connection.
     left_some: bool,
 }
@@ -90,8 +91,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     /// The journal has answered.
     pub(super) fn carried_out(&mut self, mut publish: Box<Publish>, outcome: Result<CommandOutcome, NotSaved>) {
         match outcome {
-            Ok(outcome) if self.commands.done.len() < REPLIES_WAITING_MAX => {
+            Ok(outcome) if self.commands.done_bytes < REPLIES_WAITING_BYTES_MAX => {
                 keep_what_a_reply_needs(&mut publish);
+                self.commands.done_bytes += waiting_bytes(&publish, &outcome);
                 self.commands.done.push_back((publish, outcome));
             }
             // It has its reply in the file: whoever gives it once more hears that. What it asked to be sent again is sent now.
@@ -126,6 +128,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         while self.ledger.replies() < REPLIES_IN_FLIGHT_MAX
             && let Some((publish, outcome)) = self.commands.done.pop_front()
         {
+            self.commands.done_bytes -= waiting_bytes(&publish, &outcome);
             self.reply(&publish, outcome)?;
         }
         Ok(())
@@ -157,6 +160,11 @@ fn keep(kept: &mut Vec<Publish>, bytes_max: usize, publish: Publish) -> bool {
         kept.push(publish);
     }
     has_room
+}
+
+/// What a reply takes in memory while it waits.
+fn waiting_bytes(publish: &Publish, outcome: &CommandOutcome) -> usize {
+    bytes(publish) + outcome.reply.as_ref().map_or(0, String::len)
 }
 
 /// The rest is large, and lies in one piece with what came before and behind it.
