@@ -12,7 +12,7 @@ use parceld_tests::upstream::{SHOWN_WITHIN, scan_all, until_shown, until_well};
 use parceld_tests::{http, wait};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish,
+    ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish, PublishProperties,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -203,6 +203,41 @@ fn a_reply_that_nobody_may_have_or_hears_holds_no_event_up() {
         let log = broker.until("every event", |log| SCANS < sequences(log).len());
         assert_eq!(log.connected.len(), 1, "{reason:?}");
     }
+}
+
+/// Where a command wants its reply.
+const ELSEWHERE: &str = "elsewhere/replies";
+
+#[test]
+fn a_reply_that_may_not_go_where_it_is_wanted_comes_where_replies_go() {
+    for bad in [OnPublish::AckWith(PubAckReason::NotAuthorized), OnPublish::Close] {
+        let broker = Scripted::start(move |_| {
+            Behaviour::default().publishes(move |publish| if publish.topic == ELSEWHERE { bad } else { OnPublish::Ack })
+        });
+        let mut scanner = VirtualScanner::new();
+        let mut agent = start(&broker, &scanner);
+        agent.ready();
+        broker.until("the first event", |log| !sequences(log).is_empty());
+        let properties = PublishProperties { response_topic: Some(ELSEWHERE.into()), ..PublishProperties::default() };
+        // The platform asks again while it hears nothing, and a broker gives what was not acknowledged once more.
+        wait::until("the reply", wait::GENEROUS, || {
+            let before = tried(&broker);
+            broker.deliver_with(&format!("parceld/v1/{SITE}/commands"), command(1).as_bytes(), &properties);
+            wait::until("an attempt", wait::GENEROUS, || (before < tried(&broker)).then_some(()));
+            let log = broker.log();
+            log.published
+                .iter()
+                .any(|publish| publish.topic.ends_with("/replies") && publish.topic != ELSEWHERE)
+                .then_some(())
+        });
+        assert!(scanner.scan("code").recorded);
+        broker.until("the event", |log| sequences(log).len() == 2);
+    }
+}
+
+/// Replies that were published, wherever.
+fn tried(broker: &Scripted) -> usize {
+    broker.log().published.iter().filter(|publish| publish.topic.ends_with("/replies")).count()
 }
 
 #[test]

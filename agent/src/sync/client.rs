@@ -101,10 +101,12 @@ pub async fn run(shared: &mut Shared, session: u64) -> Ended {
     let inbox = Inbox::default();
     let ended = {
         let mut work = Work::new(&mut *shared, client, session);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = poll(wire, &inbox, config.keep_alive, trouble) => ended,
             ended = work.run(&inbox) => ended,
-        }
+        };
+        work.note_what_was_lost();
+        ended
     };
     let trouble = match (ended, shared.tls()) {
         (Ended::Trouble(guess), Some(tls)) if guess.is_guessed() => {

@@ -3,6 +3,7 @@
 //! The client tells packet ids only afterwards, in the order in which it was given publishes; so publishes wait in
 //! line until their id is known, and then until their id is acknowledged. Never outlives its connection.
 
+use super::elsewhere::Named;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ pub enum Flight {
     State,
     /// What can be promised.
     Promise,
-    /// The reply to a command.
-    Reply,
+    /// The reply to a command, to another topic than the site's own where one is named.
+    Reply(Option<Named>),
 }
 
 #[derive(Debug)]
@@ -50,13 +51,18 @@ impl Ledger {
     /// Publishes without their acknowledgement.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.iter().filter(|entry| !entry.done).count()
+        self.unacknowledged().count()
     }
 
     /// Replies without their acknowledgement.
     #[must_use]
     pub fn replies(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.flight == Flight::Reply && !entry.done).count()
+        self.unacknowledged().filter(|flight| matches!(flight, Flight::Reply(_))).count()
+    }
+
+    /// What is not acknowledged, oldest first.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = Flight> {
+        self.entries.iter().filter(|entry| !entry.done).map(|entry| entry.flight)
     }
 
     #[must_use]

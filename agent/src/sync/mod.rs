@@ -9,6 +9,7 @@ mod ahead;
 mod backoff;
 mod certificate;
 mod client;
+mod elsewhere;
 mod kept;
 mod ledger;
 mod plan;
@@ -30,6 +31,7 @@ use crate::pulse::Pulse;
 use ahead::Ahead;
 pub use certificate::Validity;
 use client::Ended;
+use elsewhere::Elsewhere;
 use jiff::Timestamp;
 use kept::{Credentials, Kept};
 use ledger::Flight;
@@ -232,6 +234,7 @@ fn prepare(
         credentials: None,
         kept: None,
         denied_flight: None,
+        elsewhere: Elsewhere::default(),
     };
     Ok((shared, Handles { stop, configs, asks, status, pulse }))
 }
@@ -358,6 +361,7 @@ struct Shared {
     kept: Option<Kept>,
     /// What the broker has refused, until it takes one of its kind.
     denied_flight: Option<Flight>,
+    elsewhere: Elsewhere,
 }
 
 /// What comes after a connection.
@@ -458,6 +462,7 @@ impl Shared {
         self.topics = Topics::new(&self.config.root, &self.config.site);
         self.plan.change_limits(limits(&self.config));
         self.denied_flight = None;
+        self.elsewhere = Elsewhere::default();
         let (broker, expected) = (self.config.broker.address(), self.config.receipts_expected);
         self.status.send_modify(|status| {
             status.broker = broker;

@@ -170,6 +170,15 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
         }
     }
 
+    /// What was under way to topics that commands have named, when the connection ended.
+    pub fn note_what_was_lost(&mut self) {
+        for flight in self.ledger.unacknowledged() {
+            if let Flight::Reply(Some(named)) = flight {
+                self.shared.elsewhere.lost(named);
+            }
+        }
+    }
+
     pub fn into_shared(self) -> S {
         self.shared
     }

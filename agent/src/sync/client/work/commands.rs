@@ -6,6 +6,7 @@ use crate::contract::CONTENT_TYPE;
 use crate::journal::{CommandOutcome, Job, NotSaved};
 use crate::sync::Shared;
 use crate::sync::client::{COMMANDS_BYTES_MAX, COMMANDS_IN_FLIGHT_MAX, Ended, Inbox, bytes};
+use crate::sync::elsewhere::Named;
 use crate::sync::ledger::Flight;
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use std::collections::VecDeque;
@@ -147,8 +148,12 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             ..PublishProperties::default()
         };
         let topic = asked.and_then(|asked| asked.response_topic.clone()).filter(|topic| is_publishable(topic));
-        let topic = topic.unwrap_or_else(|| self.shared.topics.replies());
-        self.publish(topic, false, payload, properties, Flight::Reply)?;
+        let named = topic.map(|topic| (Named::of(&topic), topic));
+        let (named, topic) = match named.filter(|(named, _)| self.shared.elsewhere.may_be_used(*named)) {
+            Some((named, topic)) => (Some(named), topic),
+            None => (None, self.shared.topics.replies()),
+        };
+        self.publish(topic, false, payload, properties, Flight::Reply(named))?;
         self.acknowledge(publish)
     }
 }
@@ -180,10 +185,15 @@ fn keep_what_a_reply_needs(publish: &mut Publish) {
     }
 }
 
-/// Whether a response topic that a command names can be published to: no wildcards, not the broker's own tree.
+/// Whether a response topic that a command names can be published to: no wildcards, not the broker's own tree, and nothing that
+/// some broker hangs up over.
 fn is_publishable(topic: &str) -> bool {
     let plain = !topic.is_empty() && topic.len() <= RESPONSE_TOPIC_BYTES_MAX && !topic.starts_with('$');
-    plain && !topic.contains(['+', '#', '\0'])
+    let is_odd = |character: char| matches!(character, '+' | '#') || character.is_control();
+    plain && topic.matches('/').count() <= TOPIC_SLASHES_MAX && !topic.contains(is_odd)
 }
+
+/// As many as the contract has.
+const TOPIC_SLASHES_MAX: usize = 7;
 
 const RESPONSE_TOPIC_BYTES_MAX: usize = 256;

@@ -104,10 +104,19 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
                     status.last_refusal = Some(reason.clone());
                 });
                 // Where a reply goes is the command's choice: it must not hold events up.
-                if let Some(flight) = flight.filter(|flight| *flight != Flight::Reply) {
-                    return Err(self.denied(flight, reason));
+                match flight {
+                    Some(Flight::Reply(Some(named))) => {
+                        tracing::warn!(
+                            reason,
+                            "the broker refuses a reply where a command wants it: the next one goes to the site's own topic"
+                        );
+                        self.shared.elsewhere.refused(named);
+                    }
+                    Some(Flight::Reply(None)) | None => {
+                        tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
+                    }
+                    Some(flight) => return Err(self.denied(flight, reason)),
                 }
-                tracing::warn!(reason, "the broker refuses a reply: the platform will ask again");
             }
         }
         let now = self.now();
@@ -122,7 +131,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             match flight {
                 Flight::Event(place) => self.shared.plan.acknowledged(place, now),
                 Flight::State if self.stage == Stage::Arriving => self.arrived(),
-                Flight::State | Flight::Promise | Flight::Reply => {}
+                Flight::State | Flight::Promise | Flight::Reply(_) => {}
             }
         }
         Ok(())
@@ -138,7 +147,7 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             },
             Flight::State => topics.state_agent(),
             Flight::Promise => topics.state_promise(),
-            Flight::Reply => topics.replies(),
+            Flight::Reply(_) => topics.replies(),
         };
         let now = self.shared.clock.now().wall;
         self.shared.denied_flight = Some(flight);
@@ -150,6 +159,9 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     }
 
     fn allowed(&mut self, flight: Option<Flight>) {
+        if let Some(Flight::Reply(Some(named))) = flight {
+            self.shared.elsewhere.taken(named);
+        }
         let kind = |flight: Option<Flight>| flight.as_ref().map(std::mem::discriminant);
         if flight.is_some() && kind(flight) == kind(self.shared.denied_flight) {
             self.shared.denied_flight = None;
