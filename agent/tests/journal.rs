@@ -363,7 +363,7 @@ fn cursors_reach_the_file_without_another_job() {
     let mut site = Site::start(&folder.file("j.db"));
     site.put(1, "9xA");
     let head = site.head();
-    site.journal.submit(Job::Sent { place: head, moment: at(10) }).unwrap();
+    site.journal.submit(Job::Sent { place: head, again_to: None, moment: at(10) }).unwrap();
     let reader = site.journal.reader().unwrap();
     until("the cursor is in the file", || reader.cursors().unwrap().sent == head);
     assert_eq!(reader.cursors().unwrap().received, 0);
@@ -377,7 +377,7 @@ fn cursors_reach_the_file_while_they_move_all_the_time() {
     let mut now_ms = 0;
     until("a cursor is in the file", || {
         now_ms += 250;
-        site.journal.submit(Job::Sent { place: 1, moment: at(now_ms) }).unwrap();
+        site.journal.submit(Job::Sent { place: 1, again_to: None, moment: at(now_ms) }).unwrap();
         reader.cursors().unwrap().sent != 0
     });
 }
@@ -431,7 +431,7 @@ fn forgetting_on_acknowledgement_takes_it_for_a_receipt() {
     let path = folder.file("j.db");
     let (journal, writing) = journal::open(journal::Config { forget_on_puback: true, ..config(&path) }, at(0)).unwrap();
     let site = Site { journal, writing, now_ms: 0, commands: 0 };
-    site.journal.submit(Job::Sent { place: 1, moment: at(10) }).unwrap();
+    site.journal.submit(Job::Sent { place: 1, again_to: None, moment: at(10) }).unwrap();
     site.settle();
     assert_eq!(site.journal.head().borrow().received, 1);
 }

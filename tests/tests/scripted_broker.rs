@@ -16,6 +16,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -238,6 +239,81 @@ fn a_reply_that_may_not_go_where_it_is_wanted_comes_where_replies_go() {
 /// Replies that were published, wherever.
 fn tried(broker: &Scripted) -> usize {
     broker.log().published.iter().filter(|publish| publish.topic.ends_with("/replies")).count()
+}
+
+/// As where the answer to a receipt is lost with its connection: the journal is further than whoever sends knows.
+#[test]
+fn what_the_journal_knows_to_be_received_counts_although_sync_has_not_heard_of_it() {
+    let broker = Scripted::start(|_| Behaviour::default());
+    let mut scanner = VirtualScanner::new();
+    let mut agent = setup(&broker, &scanner).set("sync.forget", "puback").set("sync.ahead", 8).start();
+    agent.ready();
+    for index in 0..SCANS {
+        assert!(scanner.scan(&format!("code-{index}")).recorded);
+    }
+    let all = SCANS as u64 + 1;
+    let log = broker.until("every event", |log| sequences(log).contains(&all));
+    wait::until("the journal to know", wait::GENEROUS, || (agent.status()["log"]["received"] == all).then_some(()));
+    let text = fs::read_to_string(agent.config()).expect("an agent has a configuration");
+    fs::write(agent.config(), text.replace("puback", "receipt")).expect("it can be written to");
+    assert!(agent.command(&["reload"]).output().expect("the agent's program runs").status.success());
+    broker.until("another connection", |log| is_here(log, 2));
+    // To the journal it is nothing new.
+    receipt(&broker, &epochs(&log)[0], all);
+    assert!(scanner.scan("one more").recorded);
+    broker.until("what comes next", |log| sequences(log).contains(&(all + 1)));
+}
+
+#[test]
+fn events_that_were_asked_for_again_come_also_after_a_start() {
+    let holds = Arc::new(AtomicBool::new(false));
+    let held = Arc::clone(&holds);
+    let broker = Scripted::start(move |connection| {
+        let held = Arc::clone(&held);
+        let now = move |_: &Published| match connection {
+            1 if held.load(Ordering::Acquire) => OnPublish::Withhold,
+            _ => OnPublish::Ack,
+        };
+        Behaviour::default().publishes(move |publish| on_event(publish, &now))
+    });
+    let mut scanner = VirtualScanner::new();
+    let mut agent = setup(&broker, &scanner).set("sync.ack_timeout", "60s").start();
+    agent.ready();
+    let log = broker.until("the first event", |log| !sequences(log).is_empty());
+    let epoch = epochs(&log)[0].clone();
+    receipt(&broker, &epoch, 1);
+    for index in 0..SCANS {
+        assert!(scanner.scan(&format!("code-{index}")).recorded);
+    }
+    let all = SCANS as u64 + 1;
+    broker.until("every event", |log| sequences(log).contains(&all));
+    let asked = receipt(&broker, &epoch, all);
+    broker.until("the receipt to be taken", |log| log.acknowledged.contains(&asked));
+    holds.store(true, Ordering::Release);
+    let again = json!({
+        "specversion": "1.0", "id": "again", "source": "/platform", "type": "parceld.events.resend.v1",
+        "data": {"epoch": epoch, "from": 1},
+    });
+    broker.deliver(&format!("parceld/v1/{SITE}/commands"), again.to_string().as_bytes());
+    let file = Connection::open(agent.database()).expect("the database is there");
+    wait::until("it to be in the file", wait::GENEROUS, || {
+        file.query_row("SELECT value FROM slate WHERE name = 'again_to'", [], |row| row.get::<_, u64>(0)).ok()
+    });
+    drop(file);
+    agent.kill9();
+    agent.restart();
+    agent.ready();
+    broker.until("the agent", |log| is_here(log, 2));
+    receipt(&broker, &epoch, all);
+    broker.until("all of it again", |log| {
+        let later: Vec<u64> = log
+            .published
+            .iter()
+            .filter(|publish| 1 < publish.connection && publish.topic.contains("/events/"))
+            .filter_map(|publish| serde_json::from_slice::<Value>(&publish.payload).ok()?["sequence"].as_u64())
+            .collect();
+        (1..=all).all(|sequence| later.contains(&sequence))
+    });
 }
 
 #[test]

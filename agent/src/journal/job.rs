@@ -41,8 +41,9 @@ pub enum Job {
     Retry { key: i64, moment: Moment, reply: Reply<Result<Retried, NotSaved>> },
     /// Throw a command of the quarantine away; `false`: it isn't there.
     Discard { key: i64, reply: Reply<Result<bool, NotSaved>> },
-    /// The broker has acknowledged everything up to this place.
-    Sent { place: Place, moment: Moment },
+    /// The broker has acknowledged everything up to this place. Where the platform asked for events again, it gets them once more up
+    /// to `again_to`, whatever it says that it has.
+    Sent { place: Place, again_to: Option<Place>, moment: Moment },
     /// Events of this file's own are about to be published, for the first time since the start. Answered also where that can't
     /// be written down: sending goes on, and a later start may take the file for an older copy, which costs a new epoch.
     Publishing { reply: Reply<Result<(), NotSaved>> },

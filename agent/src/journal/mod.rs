@@ -89,6 +89,8 @@ pub struct Head {
     pub place: Place,
     pub sent: Place,
     pub received: Place,
+    /// Up to where the platform is sent events once more, because it asked for them.
+    pub again_to: Option<Place>,
     /// Times of this boot wait for the clock to be believed, and then to be corrected.
     pub uncorrected: bool,
     /// It is kept that a time server has vouched for the clock in this boot.

@@ -9,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub const SENT: &str = "sent";
 /// Highest place that the platform's receipts cover.
 pub const RECEIVED: &str = "received";
+/// Up to which place the platform is sent events once more, because it asked for them; none where it isn't.
+pub const AGAIN_TO: &str = "again_to";
 /// Up to which place the platform was known to have the epoch that ends at a place, when a newer one began there in a file
 /// that was salvaged or put back.
 pub const KNOWN_BEFORE: &str = "known_before/";

@@ -50,8 +50,10 @@ pub struct State {
     unpublished_from: Place,
     sent: Place,
     received: Place,
-    /// `sent` and `received` as they are in the file.
-    stored: (Place, Place),
+    /// Up to where the platform is sent events once more.
+    again_to: Option<Place>,
+    /// What of these is in the file.
+    stored: Cursors,
     stored_at: Duration,
     /// Since when they are ahead of the file, if they are.
     behind_since: Duration,
@@ -85,12 +87,16 @@ pub struct State {
 /// More labels than a site waits for at once.
 const LABELS_WANTED_MAX: usize = 1_000;
 
+/// `sent`, `received` and `again_to`.
+type Cursors = (Place, Place, Option<Place>);
+
 /// What a transaction changes and no file can give back.
 #[derive(Clone, Default)]
 struct Memory {
     unpublished_from: Place,
     sent: Place,
     received: Place,
+    again_to: Option<Place>,
     scanners: HashMap<ScannerId, LastScan>,
     modes_wait: HashSet<StationId>,
     config: Option<Arc<Config>>,
@@ -148,6 +154,7 @@ impl State {
         let vouched = slate::get::<i64>(&conn, &slate::vouched(boot))?.is_some();
         let sent = slate::get(&conn, slate::SENT)?.unwrap_or_default();
         let received = slate::get(&conn, slate::RECEIVED)?.unwrap_or_default();
+        let again_to = slate::get(&conn, slate::AGAIN_TO)?;
         let mut state = Self {
             shelf: Shelf::load(&conn, cause == StartCause::Recovered)?.with_orders(config.orders_cached),
             gone: Shelf::gone(&conn)?,
@@ -161,7 +168,8 @@ impl State {
             unpublished_from,
             sent,
             received,
-            stored: (sent, received),
+            again_to,
+            stored: (sent, received, again_to),
             stored_at: moment.since_start,
             behind_since: moment.since_start,
             latest: moment.since_start,
@@ -256,6 +264,7 @@ impl State {
             place: self.head,
             sent: self.sent,
             received: self.received,
+            again_to: self.again_to,
             uncorrected: self.unsynced_from.is_some(),
             vouched: self.vouched,
         }
@@ -272,7 +281,11 @@ impl State {
     }
 
     fn cursors_are_behind(&self) -> bool {
-        self.stored != (self.sent, self.received)
+        self.stored != self.cursors()
+    }
+
+    fn cursors(&self) -> Cursors {
+        (self.sent, self.received, self.again_to)
     }
 
     /// The newest moment that the writer has heard of.
@@ -303,6 +316,7 @@ impl State {
             unpublished_from: self.unpublished_from,
             sent: self.sent,
             received: self.received,
+            again_to: self.again_to,
             scanners: self.shelf.scanners().clone(),
             modes_wait: self.modes_wait.clone(),
             config: Some(Arc::clone(&self.config)),
@@ -314,12 +328,17 @@ impl State {
     /// A commit that fails while its frames are in the file counts as done, once they have been forced to disk.
     pub fn commit(&mut self, behind_max: Duration) -> Result<bool, Error> {
         let due = behind_max <= self.latest.saturating_sub(self.stored_at) || behind_max.is_zero();
-        let cursors = (self.sent, self.received);
+        let cursors = self.cursors();
         self.shelf.write(&self.conn)?;
         let with_cursors = due && (self.stored != cursors || behind_max.is_zero());
         if with_cursors {
             slate::set(&self.conn, slate::SENT, &cursors.0)?;
             slate::set(&self.conn, slate::RECEIVED, &cursors.1)?;
+            match cursors.2 {
+                Some(again_to) => slate::set(&self.conn, slate::AGAIN_TO, &again_to)?,
+                None if self.stored.2.is_some() => slate::clear(&self.conn, slate::AGAIN_TO)?,
+                None => {}
+            }
             self.wrote = true;
         }
         let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
@@ -410,6 +429,7 @@ impl State {
         self.unpublished_from = memory.unpublished_from;
         self.sent = memory.sent;
         self.received = memory.received;
+        self.again_to = memory.again_to;
         self.shelf.remember_scanners(memory.scanners);
         self.modes_wait = memory.modes_wait;
         if let Some(config) = memory.config {

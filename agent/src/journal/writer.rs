@@ -489,8 +489,8 @@ fn perform(state: &mut State, job: &Job) -> Result<Outcome, Error> {
         }
         Job::Retry { key, moment, .. } => Outcome::Retried(state.retry(*key, moment)?),
         Job::Discard { key, .. } => Outcome::Discarded(state.discard(*key)?),
-        Job::Sent { place, moment } => {
-            state.sent(*place, moment);
+        Job::Sent { place, again_to, moment } => {
+            state.sent(*place, *again_to, moment);
             Outcome::Nothing
         }
         Job::Receipt { receipt, at_start, moment, .. } => Outcome::Receipt(state.receipt(receipt, *at_start, moment)?),

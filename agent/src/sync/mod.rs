@@ -208,8 +208,9 @@ fn prepare(
         renewal: Renewal::new(&config.broker, None, clock.now()),
         topics: Topics::new(&config.root, &config.site),
         plan: Plan::new(limits, head.place, head.sent, head.received)
-            .in_epochs_from(epochs.iter().map(|epoch| epoch.base)),
-        told: (head.sent, Duration::ZERO),
+            .in_epochs_from(epochs.iter().map(|epoch| epoch.base))
+            .sending_again(head.sent, head.again_to),
+        told: ((head.sent, head.again_to), Duration::ZERO),
         config,
         new_config,
         journal,
@@ -330,7 +331,7 @@ struct Shared {
     epochs: Vec<Epoch>,
     plan: Plan,
     /// What the journal was last told of how far sending is, and when.
-    told: (Place, Duration),
+    told: ((Place, Option<Place>), Duration),
     status: watch::Sender<SyncStatus>,
     stop: watch::Receiver<bool>,
     pulse: Pulse,
@@ -550,6 +551,8 @@ impl Shared {
             return Ok(false);
         }
         self.epochs = self.reader.epochs()?;
+        // Places have moved: what was read of them is of before.
+        self.ahead = Ahead::default();
         self.plan.restarted_at(head.epoch.base, head.place, self.clock.now().since_start);
         Ok(true)
     }

@@ -45,6 +45,8 @@ pub struct Plan {
     ends: Vec<u64>,
     /// Sending waits to go back to here until nothing is in flight.
     rewind_to: Option<u64>,
+    /// The platform asked for events again: until everything up to here is sent once more, receipts skip nothing.
+    again_to: Option<u64>,
     /// When receipts last moved, or sending last went back.
     progress_at: Duration,
     /// How long receipts may stand still from then on.
@@ -80,6 +82,7 @@ impl Plan {
             probing: false,
             ends: Vec::new(),
             rewind_to: None,
+            again_to: None,
             progress_at: Duration::ZERO,
             patience: limits.receipt_timeout,
             repeat_grace: REPEAT_GRACE,
@@ -104,6 +107,13 @@ impl Plan {
         Self { ends, ..self }
     }
 
+    /// An earlier life of the agent was asked for everything up to `again_to` once more, and got as far as `sent`.
+    #[must_use]
+    pub fn sending_again(self, sent: u64, again_to: Option<u64>) -> Self {
+        let sent = if again_to.is_some() { sent.min(self.sent) } else { self.sent };
+        Self { sent, handed: sent, again_to, ..self }
+    }
+
     /// A new connection: what was in flight on the last one is sent again.
     pub fn connected(&mut self, now: Duration) {
         self.handed = self.sent;
@@ -119,9 +129,13 @@ impl Plan {
         self.window = window.min(self.limits.window);
     }
 
-    /// The log has grown, or a new epoch began.
-    pub fn head_is(&mut self, head: u64) {
+    /// The log has grown, or a new epoch began; and the journal has a receipt up to `received`. That was not heard of here where
+    /// the answer was lost with its connection, or where receipts were not expected before.
+    pub fn log_is(&mut self, head: u64, received: u64, now: Duration) {
         self.head = head;
+        if self.limits.receipts_expected && self.received < received {
+            self.received(received, now);
+        }
     }
 
     /// A new epoch: everything after `base` is unsent, and the platform has what comes before. What is in flight is of the
@@ -171,6 +185,11 @@ impl Plan {
             self.progress_at = now;
         }
         self.sent = self.sent.max(place);
+        if self.rewind_to.is_none() && self.again_to.is_some_and(|to| to <= self.sent) {
+            self.again_to = None;
+            self.sent = self.sent.max(self.received);
+            self.handed = self.handed.max(self.received);
+        }
         self.settle(now);
     }
 
@@ -194,9 +213,12 @@ impl Plan {
         self.repeat_grace = REPEAT_GRACE;
         self.progress_at = now;
         self.received = self.received.max(place);
+        self.ends.retain(|end| self.received < *end);
+        if self.again_to.is_some() {
+            return;
+        }
         self.sent = self.sent.max(place);
         self.handed = self.handed.max(place);
-        self.ends.retain(|end| self.received < *end);
         if self.rewind_to.is_some_and(|to| to < place) {
             self.rewind_to = None;
         }
@@ -217,6 +239,7 @@ impl Plan {
     /// The platform asked for everything after `place` again.
     pub fn asked_back(&mut self, place: u64, now: Duration) {
         self.rewind_to = Some(self.rewind_to.map_or(place, |to| to.min(place)));
+        self.again_to = self.again_to.max(Some(self.handed));
         self.settle(now);
     }
 
@@ -249,6 +272,12 @@ impl Plan {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// How far sending is, and up to where events are sent once more because they were asked for.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.sent, self.again_to)
     }
 
     #[must_use]
@@ -287,7 +316,8 @@ mod tests {
             let number = || words[2].parse::<u64>().unwrap();
             match words[1] {
                 "connected" => plan.connected(now),
-                "head" => plan.head_is(number()),
+                "head" => plan.log_is(number(), 0, now),
+                "known" => plan.log_is(head, number(), now),
                 "hand" => (0..number()).for_each(|_| {
                     let (after, _) = plan.room().unwrap_or_else(|| panic!("no room: {line}"));
                     plan.handed(after + 1);
@@ -535,6 +565,75 @@ mod tests {
              60 room 5+2
              61 back 1
              61 room 1+2",
+        );
+    }
+
+    #[test]
+    fn what_was_asked_for_again_is_sent_whatever_receipts_say_meanwhile() {
+        check(
+            limits(2, 500),
+            100,
+            9,
+            5,
+            "0 connected
+             0 spoke
+             0 hand 2
+             0 back 1
+             0 receipt 9
+             0 ack 10
+             0 ack 11
+             0 room 1+2
+             0 hand 2
+             0 receipt 11
+             0 ack 2
+             0 connected
+             0 room 2+2
+             0 hand 2
+             0 ack 3
+             0 ack 4
+             0 hand 2
+             0 ack 5
+             0 ack 6
+             0 hand 2
+             0 ack 7
+             0 ack 8
+             0 hand 2
+             0 ack 9
+             0 ack 10
+             0 hand 2
+             0 ack 11
+             0 ack 12
+             0 receipt 20
+             0 room 20+2",
+        );
+    }
+
+    #[test]
+    fn a_start_goes_on_with_what_was_asked_for_again() {
+        let plan = Plan::new(limits(2, 500), 100, 3, 90);
+        assert_eq!(plan.sent(), 90);
+        let mut plan = plan.sending_again(3, Some(95));
+        plan.connected(Duration::ZERO);
+        plan.platform_spoke();
+        assert_eq!((plan.room(), plan.progress()), (Some((3, 2)), (3, Some(95))));
+    }
+
+    #[test]
+    fn a_receipt_that_only_the_journal_has_counts() {
+        check(
+            limits(4, 8),
+            31,
+            30,
+            1,
+            "0 connected
+             0 spoke
+             0 room none
+             60 tick
+             60 room 1+4
+             61 known 31
+             61 room none
+             61 head 33
+             61 room 31+2",
         );
     }
 

@@ -11,10 +11,11 @@ use crate::journal::{Error, slate};
 use std::cmp::Ordering;
 
 impl State {
-    /// The broker has everything up to `place`.
-    pub fn sent(&mut self, place: Place, moment: &Moment) {
+    /// The broker has everything up to `place`; up to `again_to` the platform gets it once more.
+    pub fn sent(&mut self, place: Place, again_to: Option<Place>, moment: &Moment) {
         self.heard(moment);
         self.sent = place.min(self.head);
+        self.again_to = again_to;
         if self.config.forget_on_puback {
             self.received = self.received.max(self.sent);
         }
@@ -58,7 +59,9 @@ impl State {
             Ordering::Equal => ReceiptOutcome::Repeated(place),
             Ordering::Greater => {
                 self.received = place;
-                self.sent = self.sent.max(place);
+                if self.again_to.is_none() {
+                    self.sent = self.sent.max(place);
+                }
                 ReceiptOutcome::Advanced(place)
             }
         })
@@ -130,9 +133,11 @@ impl State {
         self.head = newest;
         self.sent = base;
         self.received = base;
+        self.again_to = None;
         // With the epoch, and not some time after: a start that found them beyond its base would never send what lies between.
         slate::set(&self.conn, slate::SENT, &base)?;
         slate::set(&self.conn, slate::RECEIVED, &base)?;
+        slate::clear(&self.conn, slate::AGAIN_TO)?;
         self.number_on(moment)?;
         let uptime_s = self.uptime_s(moment);
         let set_aside = self.shelf.set_aside(&self.conn, uptime_s)?;

@@ -78,7 +78,11 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             }
             Err(NotSaved) if at_start => {
                 tracing::warn!("a receipt could not be taken: nothing is sent before it is");
-                self.unsaved_receipt = Some(heard);
+                let says_more =
+                    |kept: &Heard| kept.receipt.epoch != receipt.epoch || kept.receipt.sequence < receipt.sequence;
+                if self.unsaved_receipt.as_ref().is_none_or(says_more) {
+                    self.unsaved_receipt = Some(heard);
+                }
             }
             Err(NotSaved) => tracing::warn!("a receipt could not be taken: the next one counts"),
         }

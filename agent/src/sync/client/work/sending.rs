@@ -38,7 +38,8 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
             return Ok(());
         }
         let head = *self.shared.journal.head().borrow();
-        self.shared.plan.head_is(head.place);
+        let now = self.now();
+        self.shared.plan.log_is(head.place, head.received, now);
         let Some((after, count)) = self.shared.plan.room() else {
             return Ok(());
         };
@@ -172,15 +173,16 @@ impl<S: DerefMut<Target = Shared>> Work<S> {
     /// When the journal is to be told how far sending is.
     pub(super) fn tell_at(&self) -> Option<Duration> {
         let (told, at) = self.shared.told;
-        (self.shared.plan.sent() != told).then_some(at + TELL_EVERY)
+        (self.shared.plan.progress() != told).then_some(at + TELL_EVERY)
     }
 
     /// Tells the journal how far sending is, also when it went back.
     pub(super) fn tell(&mut self) {
-        let (place, moment) = (self.shared.plan.sent(), self.shared.clock.now());
+        let (progress, moment) = (self.shared.plan.progress(), self.shared.clock.now());
         self.shared.told.1 = moment.since_start;
-        if self.shared.journal.try_submit(Job::Sent { place, moment }).is_ok() {
-            self.shared.told.0 = place;
+        let (place, again_to) = progress;
+        if self.shared.journal.try_submit(Job::Sent { place, again_to, moment }).is_ok() {
+            self.shared.told.0 = progress;
         }
     }
 }
