@@ -3,7 +3,7 @@
 pub(in crate::contract) mod personal;
 
 use super::object::Object;
-use super::order::{WireKnown, WireTerms, product_code, word};
+use super::order::{WireKnown, WireTerms, name, product_code, word};
 use super::report::SiteReport;
 use super::returns::WireReturn;
 use crate::domain::event::Known;
@@ -184,7 +184,7 @@ pub(in crate::contract) struct Catalog {
 pub(in crate::contract) struct WireProduct {
     #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
     sku: String,
-    #[cfg_attr(test, schemars(length(min = 1, max = 64)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 200)))]
     name: String,
     #[serde(default)]
     #[cfg_attr(test, schemars(inner(length(min = 1, max = 64))))]
@@ -439,7 +439,7 @@ fn catalog_put(data: Value) -> Result<Body, String> {
     few("products", products.len())?;
     let product = |wire: WireProduct| {
         word("products.sku", &wire.sku)?;
-        word("products.name", &wire.name)?;
+        name("products.name", &wire.name)?;
         let codes = wire.barcodes.iter().map(|text| product_code(text)).collect::<Result<_, _>>()?;
         Ok(Product { sku: wire.sku.as_str().into(), name: wire.name.into(), codes })
     };

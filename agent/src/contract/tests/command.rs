@@ -202,6 +202,8 @@ fn reads_and_refuses_the_other_commands() {
         ("unreadable", "order.cancel", json!({"id": "o-1"})),
         ("unreadable", "order.cancel", json!({"id": "o-1", "revision": 1, "reason": ""})),
         ("", "catalog.put", json!({"products": []})),
+        ("", "catalog.put", json!({"products": [{"sku": "A", "name": "x".repeat(200)}]})),
+        ("unreadable", "catalog.put", json!({"products": [{"sku": "A", "name": "x".repeat(201)}]})),
         ("unreadable", "catalog.put", json!({"products": [{"sku": "A"}]})),
         ("unreadable", "catalog.put", json!({"products": [{"sku": "A", "name": "Mug", "barcodes": ["\t"]}]})),
         ("", "stock.set", json!({"items": [{"sku": "A", "quantity": 0}]})),
