@@ -88,15 +88,21 @@ pub fn token(db: &Db, site: i64, order: &str) -> Result<String, Error> {
     token.ok_or(Error::Column(0))
 }
 
-/// Enters a customer into the address book, or replaces the entry.
+/// Enters a customer into the address book, or replaces the entry; whether messages are stopped stays where the new one says
+/// nothing of it.
 ///
 /// # Errors
 /// The storage's.
 pub fn enter(db: &Db, reference: &str, customer: &Customer, now: Now) -> Result<(), Error> {
+    let stopped = match customer.stopped {
+        None => dossier::customer(db, reference)?.and_then(|before| before.stopped),
+        stopped => stopped,
+    };
+    let customer = Customer { stopped, ..customer.clone() };
     db.run(
         "INSERT INTO customers (reference, data, updated) VALUES (?1, ?2, ?3)
          ON CONFLICT (reference) DO UPDATE SET data = excluded.data, updated = excluded.updated",
-        &params![reference, serde_json::to_string(customer)?, faults::stamp(now)],
+        &params![reference, serde_json::to_string(&customer)?, faults::stamp(now)],
     )?;
     Ok(())
 }
@@ -248,7 +254,7 @@ fn stop(desk: &Desk<'_>, dossier: &Dossier, stopped: bool) -> Result<Vec<Uuid>, 
         // Whoever was taken out of the address book doesn't come back by a button.
         return Ok(Vec::new());
     }
-    let customer = Customer { stopped, ..customer.clone().unwrap_or_default() };
+    let customer = Customer { stopped: Some(stopped), ..customer.clone().unwrap_or_default() };
     enter(desk.place().0, reference, &customer, desk.now())?;
     Ok(Vec::new())
 }

@@ -6,6 +6,7 @@
 
 use crate::clock::Now;
 use crate::faults;
+use crate::letters::channels::Channel;
 use crate::store::{Db, Error, params};
 
 /// How long an instance has for what it claimed: longer than any provider takes, with its retries.
@@ -29,12 +30,12 @@ pub struct Letter {
     pub data: String,
 }
 
-/// Writes a letter for each channel; one that is there already stays as it is.
+/// Writes a letter for each channel that is one here; one that is there already stays as it is.
 ///
 /// # Errors
 /// The storage's.
 pub fn write(db: &Db, site: i64, key: &str, channels: &[String], time: &str) -> Result<(), Error> {
-    for channel in channels {
+    for channel in channels.iter().filter(|word| Channel::named(word).is_some()) {
         db.write(
             "INSERT INTO letters (site, key, channel, state, due_ms, updated) VALUES (?1, ?2, ?3, 'to_send', 0, ?4)
              ON CONFLICT DO NOTHING",

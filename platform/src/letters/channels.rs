@@ -48,9 +48,9 @@ pub struct Customer {
     /// Channels by milestone; `*` is for all that aren't named. Who says nothing wants all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub preferences: BTreeMap<String, Vec<Channel>>,
-    /// Wants nothing that isn't critical.
-    #[serde(default)]
-    pub stopped: bool,
+    /// Wants nothing that isn't critical. The customer says so too: an entry without it leaves that as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<bool>,
 }
 
 impl Customer {
@@ -62,6 +62,12 @@ impl Customer {
             Channel::Push => &self.push,
         };
         address.as_deref().filter(|address| !address.is_empty())
+    }
+
+    /// Whether only what is critical is wanted.
+    #[must_use]
+    pub fn wants_nothing(&self) -> bool {
+        self.stopped == Some(true)
     }
 
     /// # Errors
@@ -80,7 +86,7 @@ impl Customer {
 
     fn wants(&self, milestone: &str, channel: Channel) -> bool {
         let chosen = self.preferences.get(milestone).or_else(|| self.preferences.get("*"));
-        !self.stopped && chosen.is_none_or(|channels| channels.contains(&channel))
+        !self.wants_nothing() && chosen.is_none_or(|channels| channels.contains(&channel))
     }
 }
 

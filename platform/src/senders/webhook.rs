@@ -17,7 +17,13 @@ impl Webhook {
     /// `url` is `http://…`: TLS is not built in.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(ANSWER_MAX)).http_status_as_error(false).build();
+        // A redirected message would be fetched, and not sent: what is there then says nothing of it.
+        let config = Agent::config_builder()
+            .timeout_global(Some(ANSWER_MAX))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .build();
         Self { url: url.into(), agent: config.into() }
     }
 
@@ -47,6 +53,28 @@ fn judge(status: u16) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    /// A webhook that redirects to a page that is there: what is there has not taken the message.
+    #[test]
+    fn a_redirect_is_not_followed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/sms", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4_096];
+            let read = stream.read(&mut head).unwrap();
+            stream
+                .write_all(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .unwrap();
+            String::from_utf8_lossy(&head[..read]).into_owned()
+        });
+        let message = Message::Sms { from: "shop".into(), to: "+46".into(), text: "x".into() };
+        let fault = Webhook::new(&url).send(&message, "once").unwrap_err();
+        assert!(fault.final_ && fault.why.contains("302"), "{}", fault.why);
+        assert!(server.join().unwrap().starts_with("POST /sms"));
+    }
 
     #[test]
     fn an_answer_says_whether_another_sending_helps() {

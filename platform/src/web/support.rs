@@ -81,7 +81,7 @@ pub async fn page(State(web): State<Web>, Path((site, order)): Path<(String, Str
             None => "nobody is told anything".to_owned(),
             Some((reference, None)) => format!("{reference}, not in the address book"),
             Some((reference, Some(customer))) => {
-                format!("{reference}{}", if customer.stopped { ", wants no messages" } else { "" })
+                format!("{reference}{}", if customer.wants_nothing() { ", wants no messages" } else { "" })
             }
         };
         let local = |at: Timestamp| at.to_zoned(zone.clone());

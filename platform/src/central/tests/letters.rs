@@ -71,6 +71,35 @@ fn a_claimed_letter_is_written_for_its_channel_or_goes_unsaid() {
 }
 
 #[test]
+fn a_new_entry_leaves_it_to_the_customer_whether_messages_are_stopped() {
+    let mut world = delayed();
+    ask(&mut world, Ask::Stop(true));
+    let entered = |world: &mut World, text: &str| {
+        let customer: Customer = serde_json::from_str(text).unwrap();
+        world.central.customer("c-7", Some(&customer), world.now).unwrap();
+        let known = crate::dossier::customer(&world.central.db, "c-7").unwrap().unwrap();
+        (known.email.unwrap_or_default(), known.stopped)
+    };
+    assert_eq!(entered(&mut world, r#"{"email": "b@b.example"}"#), ("b@b.example".into(), Some(true)));
+    assert_eq!(entered(&mut world, r#"{"stopped": false}"#), (String::new(), Some(false)));
+}
+
+#[test]
+fn words_that_are_no_channel_here_wait_for_nobody() {
+    let mut world = World::new();
+    world.event("site.started", json!({"cause": "new", "follows": null, "version": "1", "boot": "b"}));
+    world.event("order.accepted", terms("10"));
+    world.event(
+        "notification.requested",
+        json!({
+            "key": "k", "milestone": "packed", "rank": 20, "order": named("10"), "customer": "c-7",
+            "channels": ["whatsapp", "email"], "items": [], "promise": {}, "expires_at": "2026-11-23T14:00:00Z",
+        }),
+    );
+    assert_eq!(world.rows("SELECT channel FROM letters"), ["email"]);
+}
+
+#[test]
 fn what_is_replaced_is_said_on_no_other_channel_either() {
     let states = "SELECT key || ' ' || channel || ' ' || state FROM letters WHERE key <> 'new' ORDER BY channel";
     for (kind, data) in [

@@ -1,6 +1,7 @@
 //! What a customer sees of an order: the news, the promise, what can be done, the steps, the parcels. Pure.
 
 use crate::dossier::{Choice, Dossier, Parcel, Return};
+use crate::letters::channels::Customer;
 use crate::letters::delay;
 use crate::letters::notice::Notice;
 use crate::letters::when::{Promise, When};
@@ -175,7 +176,7 @@ impl<'a> Desk<'a> {
             view.wishes = WISHES.map(|wish| (wish, capital(&say_resolution(self.words, wish)))).into();
         }
         let customer = self.dossier.customer.as_ref().and_then(|(_, customer)| customer.as_ref());
-        view.stopped = customer.is_some_and(|customer| customer.stopped);
+        view.stopped = customer.is_some_and(Customer::wants_nothing);
         view
     }
 
