@@ -9,7 +9,7 @@ use crate::store::{Db, Error, Row, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Stores the commands of one site.
+/// Stores the commands of one site. What is too large for one is left out: the rest must not wait for it.
 ///
 /// # Errors
 /// The storage's, or that too much is unanswered already.
@@ -17,13 +17,13 @@ pub fn tell(desk: &mut Desk<'_>, epoch: Uuid) -> Result<(), Refusal> {
     let (db, site) = desk.place();
     let products = "SELECT data FROM products WHERE site = ?1 ORDER BY sku";
     let products = db.rows(products, &params![site], |row| json_of(row, 0))?;
-    desk.put_products(&products)?;
+    unless_too_large(desk.put_products(&products), "the catalog")?;
     let stock = "SELECT sku, on_hand FROM stock WHERE site = ?1 ORDER BY sku";
     let stock = db.rows(stock, &params![site], |row| {
         let (sku, on_hand): (String, i64) = (row.get(0)?, row.get(1)?);
         Ok(json!({ "sku": sku, "quantity": on_hand.max(0) }))
     })?;
-    desk.set_stock(&stock, Some(&json!({ "epoch": epoch, "sequence": 1 })))?;
+    unless_too_large(desk.set_stock(&stock, Some(&json!({ "epoch": epoch, "sequence": 1 }))), "the stock")?;
     let orders = "SELECT id, revision, state, parcels IS NOT NULL, terms, held, expedited, EXISTS (
             SELECT 1 FROM commands WHERE commands.site = orders.site AND order_id = orders.id AND kind = 'order.release')
         FROM orders WHERE site = ?1 AND state <> 'completed' ORDER BY id";
@@ -40,13 +40,24 @@ pub fn tell(desk: &mut Desk<'_>, epoch: Uuid) -> Result<(), Refusal> {
         })
     })?;
     for order in orders {
-        tell_order(desk, order)?;
+        let id = order.id.clone();
+        unless_too_large(tell_order(desk, order), &id)?;
     }
     let returns = "SELECT terms FROM returns WHERE site = ?1 AND authorized = 1 AND state <> 'completed' ORDER BY id";
     for terms in db.rows(returns, &params![site], |row| json_of(row, 0))? {
-        desk.send("return.put", None, &terms)?;
+        unless_too_large(desk.send("return.put", None, &terms), "a return")?;
     }
     Ok(())
+}
+
+fn unless_too_large<T>(sent: Result<T, Refusal>, what: &str) -> Result<(), Refusal> {
+    match sent {
+        Err(Refusal::TooLarge(bytes)) => {
+            tracing::error!(what, bytes, "too large for a command: it is not put again");
+            Ok(())
+        }
+        sent => sent.map(drop),
+    }
 }
 
 /// An order that is not completed.
@@ -88,7 +99,9 @@ fn tell_order(desk: &mut Desk<'_>, order: Open) -> Result<(), Refusal> {
              AND state NOT IN ('open', 'handed_over', 'collected', 'withdrawn') ORDER BY n",
         &params![site, id],
         |row| {
-            let (n, tracking, revision): (i64, Option<String>, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (n, tracking, revision): (i64, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            // A site is not trusted to have said one.
+            let revision = u32::try_from(revision).unwrap_or(u32::MAX);
             Ok((revision, json!({ "order": id, "parcel": n, "tracking": tracking, "revision": revision })))
         },
     )?;
@@ -114,7 +127,7 @@ fn known(db: &Db, site: i64, order: &str, packed: bool) -> Result<Value, Error> 
          WHERE site = ?1 AND order_id = ?2 AND state NOT IN ('open', 'withdrawn') ORDER BY n",
         &params![site, order],
         |row| {
-            let (n, sscc, handed_over): (i64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (n, sscc, handed_over): (i64, Option<String>, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let contents: Vec<Value> = match json_of(row, 3)? {
                 Value::Array(units) => {
                     units.iter().map(|unit| json!({ "line": unit["line"], "quantity": unit["quantity"] })).collect()
@@ -125,11 +138,12 @@ fn known(db: &Db, site: i64, order: &str, packed: bool) -> Result<Value, Error> 
         },
     )?;
     // A site refuses an order whose parcels aren't numbered from 1: one that couldn't be read here must not cost that.
-    let numbered = parcels.iter().zip(1..).take_while(|(parcel, n)| parcel["parcel"] == *n).count();
+    let is_whole = |(parcel, n): &(&Value, i32)| parcel["parcel"] == *n && parcel["sscc"].is_string();
+    let numbered = parcels.iter().zip(1..).take_while(is_whole).count();
     parcels.truncate(numbered);
     Ok(json!({ "lines": lines, "parcels": parcels, "packed": packed }))
 }
 
 fn json_of(row: &Row, column: usize) -> Result<Value, Error> {
-    Ok(serde_json::from_str(row.text(column)?)?)
+    Ok(serde_json::from_str(row.text(column)?).unwrap_or_default())
 }

@@ -12,7 +12,7 @@ mod rows;
 mod times;
 mod work;
 
-pub use notify::release;
+pub use notify::{hold_on, release};
 pub use picture::Line;
 
 use crate::clock::Now;

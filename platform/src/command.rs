@@ -16,6 +16,9 @@ const WAITING_MAX: usize = 100_000;
 /// No site reads a larger one.
 const COMMAND_BYTES_MAX: usize = 96 * 1024;
 
+/// What of that items may take, beside the rest of their command.
+const ITEMS_BYTES_MAX: usize = COMMAND_BYTES_MAX - 1_024;
+
 /// Products or stock items in one command, so that it stays well below the contract's largest message.
 pub const ITEMS_MAX: usize = 400;
 
@@ -346,7 +349,10 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// As [`Desk::send`].
     pub fn put_products(&mut self, products: &[Value]) -> Result<Vec<Uuid>, Refusal> {
-        products.chunks(ITEMS_MAX).map(|some| self.send("catalog.put", None, &json!({ "products": some }))).collect()
+        portions(products)
+            .into_iter()
+            .map(|some| self.send("catalog.put", None, &json!({ "products": some })))
+            .collect()
     }
 
     fn stock(&mut self, items: &[Value], as_of: Option<&Value>) -> Result<Vec<Uuid>, Refusal> {
@@ -411,4 +417,20 @@ impl<'a> Desk<'a> {
         let sent = "SELECT 1 FROM commands WHERE site = ?1 AND kind = ?2 LIMIT 1";
         Ok(self.db.row(sent, &params![self.site, kind], |_| Ok(()))?.is_some())
     }
+}
+
+/// Parts of at most [`ITEMS_MAX`] items that each fit into a command; an item that fits into none is alone.
+fn portions(items: &[Value]) -> Vec<&[Value]> {
+    let (mut portions, mut rest) = (Vec::new(), items);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take(ITEMS_MAX).take_while(|item| {
+            bytes += item.to_string().len() + 1;
+            bytes <= ITEMS_BYTES_MAX
+        });
+        let (portion, others) = rest.split_at(fits.count().max(1));
+        portions.push(portion);
+        rest = others;
+    }
+    portions
 }

@@ -466,7 +466,7 @@ impl Work<'_> {
             &params![epoch.id, event.sequence, site.id, event.id, text, event.subject()],
         )?;
         if inserted == 0 {
-            return self.known(site, at, about);
+            return self.known(site, at, about, event.head);
         }
         (epoch.applied, epoch.moved) = (event.sequence, true);
         let apply = || apply::apply(self.db, event, epoch.id, about, self.now);
@@ -484,7 +484,7 @@ impl Work<'_> {
             let kind = event.kind().unwrap_or_default();
             tracing::info!(site = %site.name, order, event = %id, %epoch, sequence, kind, "event applied");
         }
-        self.begin(site, at)?;
+        self.begin(site, at, event.head)?;
         Ok(Fate::Applied)
     }
 
@@ -492,8 +492,9 @@ impl Work<'_> {
         faults::quarantine(self.db, event.kind().unwrap_or_default(), why, text.as_bytes(), self.now)
     }
 
-    /// The next event's id has a place already: under an older epoch it fills this one too.
-    fn known(&self, site: &mut Site, at: usize, about: About) -> Result<Fate, Error> {
+    /// The next event's id has a place already: it fills this one too. Under an older epoch that is as it should be; in one
+    /// epoch it is for people, and the site must not send it for ever.
+    fn known(&self, site: &mut Site, at: usize, about: About, head: i64) -> Result<Fate, Error> {
         let epoch = &mut site.epochs[at];
         let elsewhere: Option<i64> = self.db.row(
             "SELECT epoch FROM events WHERE site = ?1 AND id = ?2",
@@ -508,15 +509,15 @@ impl Work<'_> {
         if !filled {
             let detail = "the event has another place in this epoch";
             faults::conflict(self.db, about, Conflict::EventMoved, detail, self.now)?;
-            return Ok(Fate::Conflict);
         }
         (epoch.applied, epoch.moved) = (about.sequence, true);
-        self.begin(site, at)?;
-        Ok(Fate::Repeated)
+        self.begin(site, at, head)?;
+        Ok(if filled { Fate::Repeated } else { Fate::Conflict })
     }
 
-    /// With its first event an epoch is the site's newest. One that had an older epoch has lost what was to be done.
-    fn begin(&self, site: &mut Site, at: usize) -> Result<(), Error> {
+    /// With its first event an epoch is the site's newest. One that had an older epoch has lost what was to be done, and the end
+    /// of that one never comes: what was held until then waits for the newer one's, which is at `head`.
+    fn begin(&self, site: &mut Site, at: usize, head: i64) -> Result<(), Error> {
         if site.epochs[at].began.is_some() {
             return Ok(());
         }
@@ -527,6 +528,7 @@ impl Work<'_> {
         if !epoch.renewed {
             return Ok(());
         }
+        apply::hold_on(self.db, site.id, epoch.id, head)?;
         let (id, site, epoch) = (site.id, &site.name, epoch.uuid);
         match again::tell(&mut Desk::new(self.db, id, self.now, self.now_ms), epoch) {
             Ok(()) => tracing::info!(%site, %epoch, "a new epoch began: open orders and stock are put again"),
@@ -545,13 +547,21 @@ impl Work<'_> {
             &params![epoch.id, event.sequence],
             |row| row.get(0),
         )?;
-        if holder == Some(event.id) {
+        if holder == Some(event.id) || (holder.is_none() && self.has(site, event.id)?) {
             return Ok(Fate::Duplicate);
         }
         let about = About { site, epoch: event.epoch, sequence: event.sequence, id: event.id };
         let detail = format!("the place holds {}", holder.unwrap_or_default());
         faults::conflict(self.db, about, Conflict::PlaceTaken, &detail, self.now)?;
         Ok(Fate::Conflict)
+    }
+
+    /// Whether an event is stored, wherever.
+    fn has(&self, site: i64, id: Uuid) -> Result<bool, Error> {
+        let found = self
+            .db
+            .row("SELECT 1 FROM events WHERE site = ?1 AND id = ?2", &params![site, id], |row| row.get::<i64>(0))?;
+        Ok(found.is_some())
     }
 
     fn put_aside(

@@ -53,6 +53,7 @@ pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) 
         () if late => "held",
         () => "to_send",
     };
+    let state = if state != "expired" && is_behind(desk, id, &data)? { "replaced" } else { state };
     let (epoch, head) = late.then_some((epoch, event.head)).unzip();
     let new = db.run(
         "INSERT INTO notifications (site, key, milestone, rank, order_id, number, parcel, replaces, state,
@@ -86,6 +87,23 @@ pub fn requested(desk: &Desk<'_>, event: &Envelope<'_>, epoch: i64, text: &str) 
         post::write(db, site, &data.key, &data.channels, &desk.time)?;
     }
     Ok(())
+}
+
+/// The steps of an order, each said before the next ones or not at all.
+const STEPS: [&str; 5] = ["order_accepted", "packed", "ready_for_pickup", "handed_over", "collected"];
+
+/// Whether it is a step of an order of which a later one was asked for.
+fn is_behind(desk: &Desk<'_>, order: &str, data: &Requested<'_>) -> Result<bool, ApplyError> {
+    if !STEPS.contains(&data.milestone.as_ref()) {
+        return Ok(false);
+    }
+    let later = desk.db.row(
+        "SELECT 1 FROM notifications WHERE site = ?1 AND order_id = ?2 AND ?3 < rank AND state IN ('held', 'to_send', 'sent')
+             AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'handed_over', 'collected') LIMIT 1",
+        &params![desk.about.site, order, data.rank],
+        |row| row.get::<i64>(0),
+    )?;
+    Ok(later.is_some())
 }
 
 /// Whoever has not been told yet that an order is on its way, or late, is not told: it doesn't come. That it is cancelled
@@ -134,6 +152,18 @@ pub fn release(db: &Db, moved: &[(i64, i64, i64)], now: Now) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// What is held of a site's older epochs waits for what the newest one has.
+///
+/// # Errors
+/// The storage's.
+pub fn hold_on(db: &Db, site: i64, epoch: i64, head: i64) -> Result<(), Error> {
+    db.write(
+        "UPDATE notifications SET epoch = ?2, head = ?3
+         WHERE state = 'held' AND epoch IN (SELECT id FROM epochs WHERE site = ?1 AND id <> ?2)",
+        &params![site, epoch, head],
+    )
 }
 
 fn release_one(

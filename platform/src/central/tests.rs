@@ -13,6 +13,8 @@ struct World {
     now: Now,
     epoch: u128,
     sequence: i64,
+    /// What events say of their epoch's head, and that they are of before; none: they are new.
+    head: Option<i64>,
 }
 
 impl World {
@@ -23,7 +25,7 @@ impl World {
     fn on(db: Db) -> Self {
         let now = Now { ms: 0, at: "2026-11-22T14:00:00Z".parse().unwrap() };
         let central = Central::new(db, Topics::new("r"), now).unwrap();
-        Self { central, now, epoch: 1, sequence: 0 }
+        Self { central, now, epoch: 1, sequence: 0, head: None }
     }
 
     fn message(&mut self, topic: &str, payload: &str) {
@@ -49,8 +51,11 @@ impl World {
             "specversion": "1.0", "id": Uuid::from_u128(id), "source": "/sites/s",
             "type": format!("parceld.{kind}.v1"), "time": "2026-11-22T14:00:00.000Z",
             "epoch": Uuid::from_u128(self.epoch), "sequence": self.sequence, "data": data, "subject": subject,
+            "head": self.head.unwrap_or(self.sequence), "historical": self.head.is_some(),
         });
-        self.message(&format!("r/s/events/{group}"), &event.to_string());
+        // What no value can hold is written as its text.
+        let text = event.to_string().replace(r#""HALF A PAIR""#, r#""\ud800""#);
+        self.message(&format!("r/s/events/{group}"), &text);
     }
 
     fn begin_epoch(&mut self, epoch: u128) {
@@ -256,6 +261,75 @@ fn data_that_cannot_be_read_never_stops_the_sequence() {
 }
 
 #[test]
+fn data_that_nobody_can_show_holds_up_no_reply_and_no_event() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    world.ask(Request::Put(vec![order("10")])).unwrap();
+    let asked = world.central.due(world.now, 10).unwrap();
+    let asked = asked.iter().find(|out| out.payload.contains("order.put")).unwrap();
+    let command: Value = serde_json::from_str(&asked.payload).unwrap();
+    world.event_of("10", "order.accepted", terms("10"));
+    world.event_of("10", "order.note", json!({"text": "HALF A PAIR"}));
+    world.event("site.scan_refused", json!({"order": "10", "code": "HALF A PAIR"}));
+    assert_eq!(world.rows("SELECT count(*) || '' FROM events WHERE payload LIKE '%ud800%'"), ["2"]);
+    let reply = json!({
+        "specversion": "1.0", "id": Uuid::from_u128(1), "source": "/sites/s", "type": "parceld.command.reply.v1",
+        "time": "2026-11-22T14:00:00Z",
+        "data": {"command": command["id"], "type": command["type"], "status": "rejected", "reason": "finished"},
+    });
+    world.message("r/s/replies", &reply.to_string());
+    world.event("stock.adjusted", json!({"sku": "C", "delta": 1, "on_hand": 5, "reserved": 0, "available": 5}));
+    assert_eq!(world.rows("SELECT sku FROM stock WHERE sku = 'C'"), ["C"]);
+    assert_eq!(world.rows("SELECT status FROM commands"), ["rejected"]);
+    let told = crate::dossier::read(&world.central.db, "s", "10").unwrap().unwrap();
+    assert_eq!(told.told.len(), 1, "what can be read is shown");
+}
+
+#[test]
+fn what_was_held_of_an_epoch_that_has_ended_waits_for_the_newer_one() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    world.event("order.accepted", terms("10"));
+    world.head = Some(600);
+    notify(&mut world, "10", "cancelled", 60, None);
+    assert_eq!(world.rows("SELECT state FROM notifications"), ["held"]);
+    world.head = Some(2);
+    world.begin_epoch(2);
+    assert_eq!(world.rows("SELECT state FROM notifications"), ["held"]);
+    world.event("order.accepted", terms("10"));
+    assert_eq!(world.rows("SELECT state FROM notifications"), ["to_send"]);
+}
+
+#[test]
+fn an_earlier_step_is_not_told_after_a_later_one() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    world.event("order.accepted", terms("10"));
+    notify(&mut world, "10", "handed_over", 40, None);
+    notify(&mut world, "10", "packed", 20, None);
+    notify(&mut world, "10", "short_shipped", 15, None);
+    let states = "SELECT milestone || ' ' || state FROM notifications ORDER BY rank";
+    assert_eq!(world.rows(states), ["short_shipped to_send", "packed replaced", "handed_over to_send"]);
+}
+
+#[test]
+fn a_newer_epoch_is_told_the_rest_where_something_is_too_large() {
+    let mut world = World::new();
+    world.begin_epoch(1);
+    let product = |n: usize| json!({"sku": format!("S{n}"), "name": "x", "barcodes": [], "story": "x".repeat(300)});
+    for from in [0, 200] {
+        world.ask(Request::Catalog((from..from + 200).map(product).collect())).unwrap();
+    }
+    world.event("order.accepted", terms("10"));
+    world.commands();
+    world.begin_epoch(2);
+    let told = world.commands();
+    let products: usize = told.iter().filter_map(|(_, data)| data["products"].as_array()).map(Vec::len).sum();
+    assert_eq!(products, 400);
+    assert!(told.iter().any(|(kind, _)| kind == "parceld.order.put.v1"), "{told:?}");
+}
+
+#[test]
 fn a_count_with_which_nobody_can_reckon_is_quarantined() {
     let mut world = World::new();
     world.begin_epoch(1);
@@ -443,7 +517,7 @@ fn what_is_unanswered_survives_a_restart() {
     let World { central, now, .. } = world;
     let mut central = Central::new(central.db, Topics::new("r"), now).unwrap();
     central.connected(now).unwrap();
-    let mut world = World { central, now, epoch: 1, sequence: 1 };
+    let mut world = World { central, now, epoch: 1, sequence: 1, head: None };
     assert_eq!(
         world.published().split_first().map(|(receipt, commands)| (receipt.1["sequence"].clone(), commands)),
         Some((json!(1), &first[..]))

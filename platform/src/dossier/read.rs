@@ -107,7 +107,7 @@ pub fn read(db: &Db, site: &str, order: &str) -> Result<Option<Dossier>, Error> 
         "SELECT n, state, tracking, contents FROM parcels WHERE site = ?1 AND order_id = ?2 ORDER BY n",
         &of,
         |row| {
-            let contents: Vec<Item> = serde_json::from_value(json(row, 3)?)?;
+            let contents: Vec<Item> = serde_json::from_value(json(row, 3)?).unwrap_or_default();
             Ok(Parcel { n: row.get(0)?, state: row.get(1)?, tracking: row.get(2)?, contents })
         },
     )?;
@@ -208,18 +208,19 @@ struct Stored {
 /// # Errors
 /// The storage's.
 pub fn events(db: &Db, site: i64, subject: &str) -> Result<Vec<Told>, Error> {
-    db.rows(
+    let told = db.rows(
         "SELECT payload FROM events JOIN epochs ON epochs.id = events.epoch
          WHERE events.site = ?1 AND subject = ?2 ORDER BY began, sequence LIMIT ?3",
         &params![site, subject, EVENTS_MAX],
         |row| {
-            let mut stored: Stored = serde_json::from_str(row.text(0)?)?;
+            let Ok(mut stored) = serde_json::from_str::<Stored>(row.text(0)?) else { return Ok(None) };
             show(&mut stored.data);
             let kind = wire::kind(&stored.r#type).unwrap_or(&stored.r#type).to_owned();
             let Stored { time: at, station, data, .. } = stored;
-            Ok(Told { at, kind, station, data })
+            Ok(Some(Told { at, kind, station, data }))
         },
-    )
+    )?;
+    Ok(told.into_iter().flatten().collect())
 }
 
 /// A refused scan names the order by its number.
@@ -261,8 +262,10 @@ fn notifications(db: &Db, site: i64, order: &str) -> Result<Vec<Notification>, E
 }
 
 /// Stored JSON, with what can't be seen made visible.
+/// What a site has sent is kept as it came: where a part of it can't be read, half a surrogate or a number beyond all, there is
+/// nothing of it to show.
 fn json(row: &Row, column: usize) -> Result<Value, Error> {
-    let mut value = serde_json::from_str(row.text(column)?)?;
+    let mut value = serde_json::from_str(row.text(column)?).unwrap_or_default();
     show(&mut value);
     Ok(value)
 }

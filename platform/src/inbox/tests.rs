@@ -93,12 +93,20 @@ fn two_events_for_one_place_are_a_conflict_and_change_nothing() {
 fn one_event_at_two_places_of_an_epoch_is_a_conflict() {
     let db = check(
         "1/1 a applied 1
-         1/2 a conflict 1
-         1/3 a aside 1
-         1/2 b applied 2
-         1/3 c applied 3",
+         1/2 a conflict 2
+         1/2 a duplicate 2
+         1/4 a aside 2
+         1/3 c applied 4
+         1/4 a duplicate 4
+         1/4 d conflict 4
+         1/5 d applied 5
+         2/1 b applied 1 renewed
+         2/2 a repeated 2
+         2/3 a conflict 3
+         2/4 e applied 4",
     );
-    assert_eq!(count(&db, "SELECT count(*) FROM conflicts WHERE kind = 'event_moved'"), 2);
+    assert_eq!(count(&db, "SELECT count(*) FROM conflicts WHERE kind = 'event_moved'"), 3);
+    assert_eq!(count(&db, "SELECT on_hand FROM stock WHERE sku = 'a'"), 1, "applied once");
 }
 
 #[test]
@@ -112,10 +120,10 @@ fn a_newer_epoch_starts_at_one_and_applies_nothing_twice() {
          1/3 e applied 3
          1/4 d repeated 4
          2/2 b duplicate 3
-         2/4 b conflict 3
-         2/4 f applied 4
+         2/4 b conflict 4
+         2/5 f applied 5
          3/1 g applied 1 renewed
-         2/5 h applied 5",
+         2/6 h applied 6",
     );
     assert_eq!(count(&db, "SELECT on_hand FROM stock WHERE sku = 'b'"), 2, "applied under the older epoch only");
     assert_eq!(count(&db, "SELECT count(*) FROM events"), 8);
