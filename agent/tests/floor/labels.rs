@@ -78,6 +78,30 @@ fn a_label_that_was_printed_beforehand_closes_the_parcel_or_belongs_to_the_last_
 }
 
 #[test]
+fn a_label_that_may_be_on_either_of_two_parcels_is_asked_about() {
+    let mut floor = Floor::new(|_| {});
+    reserve(&mut floor, 5);
+    floor.put("10042: 1xA via dhl");
+    floor.put("10043: 2xB via dhl");
+    play(
+        &mut floor,
+        "0    10042 → opened 0/1
+         1000 A     → completed 1/1
+         2000 10043 → opened 0/2
+         3000 B     → accepted 1/2
+         4000 p1    → refused (order_open 10043)
+         5000 DONE  → accepted 1/2
+         6000 p1    → accepted [pack.parcel_labelled]
+         7000 10043 → opened 1/2
+         8000 p2    → completed 1/2 [pack.parcel_sealed pack.parcel_labelled dispatch.requested]
+         9000 B     → completed 2/2
+         10000 p3   → accepted [pack.parcel_labelled]
+         11000 p1@door → accepted [dispatch.parcel_loaded]",
+    );
+    assert_eq!(floor.last("dispatch.parcel_loaded")["order"]["number"], "10042");
+}
+
+#[test]
 fn a_tracking_number_on_a_carrier_s_label_binds_too() {
     let floor = check_with(
         |rules| {

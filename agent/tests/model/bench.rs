@@ -386,11 +386,21 @@ impl World {
         "accepted".into()
     }
 
-    /// It closes the parcel that is open here, or belongs to the one that was closed last.
+    fn last_awaits_label(&self, at: &str) -> bool {
+        let last = self.stations[at].sealed.map(|(number, n)| (&self.orders[&number], n));
+        last.is_some_and(|(order, n)| {
+            !order.held && order.parcels.get(n).is_some_and(|parcel| parcel.place == Place::Sealed)
+        })
+    }
+
+    /// It closes the parcel that is open here, or belongs to the one that was closed last; not where that may be either.
     fn label_beforehand(&mut self, at: &str, label: u64) -> String {
         if let Work::Order(number) = self.stations[at].work
             && self.orders[&number].has_open_parcel()
         {
+            if self.last_awaits_label(at) {
+                return format!("refused (order_open {number})");
+            }
             return self.seal(at, number, Some(label));
         }
         let Some((number, n)) = self.stations[at].sealed else {

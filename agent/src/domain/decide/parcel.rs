@@ -128,9 +128,14 @@ fn request_label(facts: &Facts<'_>, order: &Order, n: u32) -> Option<Event> {
     Some(Event::LabelRequested { order: order.reference(), parcel: n, sscc, carrier: carrier.id.clone() })
 }
 
-/// A label that was printed beforehand: it closes the open parcel, or belongs to the one that was closed last.
+/// A label that was printed beforehand: it closes the open parcel, or belongs to the one that was closed last. Where that waits for
+/// its own, nobody but whoever scans knows which of the two it is stuck on.
 pub fn labelled_by(facts: &Facts<'_>, label: &Label) -> Decision {
     if let Some(open) = facts.open.as_ref().filter(|order| order.open_parcel().is_some()) {
+        if last_awaits_label(facts) {
+            let reason = Reason::OrderOpen(open.terms.number.clone());
+            return Decision::refused(facts, Signal::Refused, reason).about(open);
+        }
         if let Some(wrong) = other_carrier(facts, open, label) {
             return wrong;
         }
@@ -150,6 +155,17 @@ pub fn labelled_by(facts: &Facts<'_>, label: &Label) -> Decision {
         }
         _ => Decision::refused(facts, Signal::Refused, Reason::NothingToClose),
     }
+}
+
+/// Whether the parcel that was closed last here may get a label, and has none: a printer's is on its way by itself.
+fn last_awaits_label(facts: &Facts<'_>) -> bool {
+    let last = facts.sealed.as_ref().zip(facts.station.sealed.as_ref());
+    let is_sealed = |(order, (_, n)): (&Order, &(_, u32))| {
+        let may_leave =
+            !order.progress.held && !matches!(order.progress.state, State::Cancelled | State::AwaitsPlatform);
+        may_leave && order.parcel(*n).is_some_and(|parcel| parcel.state == ParcelState::Sealed)
+    };
+    !facts.has_printer() && last.is_some_and(is_sealed)
 }
 
 fn other_carrier(facts: &Facts<'_>, order: &Order, label: &Label) -> Option<Decision> {
