@@ -677,6 +677,39 @@ fn the_log_has_a_second_name_from_the_start_on() {
 }
 
 #[test]
+fn what_the_platform_has_told_an_older_copy_stays_after_a_salvage() {
+    let folder = Folder::new();
+    let copy = folder.file("copy.db");
+    let mut site = Site::start(&folder.file("parceld.db"));
+    site.put(1, "2xA");
+    site.scan("bench", "1");
+    assert_eq!(site.scan("bench", "A"), "accepted 1/2");
+    site.copy_to(&copy);
+    assert_eq!(site.scan("bench", "A"), "completed 2/2");
+    let used: Vec<String> = given(&site.events()).collect();
+    let (epoch, sequence) = (site.epoch(), site.head());
+    site.stop_in_order();
+
+    let mut site = Site::start(&copy);
+    assert_eq!(site.receipt(epoch, sequence, true), ReceiptOutcome::NewEpoch);
+    let mut again = order(1, 1, "2xA");
+    again["known"] = json!({
+        "lines": [{"line": "A", "picked": 2, "packed": 2}], "packed": true,
+        "parcels": [{"parcel": 1, "sscc": used[0], "contents": [{"line": "A", "quantity": 2}]}],
+    });
+    assert_eq!(site.tell("order.put", again), "accepted");
+    site.stop_in_order();
+    let mut bytes = fs::read(&copy).unwrap();
+    bytes[..4_096].fill(0xa5);
+    fs::write(&copy, bytes).unwrap();
+
+    let mut site = Site::start(&copy);
+    assert_eq!(site.events().iter().filter(|event| event.kind == Kind::StorageSalvaged).count(), 1);
+    assert_eq!(site.scan("bench", "1"), "already (finished)");
+    assert_eq!(site.scan("door", &used[0]), "accepted");
+}
+
+#[test]
 fn the_log_of_a_file_that_is_known_to_be_damaged_is_left_for_the_salvage() {
     let folder = Folder::in_memory();
     for (what, is_damaged, is_left, is_folded) in

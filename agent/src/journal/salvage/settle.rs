@@ -173,6 +173,13 @@ struct Told {
     readable: bool,
 }
 
+impl Told {
+    /// Whether some of its work was done in another life, and is known from the platform alone.
+    fn is_from_elsewhere(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::OrderUpdated { known: Some(_), .. }))
+    }
+}
+
 fn replay_orders(conn: &Connection, settled: &mut Settled) -> Result<(), Error> {
     let wanted = format!(
         "SELECT DISTINCT e.subject FROM events e
@@ -219,11 +226,12 @@ fn replay_some(conn: &Connection, subjects: &[String], gap: Place, settled: &mut
         let Ok(mut orders) = replay(&told.events) else { continue };
         let Some(mut order) = orders.remove(&id) else { continue };
         match stored {
-            // That an order waits for the platform stands in no event.
-            Some(stored) if stored.progress.state == State::AwaitsPlatform => continue,
+            // That an order waits for the platform stands in no event, nor that it waited when the platform told of it.
+            Some(stored) if stored.progress.state == State::AwaitsPlatform || told.is_from_elsewhere() => continue,
             Some(stored) if !is_whole || same_work(&stored, &order) => continue,
             Some(_) => settled.replayed += 1,
-            None if is_whole || order.progress.state.is_closed() => settled.replayed += 1,
+            None if order.progress.state.is_closed() => settled.replayed += 1,
+            None if is_whole && !told.is_from_elsewhere() => settled.replayed += 1,
             None => {
                 order.set_aside();
                 settled.set_aside += 1;
