@@ -205,12 +205,13 @@ fn at_order(facts: &Facts<'_>, order: &Order) -> Vec<Act> {
     if signal::interruption(facts).is_none() {
         acts.push(plain(facts, "short", Verb::Short));
         acts.push(plain(facts, "remove", Verb::Remove));
-        if let Some(line) = super::rest::next_line(facts, order) {
+        let line = super::rest::next_line(facts, order);
+        if let Some(line) = line {
             let label = facts.words.act("line").to_owned();
             acts.push(Act { touch: Touch::Line(line + 1), label, is_main: false });
         }
         let packs = facts.rules.step(facts.bench.station.mode) != Step::Pick;
-        if packs && order.open_parcel().is_some() {
+        if packs && (order.open_parcel().is_some() || line.is_none()) {
             acts.push(plain(facts, "seal", Verb::Seal));
         }
     }

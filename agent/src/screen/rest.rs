@@ -230,10 +230,12 @@ pub fn next_item(facts: &Facts<'_>, order: &Order) -> Below {
     if let Some(goods) = order.progress.put_back.first() {
         return next(Lead::Quantity(goods.units), words.take_out, &*goods.item.name, None);
     }
-    let Some(line) = next_line(facts, order) else {
-        return next(Lead::Icon("i-parcel"), words.all_scanned, &*order.terms.number, None);
-    };
     let step = facts.rules.step(facts.bench.station.mode);
+    let Some(line) = next_line(facts, order) else {
+        // The order has changed: the last unit that would have closed it is not wanted any more.
+        let does = if step == Step::Pick { words.all_scanned } else { words.all_packed };
+        return next(Lead::Icon("i-parcel"), does, &*order.terms.number, None);
+    };
     let item = &order.terms.lines[line];
     let place_first =
         facts.rules.bins && step != Step::Pack && item.bin.is_some() && item.bin != facts.bench.station.bin;

@@ -80,6 +80,7 @@ pub struct Words {
     pub scan_place: &'static str,
     pub take_out: &'static str,
     pub all_scanned: &'static str,
+    pub all_packed: &'static str,
     pub last_counted: &'static str,
     pub done_starts: &'static str,
     pub done_closes: &'static str,

@@ -43,6 +43,25 @@ fn a_bench_says_what_is_next_and_what_was_wrong() {
 }
 
 #[test]
+fn an_order_that_wants_no_more_than_is_packed_says_how_it_is_closed() {
+    // In the second case all of it is in a parcel that is closed.
+    for (codes, lines, units) in [(&["1", "A", "A"][..], "2xA", 2), (&["1", "A", "SEAL"], "1xA", 1)] {
+        let mut floor = Floor::new(|_| {});
+        floor.put(1, "2xA 1xB");
+        codes.iter().for_each(|code| floor.scan("bench", code));
+        floor.put_with(1, lines, |order| order["revision"] = 2.into());
+        floor.check(&format!(
+            "bench: +2s = pick | Scan next | {units} of {units} | - | All is packed. SEAL closes it: 1"
+        ));
+        let acts = floor.screen("bench", Language::ENGLISH).acts;
+        assert!(acts.iter().any(|act| act.touch == Touch::Verb(Verb::Seal)), "{lines}");
+        floor.scan("bench", "SEAL");
+        let written = written(&floor.screen("bench", Language::ENGLISH).stage);
+        assert!(written.starts_with(&format!("completed | 1 done | {units} of {units}")), "{written}");
+    }
+}
+
+#[test]
 fn a_round_says_which_tote() {
     let mut floor = Floor::new(two_steps);
     floor.put(1, "2xA@A-1");
