@@ -153,3 +153,22 @@ fn a_tote_is_free_when_its_order_is_packed() {
          9000 10043@pick   → opened 0/1",
     );
 }
+
+#[test]
+fn a_line_that_is_named_is_taken_out_of_the_order_that_has_it_and_goes_to_its_own_stock() {
+    let floor = check_two_steps(
+        "1: 1xB via dhl
+         2: 1xA 1xC via dhl",
+        "stock A 10
+         stock B 5
+         0    TOTE:t1@pick → opened
+         1000 1@pick       → opened 0/1
+         2000 TOTE:t2@pick → opened
+         3000 2@pick       → opened 0/2
+         4000 A@pick       → opened ?tote
+         5000 TOTE:t2@pick → accepted 1/2
+         6000 REMOVE@pick  → opened
+         7000 LINE:1@pick  → accepted 0/2 [pick.item_unpicked]",
+    );
+    assert_eq!((floor.stock("A"), floor.stock("B")), ((10, 1), (5, 1)));
+}

@@ -1,6 +1,6 @@
 //! Counting and receiving.
 
-use super::play::check;
+use super::play::{Floor, check, order, play};
 
 #[test]
 fn a_count_is_written_by_done_with_its_difference() {
@@ -127,4 +127,21 @@ fn a_count_whose_answer_was_lost_counts_when_scanned_once_more() {
          1000 A@gate → accepted 2/2
          2000 DONE@gate → completed 2/2",
     );
+}
+
+#[test]
+fn two_products_with_one_barcode_are_each_taken_from_their_own_stock() {
+    let mut floor = Floor::new(|_| {});
+    let mut alike = order("10042: 1xM 1xG via dhl", 1);
+    alike["lines"][1]["barcodes"] = ["M"].into();
+    assert_eq!(floor.tell("order.put", alike), "accepted");
+    play(
+        &mut floor,
+        "stock M 10
+         stock G 5
+         0    10042  → opened 0/2
+         1000 M      → accepted 1/2 [unit]
+         2000 M      → completed 2/2 [unit FINISHED]",
+    );
+    assert_eq!((floor.stock("M"), floor.stock("G")), ((9, 0), (4, 0)));
 }

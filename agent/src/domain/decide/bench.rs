@@ -202,10 +202,7 @@ fn item(facts: &Facts<'_>, scan: &Scan) -> Decision {
     {
         return refused.about(only);
     }
-    let workable = || orders.iter().filter(|order| not_workable(facts, order).is_none());
-    let found = workable().find_map(|order| place_of(facts, order, scan, |line| 0 < wants(order, line, step)));
-    let found = found.or_else(|| workable().find_map(|order| place_of(facts, order, scan, |_| true)));
-    let Some(Place { order, line }) = found else {
+    let Some(Place { order, line }) = place(facts, scan) else {
         let decision = match sku {
             Some(_) => Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder),
             None if matches!(scan.meaning, Meaning::Line(_)) => {
@@ -220,6 +217,15 @@ fn item(facts: &Facts<'_>, scan: &Scan) -> Decision {
     let by_hand = matches!(scan.meaning, Meaning::Line(_));
     let unit = Unit { by_hand, ..Unit::read(order.terms.id.clone(), order.terms.lines[line].id.clone(), reading) };
     unit::take_in(facts, Place { order, line }, unit)
+}
+
+/// The line here that a scanned item counts for: one that still wants it, or else one that has it already.
+pub fn place<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<Place<'a>> {
+    let step = facts.step();
+    let orders = orders_here(facts);
+    let workable = || orders.iter().copied().filter(|order| not_workable(facts, order).is_none());
+    let wanting = workable().find_map(|order| place_of(facts, order, scan, |line| 0 < wants(order, line, step)));
+    wanting.or_else(|| workable().find_map(|order| place_of(facts, order, scan, |_| true)))
 }
 
 /// The line of `order` that the scanned item, or the line named instead, is for: one for which `suits` is true.

@@ -160,24 +160,46 @@ fn go_on_short(facts: &Facts<'_>, mut trail: Trail, line: usize, cause: Cause) -
     }
 }
 
-/// The item that is to be taken out again.
-pub fn remove_item(facts: &Facts<'_>, scan: &Scan) -> Decision {
+/// What comes out with a scanned item, or with the line named instead.
+enum Removal<'a> {
+    /// Goods that their order no longer wants.
+    Goods(&'a Order, &'a PutBack),
+    /// A unit that it wants, and that will be missing.
+    Unit(Place<'a>),
+}
+
+/// What the order no longer wants comes out before what it wants.
+fn removal<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<Removal<'a>> {
     let step = facts.step();
     let code = bench::product_code(scan);
-    let goods = orders(facts).find_map(|order| Some((order, order.put_back_for(&code, facts.product().0)?)));
-    if let Some((order, goods)) = goods {
-        return put_back(facts, order, goods);
+    let goods =
+        orders(facts).find_map(|order| Some(Removal::Goods(order, order.put_back_for(&code, facts.product().0)?)));
+    let unit = || orders(facts).find_map(|order| place_of(facts, order, scan, |line| is_removable(order, line, step)));
+    goods.or_else(|| unit().map(Removal::Unit))
+}
+
+/// The product that comes out.
+pub fn sku_removed<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<&'a Sku> {
+    Some(match removal(facts, scan)? {
+        Removal::Goods(_, goods) => &goods.item.sku,
+        Removal::Unit(place) => place.sku(),
+    })
+}
+
+/// The item that is to be taken out again.
+pub fn remove_item(facts: &Facts<'_>, scan: &Scan) -> Decision {
+    match removal(facts, scan) {
+        Some(Removal::Goods(order, goods)) => put_back(facts, order, goods),
+        Some(Removal::Unit(place)) => remove_unit(facts, scan, place),
+        None if orders(facts).any(|order| place_of(facts, order, scan, |_| true).is_some()) => {
+            Decision::refused(facts, Signal::Refused, Reason::NothingToUndo).asking(Ask::Item)
+        }
+        None => not_here(facts, scan, false, facts.step()),
     }
-    let removable = |order: &Order, line: usize| is_removable(order, line, step);
-    let place = orders(facts).find_map(|order| place_of(facts, order, scan, |line| removable(order, line)));
-    let Some(Place { order, line }) = place else {
-        let on_order = orders(facts).any(|order| place_of(facts, order, scan, |_| true).is_some());
-        let decision = not_here(facts, scan, false, step);
-        return match on_order {
-            true => Decision::refused(facts, Signal::Refused, Reason::NothingToUndo).asking(Ask::Item),
-            false => decision,
-        };
-    };
+}
+
+/// Takes the unit out, or asks for its serial where that says which one it is.
+fn remove_unit(facts: &Facts<'_>, scan: &Scan, Place { order, line }: Place<'_>) -> Decision {
     if let Some(refused) = stopped(facts, order) {
         return refused.about(order);
     }

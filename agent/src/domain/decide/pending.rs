@@ -119,9 +119,7 @@ fn place_of<'a>(facts: &'a Facts<'_>, id: &OrderId, line: &LineId) -> Option<Pla
 /// The product whose stock the decision needs.
 #[must_use]
 pub fn sku_asked(facts: &Facts<'_>, scan: &Scan) -> Option<Sku> {
-    let sku_at = |id: &OrderId, line: &LineId| {
-        place_of(facts, id, line).map(|place| place.order.terms.lines[place.line].sku.clone())
-    };
+    let sku_at = |id: &OrderId, line: &LineId| place_of(facts, id, line).map(|place| place.sku().clone());
     let of_last = || match facts.station.last.as_ref()? {
         Counted::Units { order, line, .. } | Counted::Short { order, line, .. } => sku_at(order, line),
         Counted::Removed { sku, .. } => Some(sku.clone()),
@@ -136,27 +134,21 @@ pub fn sku_asked(facts: &Facts<'_>, scan: &Scan) -> Option<Sku> {
         }
         (Meaning::Condition(_), Some(Pending::Condition(item))) => item.sku.clone(),
         (Meaning::Cause(_), _) => of_last(),
-        (Meaning::Line(number), _) => line_named(facts, *number),
-        _ => goods_asked(facts, scan).or_else(|| facts.product().0.cloned()),
+        (_, Some(Pending::Remove(None))) => correct::sku_removed(facts, scan).cloned(),
+        _ => sku_scanned(facts, scan).cloned(),
     }
 }
 
-/// The product of goods that go back on the shelf: the line with their code may stand for another one by now.
-fn goods_asked(facts: &Facts<'_>, scan: &Scan) -> Option<Sku> {
-    let puts_back =
-        matches!(facts.station.work, Work::PutBack(_)) || facts.station.pending == Some(Pending::Remove(None));
-    let round = facts.round.iter().map(|(_, order)| order);
-    let mut orders = facts.open.iter().chain(round).filter(|_| puts_back);
-    let code = bench::product_code(scan);
-    orders.find_map(|order| Some(order.put_back_for(&code, facts.product().0)?.item.sku.clone()))
-}
-
-fn line_named(facts: &Facts<'_>, number: usize) -> Option<Sku> {
-    let index = number.checked_sub(1)?;
-    let first = facts.open.as_ref().or_else(|| facts.round.first().map(|(_, order)| order));
-    match first {
-        Some(order) => order.terms.lines.get(index).map(|line| line.sku.clone()),
-        None => facts.returned.as_ref()?.lines.get(index).map(|line| line.sku.clone()),
+/// The product that a scanned item is here: of the line that it counts for or of the goods that go back, whatever else
+/// has its code.
+fn sku_scanned<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<&'a Sku> {
+    match (&facts.station.work, &facts.open) {
+        (Work::Order(_) | Work::Round(_), _) => bench::place(facts, scan).map(|place| place.sku()),
+        (Work::PutBack(_), Some(order)) => {
+            let goods = order.put_back_for(&bench::product_code(scan), facts.product().0)?;
+            Some(&goods.item.sku)
+        }
+        _ => facts.product().0,
     }
 }
 
@@ -165,7 +157,7 @@ fn line_named(facts: &Facts<'_>, number: usize) -> Option<Sku> {
 pub fn serial_asked(facts: &Facts<'_>, scan: &Scan) -> Option<(Sku, Box<str>)> {
     if let Some(Pending::Unit(unit)) = &facts.station.pending {
         let place = place_of(facts, &unit.order, &unit.line)?;
-        return Some((place.order.terms.lines[place.line].sku.clone(), unit::serial_in(scan, place)?));
+        return Some((place.sku().clone(), unit::serial_in(scan, place)?));
     }
     let serial = scan.meaning.reading()?.values.serial.clone()?;
     Some((sku_asked(facts, scan)?, serial))

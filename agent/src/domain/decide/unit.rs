@@ -4,7 +4,7 @@ use super::bench::{begin, stopped};
 use super::{Decision, Facts, Trail, expected, parcel, progress, round, wants};
 use crate::domain::code::{Meaning, Scan, Values};
 use crate::domain::event::{Event, Method};
-use crate::domain::name::ToteId;
+use crate::domain::name::{Sku, ToteId};
 use crate::domain::order::{Line, Order};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Counted, Pending, Step, Unit, Work};
@@ -18,9 +18,13 @@ pub struct Place<'a> {
     pub line: usize,
 }
 
-impl Place<'_> {
-    fn of(&self) -> &Line {
+impl<'a> Place<'a> {
+    fn of(&self) -> &'a Line {
         &self.order.terms.lines[self.line]
+    }
+
+    pub fn sku(&self) -> &'a Sku {
+        &self.of().sku
     }
 }
 
