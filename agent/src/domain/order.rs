@@ -350,6 +350,13 @@ impl Order {
         self.progress.put_back.iter().find(is)
     }
 
+    /// Goods of this line that go back on the shelf, while it still stands for their product.
+    #[must_use]
+    pub fn put_back_of(&self, line: usize) -> Option<&PutBack> {
+        let line = self.terms.lines.get(line)?;
+        self.progress.put_back.iter().find(|goods| goods.item.line == line.id && goods.item.sku == line.sku)
+    }
+
     /// Every serial number that stands in a parcel of it, with its product.
     pub fn serials(&self) -> impl Iterator<Item = (&Sku, &str)> {
         let parcels = self.progress.parcels.iter().filter(|parcel| parcel.state != ParcelState::Withdrawn);

@@ -208,7 +208,9 @@ fn lines_wanted(facts: &Facts<'_>) -> Vec<Act> {
 
 fn lines_done(facts: &Facts<'_>) -> Vec<Act> {
     match &facts.bench.open {
-        Open::Order(order) => act::lines(order, |line| 0 < order.progress.lines[line].picked),
+        Open::Order(order) => {
+            act::lines(order, |line| 0 < order.progress.lines[line].picked || order.put_back_of(line).is_some())
+        }
         _ => Vec::new(),
     }
 }

@@ -349,6 +349,45 @@ fn a_quantity_that_shrinks_below_what_is_picked_gives_goods_back() {
 }
 
 #[test]
+fn a_line_that_is_named_gives_back_what_is_not_wanted_before_what_is() {
+    let floor = check(
+        "10042: 2xA 1xB via dhl",
+        "stock A 10
+         0    10042  → opened 0/3
+         1000 A      → accepted 1/3
+         2000 A      → accepted 2/3
+         put 10042: 1xA 1xB via dhl
+         3000 REMOVE → opened
+         4000 LINE:1 → accepted 1/2 [pick.item_unpicked]
+         5000 REMOVE → opened
+         6000 LINE:1 → accepted 0/2 [pack.item_unpacked pick.item_unpicked]
+         7000 A      → accepted 1/2 [unit]
+         8000 B      → completed 2/2 [unit FINISHED]",
+    );
+    assert_eq!(floor.stock("A"), (9, 0));
+}
+
+#[test]
+fn a_line_that_stands_for_another_product_by_now_gives_nothing_back_of_the_former_one() {
+    let mut floor = check(
+        "10042: 2xA 1xB via dhl",
+        "stock A 10
+         0    10042 → opened 0/3
+         1000 A     → accepted 1/3",
+    );
+    let mut renamed = super::play::order("10042: 2xA 1xB via dhl", 2);
+    renamed["lines"][0]["sku"] = "sku-A-2026".into();
+    assert_eq!(floor.tell("order.put", renamed), "accepted");
+    play(
+        &mut floor,
+        "2000 REMOVE → opened
+         3000 LINE:1 → refused (nothing_to_undo)
+         4000 A      → accepted 0/3 [pick.item_unpicked]",
+    );
+    assert_eq!(floor.stock("A"), (10, 0));
+}
+
+#[test]
 fn cancel_leaves_the_context_and_changes_nothing() {
     check(
         "10042: 2xA via dhl",

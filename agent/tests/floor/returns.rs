@@ -118,6 +118,27 @@ fn goods_of_a_cancelled_order_are_scanned_back_one_by_one() {
 }
 
 #[test]
+fn goods_without_a_readable_code_are_put_back_by_their_line() {
+    let floor = check(
+        "10042: 1xA 2xB via dhl",
+        "stock A 10
+         stock B 10
+         0    10042 → opened 0/3
+         1000 A     → accepted 1/3
+         2000 B     → accepted 2/3
+         3000 B     → completed 3/3
+         cancel 10042
+         4000 10042@desk  → opened 0/3
+         5000 LINE:2@desk → accepted [pick.item_unpicked]
+         6000 LINE:1@desk → accepted [pick.item_unpicked]
+         7000 LINE:1@desk → wrong (not_on_order)
+         8000 LINE:9@desk → wrong (not_on_order)
+         9000 LINE:2@desk → completed [pick.item_unpicked]",
+    );
+    assert_eq!((floor.stock("A"), floor.stock("B")), ((10, 0), (10, 0)));
+}
+
+#[test]
 fn a_return_open_at_one_desk_is_taken_over_by_another() {
     check(
         "10042: 1xA via dhl",

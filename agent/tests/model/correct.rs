@@ -107,7 +107,7 @@ impl World {
     pub fn remove_item(&mut self, at: &str, code: &Code) -> String {
         let step = self.step(at);
         let goods = self.orders_here(at).into_iter().find_map(|number| {
-            let goods = self.orders[&number].put_back.iter().find(|goods| Some(goods.sku) == code.known())?;
+            let goods = self.orders[&number].goods(code)?;
             Some((number, goods.line.clone(), goods.sku))
         });
         if let Some((number, line, sku)) = goods {

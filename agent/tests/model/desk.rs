@@ -94,11 +94,11 @@ impl World {
 
     fn returned_item(&mut self, at: &str, code: &Code) -> String {
         if let Work::PutBack(number) = self.stations[at].work {
-            let goods = self.orders[&number].put_back.iter().find(|goods| Some(goods.sku) == code.known()).cloned();
-            return match (goods, code.known()) {
-                (Some(goods), _) => self.put_back(at, number, &goods.line, goods.sku),
-                (None, Some(_)) => wrong("not_on_order"),
-                (None, None) => unknown(),
+            let goods = self.orders[&number].goods(code).cloned();
+            return match goods {
+                Some(goods) => self.put_back(at, number, &goods.line, goods.sku),
+                None if code.known().is_some() || matches!(code, Code::Line(_)) => wrong("not_on_order"),
+                None => unknown(),
             };
         }
         let open = match &self.stations[at].work {

@@ -1,6 +1,7 @@
 //! What a floor is: orders, parcels, stock and what is open where, as plain values. It has no events, no file and no
 //! history, and it was written from the specification of what scans mean.
 
+use super::scans::Code;
 use std::collections::BTreeMap;
 
 /// Everything that the site knows.
@@ -267,6 +268,18 @@ impl Order {
 
     pub fn line(&self, id: &str) -> Option<usize> {
         self.lines.iter().position(|line| line.id == id)
+    }
+
+    /// Goods that go back, of this item, or of the line that is named while it stands for the same item.
+    pub fn goods(&self, code: &Code) -> Option<&PutBack> {
+        let named = match code {
+            Code::Line(line) => Some(self.lines.get(*line)?),
+            _ => None,
+        };
+        self.put_back.iter().find(|goods| match named {
+            Some(line) => goods.line == line.id && goods.sku == line.sku,
+            None => Some(goods.sku) == code.known(),
+        })
     }
 
     pub fn wanted(&self) -> u32 {

@@ -276,6 +276,23 @@ fn what_is_taken_out_and_taken_over_is_asked_for() {
 }
 
 #[test]
+fn goods_to_be_put_back_can_be_touched_where_their_line_has_nothing_else() {
+    let mut floor = Floor::new(|_| {});
+    floor.put(1, "2xA 1xB");
+    floor.check(
+        "bench: 1
+         bench: A
+         bench: A",
+    );
+    floor.put_with(1, "1xA 1xB", |order| order["revision"] = 2.into());
+    floor.check(
+        "bench: UNDO
+         bench: REMOVE = opened | Take what out? | - | Scan the item, or touch it here. | line:1
+         bench: touch line:1 = accepted | Taken out | 0 of 2 | Item A | 1x Pick, then scan each: Item A",
+    );
+}
+
+#[test]
 fn offline_is_a_strip_and_nothing_else() {
     let mut floor = Floor::new(|_| {});
     floor.put(1, "2xA");

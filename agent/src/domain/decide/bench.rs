@@ -5,7 +5,7 @@ use super::{Decision, Facts, Subject, Trail, correct, expected, parcel, progress
 use crate::domain::code::{Cause, Meaning, Reading, Scan, Verb};
 use crate::domain::event::Event;
 use crate::domain::name::{BinId, ProductCode, ToteId};
-use crate::domain::order::{Order, State};
+use crate::domain::order::{Order, PutBack, State};
 use crate::domain::signal::{Answer, Ask, Reason, Signal};
 use crate::domain::station::{Pending, Step, Unit, Work};
 
@@ -251,6 +251,14 @@ pub fn place_of<'a>(
         }
     };
     suits(line).then_some(Place { order, line })
+}
+
+/// The goods of `order` to be put back that the scanned item, or the line named instead, is one of.
+pub fn goods_of<'a>(facts: &Facts<'_>, order: &'a Order, scan: &Scan) -> Option<&'a PutBack> {
+    match scan.meaning {
+        Meaning::Line(number) => order.put_back_of(number.checked_sub(1)?),
+        _ => order.put_back_for(&product_code(scan), facts.product().0),
+    }
 }
 
 /// The code that a scanned item is looked up by.

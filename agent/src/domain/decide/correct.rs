@@ -1,6 +1,6 @@
 //! Corrections at the bench: taken back, short, taken out, taken over.
 
-use super::bench::{self, not_workable, place_of, stopped};
+use super::bench::{goods_of, not_workable, place_of, stopped};
 use super::unit::{self, Place, low};
 use super::{Decision, Facts, Subject, Trail, expected, parcel, progress};
 use crate::domain::code::{Cause, Meaning, Scan, Values};
@@ -171,9 +171,7 @@ enum Removal<'a> {
 /// What the order no longer wants comes out before what it wants.
 fn removal<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<Removal<'a>> {
     let step = facts.step();
-    let code = bench::product_code(scan);
-    let goods =
-        orders(facts).find_map(|order| Some(Removal::Goods(order, order.put_back_for(&code, facts.product().0)?)));
+    let goods = orders(facts).find_map(|order| Some(Removal::Goods(order, goods_of(facts, order, scan)?)));
     let unit = || orders(facts).find_map(|order| place_of(facts, order, scan, |line| is_removable(order, line, step)));
     goods.or_else(|| unit().map(Removal::Unit))
 }

@@ -144,10 +144,7 @@ pub fn sku_asked(facts: &Facts<'_>, scan: &Scan) -> Option<Sku> {
 fn sku_scanned<'a>(facts: &'a Facts<'_>, scan: &Scan) -> Option<&'a Sku> {
     match (&facts.station.work, &facts.open) {
         (Work::Order(_) | Work::Round(_), _) => bench::place(facts, scan).map(|place| place.sku()),
-        (Work::PutBack(_), Some(order)) => {
-            let goods = order.put_back_for(&bench::product_code(scan), facts.product().0)?;
-            Some(&goods.item.sku)
-        }
+        (Work::PutBack(_), Some(order)) => bench::goods_of(facts, order, scan).map(|goods| &goods.item.sku),
         _ => facts.product().0,
     }
 }

@@ -132,10 +132,10 @@ fn push(known: &mut Return, events: &mut Vec<Event>, event: impl FnOnce(&Return)
 
 fn item(facts: &Facts<'_>, scan: &Scan) -> Decision {
     if let (Work::PutBack(_), Some(order)) = (&facts.station.work, &facts.open) {
-        let code = bench::product_code(scan);
-        return match order.put_back_for(&code, facts.product().0) {
+        let is_known = facts.product().0.is_some() || matches!(scan.meaning, Meaning::Line(_));
+        return match bench::goods_of(facts, order, scan) {
             Some(goods) => correct::put_back(facts, order, goods),
-            None if facts.product().0.is_none() => Decision::unknown(facts, scan),
+            None if !is_known => Decision::unknown(facts, scan),
             None => {
                 let names = order.progress.put_back.iter().map(|goods| Box::from(&*goods.item.name));
                 Decision::refused(facts, Signal::Wrong, Reason::NotOnOrder).about(order).expecting(names)
