@@ -3,7 +3,7 @@
 use super::carrier::Collection;
 use super::event::Event;
 use super::name::CarrierId;
-use super::order::{Delivery, Order, Parcel};
+use super::order::{Delivery, Order, Parcel, ParcelState};
 use super::rules::Rules;
 use super::sscc::Sscc;
 use jiff::{SignedDuration, Timestamp};
@@ -68,13 +68,14 @@ impl Desk<'_> {
     }
 
     /// Asks for a courier for parcel `n`, at the next collection after `after`, or after now; none for an order that
-    /// its customer fetches, and for a parcel that is not closed or has been asked for.
+    /// its customer fetches, and for a parcel that is not closed, has left, or has been asked for.
     #[must_use]
     pub fn request(&self, order: &Order, n: u32, after: Option<Timestamp>) -> Option<Event> {
         let Delivery::Carrier { carrier, service } = &order.terms.delivery else {
             return None;
         };
-        let parcel = order.parcel(n).filter(|parcel| parcel.dispatch.is_none())?;
+        let is_here = |parcel: &&Parcel| parcel.state.waits() || parcel.state == ParcelState::Loaded;
+        let parcel = order.parcel(n).filter(is_here).filter(|parcel| parcel.dispatch.is_none())?;
         let sscc = parcel.sscc?;
         let collection = self.collection_for(order, after);
         let revision = parcel.dispatch_revision + 1;

@@ -1,6 +1,7 @@
 //! What the platform changes between two scans that belong together.
 
-use super::play::{check, check_two_steps};
+use super::play::{Floor, check, check_two_steps, order, play};
+use serde_json::json;
 
 #[test]
 fn a_unit_that_waits_for_its_serial_does_not_count_on_hold() {
@@ -138,4 +139,24 @@ fn a_parcel_that_is_found_while_its_order_is_on_hold_is_asked_for_at_its_release
          7000 p0@door → accepted",
     );
     assert_eq!(floor.last("dispatch.requested")["key"], "o-10042/1/dhl@2026-11-23T16:30/2");
+}
+
+#[test]
+fn a_short_ends_an_order_whose_other_parcels_the_platform_knows_to_be_gone() {
+    let mut floor = Floor::new(|_| {});
+    let mut known = order("10042: 1xA 1xB via dhl", 1);
+    known["known"] = json!({
+        "lines": [{"line": "A", "picked": 1, "packed": 1}],
+        "parcels": [{"parcel": 1, "sscc": "073500530000000018", "handed_over": true,
+            "contents": [{"line": "A", "quantity": 1}]}],
+        "packed": false,
+    });
+    assert_eq!(floor.tell("order.put", known), "accepted");
+    play(
+        &mut floor,
+        "0    10042   → opened 1/2
+         1000 SHORT   → opened
+         2000 B       → opened
+         3000 R-OTHER → completed 1/1 [pick.item_short notification.requested pack.completed order.completed]",
+    );
 }
