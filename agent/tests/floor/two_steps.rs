@@ -1,6 +1,6 @@
 //! The flow in two steps: picked at one station, packed at another.
 
-use super::play::{check_two_steps, check_with};
+use super::play::{Floor, check, check_two_steps, check_with, play};
 use parceld::domain::rules::Flow;
 
 #[test]
@@ -118,7 +118,7 @@ fn a_flow_that_was_changed_goes_on_with_what_was_begun() {
          4000 B@pick     → completed 1/1 [pick.item_picked pick.completed]",
     );
     floor.change_rules(|rules| rules.flow = Flow::SingleStep);
-    super::play::play(
+    play(
         &mut floor,
         "0    10042 → opened 0/2 [pack.started]
          1000 A     → accepted 1/2 [pack.item_packed]
@@ -132,18 +132,91 @@ fn a_flow_that_was_changed_goes_on_with_what_was_begun() {
 fn a_flow_that_was_changed_under_an_open_order_goes_on() {
     let mut floor = check_two_steps("10042: 2xA via dhl", "0 10042@pick → opened 0/2\n1000 A@pick → accepted 1/2");
     floor.change_rules(|rules| rules.flow = Flow::SingleStep);
-    super::play::play(
+    play(
         &mut floor,
         "0    A@pick → accepted 1/2 [pack.started pack.item_packed]
          1000 A@pick → completed 2/2 [unit FINISHED]",
     );
-    let mut floor = super::play::check("10042: 2xA via dhl", "0 10042@pick → opened 0/2\n1000 A@pick → accepted 1/2");
+    let mut floor = check("10042: 2xA via dhl", "0 10042@pick → opened 0/2\n1000 A@pick → accepted 1/2");
     floor.change_rules(|rules| rules.flow = Flow::PickThenPack);
-    super::play::play(
+    play(
         &mut floor,
         "0    A@pick → completed 2/2 [pick.started pick.item_picked pick.completed]
          1000 10042  → opened 1/2
          2000 A      → completed 2/2",
+    );
+}
+
+#[test]
+fn a_flow_that_was_changed_under_an_open_order_lets_its_last_line_be_short() {
+    let mut floor = check("10042: 1xA 1xB via dhl", "0 10042@pick → opened 0/2\n1000 A@pick → accepted 1/2");
+    floor.change_rules(|rules| rules.flow = Flow::PickThenPack);
+    play(
+        &mut floor,
+        "0    SHORT@pick   → opened
+         1000 B@pick       → opened
+         2000 R-OTHER@pick → completed 1/1 [pick.started pick.item_short notification.requested pick.completed]
+         3000 10042        → opened 1/1
+         4000 SEAL         → completed 1/1 [FINISHED]",
+    );
+}
+
+#[test]
+fn a_flow_that_was_changed_under_an_open_order_lets_its_goods_go_back() {
+    for (last, put_back) in [
+        ("", "accepted 1/2 [pick.item_unpicked pick.started]"),
+        ("3000 B@pick → accepted 2/2", "completed [pick.item_unpicked]"),
+    ] {
+        let mut floor = check(
+            "10042: 2xA 1xB via dhl",
+            &format!(
+                "0    10042@pick → opened 0/3
+                 1000 A@pick     → accepted 1/3
+                 2000 A@pick     → accepted 2/3
+                 put 10042: 1xA 1xB via dhl
+                 {last}
+                 4000 REMOVE@pick → opened"
+            ),
+        );
+        floor.change_rules(|rules| rules.flow = Flow::PickThenPack);
+        play(&mut floor, &format!("0 A@pick → {put_back}"));
+    }
+}
+
+/// Picked in part, with a unit in the open parcel, and open where items are picked: then the flow is changed.
+fn picked_again_before_the_flow_was_changed() -> Floor {
+    let mut floor = check_two_steps(
+        "10042: 1xA 1xB via dhl",
+        "0    10042@pick → opened 0/2
+         1000 A@pick     → accepted 1/2
+         2000 B@pick     → completed 2/2
+         3000 10042      → opened 0/2
+         4000 A          → accepted 1/2
+         5000 REMOVE     → opened
+         6000 B          → accepted 1/2 [pick.item_unpicked pick.started]
+         7000 10042@pick → opened 1/2",
+    );
+    floor.change_rules(|rules| rules.flow = Flow::SingleStep);
+    floor
+}
+
+#[test]
+fn a_flow_that_was_changed_under_an_open_order_lets_its_parcel_be_closed() {
+    play(
+        &mut picked_again_before_the_flow_was_changed(),
+        "0    SEAL@pick → completed 1/2 [pack.started pack.parcel_sealed dispatch.requested]
+         1000 B@pick    → completed 2/2",
+    );
+}
+
+#[test]
+fn a_flow_that_was_changed_under_an_open_order_lets_a_unit_be_taken_out() {
+    play(
+        &mut picked_again_before_the_flow_was_changed(),
+        "0    REMOVE@pick → opened
+         1000 A@pick      → accepted 0/2 [pack.started pack.item_unpacked pick.item_unpicked]
+         2000 A@pick      → accepted 1/2
+         3000 B@pick      → completed 2/2",
     );
 }
 

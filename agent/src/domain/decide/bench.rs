@@ -103,7 +103,8 @@ pub fn open(facts: &Facts<'_>, order: &Order, tote: Option<&ToteId>) -> Decision
     decision
 }
 
-/// The events by which work on the order begins at this step, where it has not.
+/// The events by which work on the order begins at this step, where it has not: also behind its opening, where the flow
+/// or the order's state was changed while it was open here.
 pub fn begin(trail: &mut Trail, step: Step, tote: Option<&ToteId>) {
     let (state, order) = (trail.order.progress.state, trail.order.reference());
     let elsewhere = tote.is_some() && tote != trail.order.progress.tote.as_ref();

@@ -1,6 +1,6 @@
 //! Corrections at the bench: taken back, short, taken out, taken over.
 
-use super::bench::{goods_of, not_workable, place_of, stopped};
+use super::bench::{self, goods_of, not_workable, place_of, stopped};
 use super::unit::{self, Place, low};
 use super::{Decision, Facts, Subject, Trail, expected, parcel, progress};
 use crate::domain::code::{Cause, Meaning, Scan, Values};
@@ -85,12 +85,13 @@ pub fn short(facts: &Facts<'_>, of: &(OrderId, LineId), found: Option<u32>, caus
         return refused.about(order);
     }
     let step = facts.step();
-    let mut trail = Trail::of(order);
     let done = order.progress.lines[line];
     let units = open_units(order, line, step);
     if units == 0 {
         return Decision::refused(facts, Signal::Over, Reason::LineComplete).about(order);
     }
+    let mut trail = Trail::of(order);
+    bench::begin(&mut trail, step, None);
     let lost = if step == Step::Pick { 0 } else { done.picked - done.packed };
     for n in 1..=lost {
         // What was picked and can't be packed is on no shelf any more.
@@ -273,6 +274,7 @@ fn recorded(order: &Order, line: usize, serial: Option<&str>) -> Recorded {
 fn remove(facts: &Facts<'_>, order: &Order, line: usize, values: Values) -> Decision {
     let step = facts.step();
     let mut trail = Trail::of(order);
+    bench::begin(&mut trail, step, None);
     let boxed = order.open_parcel().is_some_and(|open| 0 < open.units_of(line));
     if step != Step::Pick && boxed {
         trail.push(unpacked(&trail.order, line, values));
@@ -316,12 +318,13 @@ pub fn put_back(facts: &Facts<'_>, order: &Order, goods: &PutBack) -> Decision {
     let answer = Answer::new(if left == 0 { Signal::Completed } else { Signal::Accepted })
         .order(&order.terms.number)
         .item(&goods.item.name);
-    let at_work = matches!(order.progress.state, State::Packing | State::Picking)
-        && !order.progress.held
-        && facts.station.has_open(&order.terms.id);
+    let at_work = stopped(facts, order).is_none() && facts.station.has_open(&order.terms.id);
     let at_bench = matches!(facts.station.work, Work::Order(_) | Work::Round(_));
     let mut decision = match left == 0 && at_work && at_bench {
-        true => unit::close(facts, trail, Answer { signal: Signal::Accepted, ..answer }),
+        true => {
+            bench::begin(&mut trail, facts.step(), None);
+            unit::close(facts, trail, Answer { signal: Signal::Accepted, ..answer })
+        }
         false => trail.decision(facts, answer),
     };
     decision.stock.push((sku.clone(), stock));

@@ -1,6 +1,6 @@
 //! Parcels at the bench: sealed, labelled, printed again, and opened again.
 
-use super::bench::not_workable;
+use super::bench::{begin, not_workable};
 use super::{Decision, Facts, Label, Print, Trail, items};
 use crate::domain::dispatch::{self, Serials};
 use crate::domain::event::Event;
@@ -35,6 +35,7 @@ fn seal(facts: &Facts<'_>, order: &Order, label: Option<&Label>) -> Decision {
         return Decision::refused(facts, Signal::Refused, Reason::NothingToClose).about(order);
     }
     let mut trail = Trail::of(order);
+    begin(&mut trail, facts.step(), None);
     let mut serials = facts.serials();
     let prints = match finished {
         true => finish(facts, &mut trail, &mut serials, label),

@@ -187,7 +187,6 @@ fn is_expired(facts: &Facts<'_>, values: &Values) -> bool {
 fn count(facts: &Facts<'_>, place: Place<'_>, unit: &Unit) -> Decision {
     let (order, line, step) = (place.order, place.line, facts.step());
     let mut trail = Trail::of(order);
-    // Only where the flow was changed while the order was open here.
     begin(&mut trail, step, None);
     let mut stock = facts.stock;
     for _ in 0..unit.units {
