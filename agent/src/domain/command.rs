@@ -200,13 +200,14 @@ pub fn cancelling(order: &Order, cause: &str, notify: bool, desk: Desk<'_>) -> V
     events
 }
 
-/// `order.hold`: nobody works on it until it is released.
+/// `order.hold`: nobody works on it until it is released. An order that a short holds already is held by the platform
+/// from then on.
 ///
 /// # Errors
 /// What forbids it.
 pub fn hold(slot: &Slot, revision: u32, cause: &str) -> Result<Change, Rejection> {
     let order = at_work(slot, revision)?;
-    if order.progress.held {
+    if order.progress.held && revision == order.terms.revision {
         return Err(Rejection::Done);
     }
     let mut moves = Moves::of(order);

@@ -151,13 +151,15 @@ pub enum Counted {
         order: OrderId,
         parcel: u32,
     },
-    /// `delta`: what `UNDO` takes back of the stock.
+    /// `delta`: what `UNDO` takes back of the stock. `revision`: the order's then; at a newer one the platform has spoken
+    /// since.
     Short {
         order: OrderId,
         line: LineId,
         units: u32,
         delta: i64,
         closed: bool,
+        revision: u32,
     },
     /// A unit that was taken out and is back on the shelf, unless `R-DAMAGED` follows.
     Removed {

@@ -256,7 +256,7 @@ fn a_hold_shows_at_once_and_refuses_the_next_scan() {
         "0    10042 → opened 0/2
          1000 A     → accepted 1/2
          hold 10042
-         hold 10042 → duplicate (done)
+         hold 10042
          2000 A     → refused (on_hold)
          3000 SEAL  → refused (on_hold)
          4000 UNDO  → refused (on_hold)
@@ -475,6 +475,27 @@ fn undo_of_a_short_lifts_no_hold_of_the_platform() {
 }
 
 #[test]
+fn undo_of_a_short_that_held_the_order_lifts_no_hold_of_the_platform() {
+    for held_by_the_platform in ["hold 10042", "release 10042\nhold 10042", "hold 10042\nrestart"] {
+        check(
+            "10042: 1xA 1xB via dhl short=hold",
+            &format!(
+                "0    10042   → opened 0/2
+                 1000 A       → accepted 1/2
+                 2000 SHORT   → opened
+                 3000 B       → opened
+                 4000 R-OTHER → accepted [pick.item_short order.held]
+                 {held_by_the_platform}
+                 5000 UNDO    → refused (on_hold)
+                 release 10042
+                 6000 UNDO    → accepted 1/2 [pick.item_short notification.requested]
+                 7000 B       → completed 2/2"
+            ),
+        );
+    }
+}
+
+#[test]
 fn take_is_for_what_the_station_works_on() {
     check(
         "10042: 2xA via dhl
@@ -506,13 +527,16 @@ fn undo_of_a_short_that_held_the_order_asks_for_couriers_as_a_release_does() {
         "0    10042   → opened 0/2
          1000 A       → accepted 1/2
          2000 SEAL    → completed 1/2 [pack.parcel_sealed dispatch.requested]
-         3000 SHORT   → opened
-         4000 B       → opened
-         5000 R-OTHER → accepted [pick.item_short order.held]
-         put 10042: 1xA 1xB via postnord short=hold
-         6000 UNDO    → accepted 1/2 [order.released dispatch.requested pick.item_short]",
+         3000 p0@door → accepted
+         4000 HANDOVER@door → completed 1/1
+         5000 SHORT   → opened
+         6000 B       → opened
+         7000 R-OTHER → accepted [pick.item_short order.held]
+         8000 p0@door → already (finished)
+         9000 R-LEFT-BEHIND@door → accepted [dispatch.left_behind]
+         10000 UNDO   → accepted 1/2 [order.released dispatch.requested pick.item_short]",
     );
-    assert_eq!(floor.last("dispatch.requested")["carrier"], "postnord");
+    assert_eq!(floor.last("dispatch.requested")["key"], "o-10042/1/dhl@2026-11-23T16:30/2");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl World {
         let order = self.order(number);
         // What turns up again lies on the shelf until it is picked again.
         let delta = delta - i64::from(lost);
-        let mut last = Last::Short { order: number, line: id, units, delta, closed: false };
+        let mut last = Last::Short { order: number, line: id, units, delta, closed: false, heard: order.heard };
         if order.on_short == OnShort::Cancel || order.wanted() == 0 {
             order.cancel();
             let station = self.station(at);
@@ -216,7 +216,7 @@ impl World {
         let said = match last {
             Last::Unit { order, line, step, closed } => self.undo_unit(at, order, &line, step, closed),
             Last::Sealed { order, n } => self.reopen(order, n).then(|| self.open_again(at, order, Step::Both)),
-            Last::Short { order, line, units, delta, closed } => {
+            Last::Short { order, line, units, delta, closed, .. } => {
                 self.undo_short(at, order, &line, (units, delta), closed)
             }
             Last::Removed { order, sku } => self.undo_removed(at, order, sku),
@@ -238,7 +238,10 @@ impl World {
             Last::Unit { order, .. } | Last::Sealed { order, .. } | Last::Removed { order, .. } => {
                 (*order, false, false)
             }
-            Last::Short { order, .. } => (*order, self.orders[order].on_short == OnShort::Hold, false),
+            Last::Short { order, heard, .. } => {
+                let of = &self.orders[order];
+                (*order, of.on_short == OnShort::Hold && of.heard == *heard, false)
+            }
             Last::Loaded { order, .. } => (*order, false, true),
             Last::Inspected { .. } | Last::Tallied { .. } => return None,
         };

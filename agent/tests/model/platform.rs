@@ -23,6 +23,7 @@ impl World {
                 state: State::Accepted,
                 held: false,
                 expedited: false,
+                heard: 1,
                 lines,
                 carrier,
                 on_short,
@@ -108,7 +109,7 @@ impl World {
         match (order.state, verb) {
             (State::Completed, _) => return "rejected (handed_over)".into(),
             (State::Cancelled, _) => return "rejected (cancelled)".into(),
-            (_, "hold") if !order.held => order.held = true,
+            (_, "hold") => order.held = true,
             (_, "release") if order.held => {
                 order.held = false;
                 self.ask_for_waiting(number);
@@ -117,6 +118,7 @@ impl World {
             (_, "expedite") if !order.expedited => order.expedited = true,
             _ => return "duplicate (done)".into(),
         }
+        self.order(number).heard += 1;
         accepted()
     }
 
@@ -183,6 +185,7 @@ impl Order {
     fn merge(&mut self, terms: Terms) {
         let old = std::mem::replace(&mut self.lines, terms.lines);
         (self.carrier, self.on_short) = (terms.carrier, terms.on_short);
+        self.heard += 1;
         for was in old {
             let kept = self.lines.iter_mut().find(|new| new.id == was.id && new.sku == was.sku);
             let quantity = kept.as_ref().map_or(0, |kept| kept.quantity);

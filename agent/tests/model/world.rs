@@ -56,6 +56,8 @@ pub struct Order {
     pub state: State,
     pub held: bool,
     pub expedited: bool,
+    /// How often the platform has said something of it that was taken.
+    pub heard: u32,
     pub lines: Vec<Line>,
     /// None: its customer fetches it.
     pub carrier: Option<&'static str>,
@@ -219,7 +221,7 @@ pub enum Pending {
 pub enum Last {
     Unit { order: u32, line: String, step: Step, closed: bool },
     Sealed { order: u32, n: usize },
-    Short { order: u32, line: String, units: u32, delta: i64, closed: bool },
+    Short { order: u32, line: String, units: u32, delta: i64, closed: bool, heard: u32 },
     Removed { order: u32, sku: char },
     Loaded { order: u32, n: usize },
     Inspected { id: String, sku: char, condition: String },

@@ -126,10 +126,11 @@ pub fn short(facts: &Facts<'_>, of: &(OrderId, LineId), found: Option<u32>, caus
     let gone = decision.orders.iter().any(|order| order.progress.state == State::Cancelled);
     let besides = if gone { i64::from(wanted_besides) } else { 0 };
     decision.stock.push((sku, stock.reserved_more(-besides)));
+    let revision = order.terms.revision;
     let (order, line) = of.clone();
     // What turns up again lies on the shelf until it is picked again.
     let delta = delta - i64::from(lost);
-    decision.station.last = (!gone).then_some(Counted::Short { order, line, units, delta, closed });
+    decision.station.last = (!gone).then_some(Counted::Short { order, line, units, delta, closed, revision });
     decision
 }
 
@@ -373,8 +374,10 @@ pub fn undo(facts: &Facts<'_>) -> Decision {
 }
 
 fn hindered(facts: &Facts<'_>, order: &Order) -> Option<Decision> {
-    let by_short = matches!(facts.station.last, Some(Counted::Short { .. }));
-    let held_by_short = by_short && order.terms.on_short == OnShort::Hold;
+    // Of what the platform has said since, a hold may be part.
+    let unchanged =
+        |last: &Counted| matches!(last, Counted::Short { revision, .. } if *revision == order.terms.revision);
+    let held_by_short = order.terms.on_short == OnShort::Hold && facts.station.last.as_ref().is_some_and(unchanged);
     // Whoever packs the rest of the order has nothing to do with what is on a manifest.
     let elsewhere = facts.elsewhere().filter(|_| !matches!(facts.station.last, Some(Counted::Loaded { .. })));
     match (order.progress.state, elsewhere) {

@@ -284,7 +284,7 @@ impl Order {
             (_, Event::OrderCancelled { .. }) => self.withdraw(),
             (State::AwaitsPlatform, Event::OrderHeld { .. }) => return None,
             (_, Event::OrderHeld { order, .. }) => {
-                (!self.progress.held).then_some(())?;
+                (!self.progress.held || self.terms.revision < order.revision).then_some(())?;
                 self.progress.held = true;
                 self.heard_of(order.revision);
             }

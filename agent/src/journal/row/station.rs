@@ -86,8 +86,8 @@ enum CountedRow {
     /// Order, line, units, step, closed.
     Units(String, String, u32, u8, bool),
     Sealed(String, u32),
-    /// Order, line, units, delta, closed.
-    Short(String, String, u32, i64, bool),
+    /// Order, line, units, delta, closed, and the order's revision; 0 where that was not kept.
+    Short(String, String, u32, i64, bool, #[serde(default)] u32),
     Removed(String, String),
     Loaded(String, u32),
     Inspected(String, FoundRow),
@@ -268,8 +268,8 @@ impl CountedRow {
                 Self::Units(order.to_string(), line.to_string(), *units, *step as u8, *closed)
             }
             Counted::Sealed { order, parcel } => Self::Sealed(order.to_string(), *parcel),
-            Counted::Short { order, line, units, delta, closed } => {
-                Self::Short(order.to_string(), line.to_string(), *units, *delta, *closed)
+            Counted::Short { order, line, units, delta, closed, revision } => {
+                Self::Short(order.to_string(), line.to_string(), *units, *delta, *closed, *revision)
             }
             Counted::Removed { order, sku } => Self::Removed(order.to_string(), sku.to_string()),
             Counted::Loaded { order, parcel } => Self::Loaded(order.to_string(), *parcel),
@@ -290,9 +290,14 @@ impl CountedRow {
                 closed,
             },
             Self::Sealed(order, parcel) => Counted::Sealed { order: order.as_str().into(), parcel },
-            Self::Short(order, line, units, delta, closed) => {
-                Counted::Short { order: order.as_str().into(), line: line.as_str().into(), units, delta, closed }
-            }
+            Self::Short(order, line, units, delta, closed, revision) => Counted::Short {
+                order: order.as_str().into(),
+                line: line.as_str().into(),
+                units,
+                delta,
+                closed,
+                revision,
+            },
             Self::Removed(order, sku) => Counted::Removed { order: order.as_str().into(), sku: sku.as_str().into() },
             Self::Loaded(order, parcel) => Counted::Loaded { order: order.as_str().into(), parcel },
             Self::Inspected(id, found) => {
@@ -382,7 +387,7 @@ mod tests {
         let counted = [
             Counted::Units { order: "o-1".into(), line: "1".into(), units: 2, step: Step::Both, closed: true },
             Counted::Sealed { order: "o-1".into(), parcel: 1 },
-            Counted::Short { order: "o-1".into(), line: "1".into(), units: 2, delta: -3, closed: false },
+            Counted::Short { order: "o-1".into(), line: "1".into(), units: 2, delta: -3, closed: false, revision: 7 },
             Counted::Removed { order: "o-1".into(), sku: "A".into() },
             Counted::Loaded { order: "o-1".into(), parcel: 1 },
             Counted::Inspected { id: "r".into(), item, condition: Condition::Discard },
@@ -412,5 +417,14 @@ mod tests {
         let context = read_station("bench".into(), row).unwrap();
         assert_eq!(context.work, Work::Order("o-1".into()));
         assert_eq!(context.put_down, Some("o-2".into()));
+    }
+
+    #[test]
+    fn a_short_whose_order_s_revision_was_not_kept_is_read() {
+        let row = r#"{"mode":"pack","last":{"short":["o-1","1",2,-3,false]}}"#;
+        let last = read_station("bench".into(), row).unwrap().last;
+        let short =
+            Counted::Short { order: "o-1".into(), line: "1".into(), units: 2, delta: -3, closed: false, revision: 0 };
+        assert_eq!(last, Some(short));
     }
 }

@@ -92,7 +92,7 @@ fn holds_releases_and_expedites() {
     for (work, doing, expected) in [
         ("", "hold", "order.held → held | A 0/2"),
         ("unit A", "hold", "order.held → held | A 1/2 | open[1xA]"),
-        ("hold", "hold", "done Done"),
+        ("hold", "hold", "order.held → held | A 0/2"),
         ("", "release", "done Done"),
         ("unit A, hold", "release", "order.released → packing | A 1/2 | open[1xA]"),
         ("unit A, seal, hold", "release", "order.released → packing | A 1/2 | sealed[1xA]"),
@@ -105,6 +105,7 @@ fn holds_releases_and_expedites() {
         let revisions = change.iter().filter_map(|change| change.order.as_ref()).map(|order| order.terms.revision);
         assert!(revisions.into_iter().all(|revision| revision == 5), "{work} then {doing}");
     }
+    assert_eq!(told(hold(&Slot::Order(order("1: 2xA via dhl", "hold")), 1, "payment")), "done Done");
     let expedited = expedite(&Slot::Order(order("1: 2xA via dhl", "")), 1).unwrap().order.unwrap();
     assert_eq!(told(expedite(&Slot::Order(expedited), 2)), "done Done");
 }
