@@ -262,3 +262,43 @@ fn an_order_that_the_platform_knows_better_is_not_greeted_again() {
     );
     assert_eq!(told(&floor), ["1/handed_over/1 < -/packed/1"]);
 }
+
+#[test]
+fn an_order_whose_rest_is_short_is_ready_when_its_parcels_are_in_their_places() {
+    let floor = check(
+        "10042: 1xA 1xB via pickup",
+        "0    10042   → opened 0/2
+         1000 A       → accepted 1/2
+         2000 SEAL    → completed 1/2
+         3000 p0@door → opened
+         4000 BIN:C1@door → accepted [pack.parcel_labelled dispatch.parcel_ready]
+         5000 SHORT   → opened
+         6000 B       → opened
+         7000 R-NOT-THERE → completed 1/1 [pick.item_short notification.requested pack.completed \
+             notification.requested notification.requested]
+         8000 UNDO    → accepted 1/2
+         9000 B       → completed 2/2",
+    );
+    let expected = [
+        "-/order_accepted/1",
+        "-/short_shipped/1",
+        "-/packed/1 < -/order_accepted/1",
+        "-/ready_for_pickup/1 < -/packed/1",
+    ];
+    assert_eq!(told(&floor)[..4], expected);
+}
+
+#[test]
+fn an_order_that_shrank_to_what_is_in_its_places_is_ready_when_it_is_packed() {
+    let floor = check(
+        "10042: 1xA 1xB via pickup",
+        "0    10042   → opened 0/2
+         1000 A       → accepted 1/2
+         2000 SEAL    → completed 1/2
+         3000 p0@door → opened
+         4000 BIN:C1@door → accepted
+         put 10042: 1xA via pickup
+         5000 SEAL    → completed 1/1 [pack.completed notification.requested notification.requested]",
+    );
+    assert_eq!(told(&floor)[1..], ["-/packed/1 < -/order_accepted/1", "-/ready_for_pickup/1 < -/packed/1"]);
+}

@@ -3,11 +3,11 @@
 use parceld::domain::event::Event;
 use parceld::domain::name::OrderId;
 use parceld::domain::notice::{Milestone, Notice};
-use parceld::domain::order::{OnShort, Order, ParcelState, State};
+use parceld::domain::order::{Delivery, OnShort, Order, Parcel, ParcelState, State};
 use std::collections::BTreeMap;
 
 /// No key is asked for twice and revisions have no gap; what is replaced was told of the same order before, and may be
-/// replaced; every order that came, was cancelled, left or was fetched has been told of.
+/// replaced; every order that came, was cancelled, lies ready, left or was fetched has been told of.
 pub fn notices(events: &[Event], orders: &[Order]) -> Result<(), String> {
     let mut told: BTreeMap<OrderId, Vec<&Notice>> = BTreeMap::new();
     for event in events {
@@ -71,6 +71,10 @@ fn whole(order: &Order, events: &[Event], told: &[&Notice]) -> Result<(), String
     let ends = events.iter().filter(is_own).any(|event| matches!(event, Event::PackCompleted { .. }));
     let here = progress.parcels.iter().any(|parcel| !parcel.state.is_gone());
     should(!ends || !here || 0 < count(Milestone::Packed, None), "packed")?;
+    let placed = |parcel: &Parcel| parcel.state == ParcelState::Ready || parcel.state.is_gone();
+    let packed = matches!(progress.state, State::Packed | State::PartlyDispatched);
+    let ready = order.terms.delivery == Delivery::Pickup && packed && here && progress.parcels.iter().all(placed);
+    should(!ready || 0 < count(Milestone::ReadyForPickup, None), "ready to be fetched")?;
     let short = progress.lines.iter().any(|done| 0 < done.short);
     let goes_on = order.terms.on_short == OnShort::ShipRest && progress.state != State::Cancelled && !progress.held;
     let asked_anew = events.iter().filter(is_own).any(|event| matches!(event, Event::OrderUpdated { .. }));

@@ -1,7 +1,7 @@
 //! Parcels at the bench: sealed, labelled, printed again, and opened again.
 
 use super::bench::{begin, not_workable};
-use super::{Decision, Facts, Label, Print, Trail, items};
+use super::{Decision, Facts, Label, Print, Trail, items, pickup};
 use crate::domain::dispatch::{self, Serials};
 use crate::domain::event::Event;
 use crate::domain::notice::{self, Milestone};
@@ -66,6 +66,9 @@ pub fn finish(facts: &Facts<'_>, trail: &mut Trail, serials: &mut Serials<'_>, l
     trail.push(Event::PackCompleted { order: trail.order.reference(), parcels: n });
     trail.push_all(facts.desk().request(&trail.order, n, None));
     trail.tell(notice::step(facts.rules, &trail.order, Milestone::Packed, None, facts.now));
+    if pickup::is_ready(&trail.order) {
+        trail.tell(notice::step(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now));
+    }
     let prints = if sealed && label.is_none() { ask_for_label(facts, trail, n) } else { Vec::new() };
     trail.complete_if_gone();
     prints

@@ -43,16 +43,19 @@ pub fn place(facts: &Facts<'_>, n: u32, place: &BinId) -> Option<Decision> {
     let of = order.parcels_total();
     trail.push(Event::ParcelReady { order: order.reference(), parcel: n, of, sscc, place: place.clone() });
     let packed = matches!(trail.order.progress.state, State::Packed | State::PartlyDispatched);
-    let ready = |order: &Order| {
-        order.progress.parcels.iter().all(|parcel| parcel.state == ParcelState::Ready || parcel.state.is_gone())
-    };
-    let all = packed && ready(&trail.order) && !ready(order);
+    let all = packed && is_ready(&trail.order) && !is_ready(order);
     if all {
         trail.tell(notice::step(facts.rules, &trail.order, Milestone::ReadyForPickup, None, facts.now));
     }
     let signal = if all { Signal::Completed } else { Signal::Accepted };
     let answer = Answer::new(signal).order(&order.terms.number).item(place);
     Some(trail.decision(facts, answer))
+}
+
+/// Whether its customer can have all that is left of what is packed: each parcel is in its place.
+pub fn is_ready(order: &Order) -> bool {
+    let placed = |parcel: &Parcel| parcel.state == ParcelState::Ready || parcel.state.is_gone();
+    order.terms.delivery == Delivery::Pickup && !order.is_gone() && order.progress.parcels.iter().all(placed)
 }
 
 /// The customer is here: the order's parcels and their places.
