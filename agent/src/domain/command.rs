@@ -5,6 +5,7 @@ use super::event::{Event, Known, OrderRef};
 use super::notice::{self, Milestone, Notice};
 use super::order::{Order, Parcel, ParcelState, State, Terms};
 use super::returns::{Return, ReturnState};
+use super::rules::Flow;
 use std::sync::Arc;
 
 /// What is stored under an order's id.
@@ -231,6 +232,7 @@ pub fn release(slot: &Slot, revision: u32, desk: Desk<'_>) -> Result<Change, Rej
     for parcel in order.progress.parcels.iter().filter(|parcel| parcel.state.waits()) {
         moves.push_all(desk.request(&moves.order, parcel.n, None));
     }
+    moves.pick_again(desk);
     moves.end_picking();
     moves.tell(notice::short(desk.rules, &moves.order, None, desk.now));
     Ok(moves.change())
@@ -354,7 +356,17 @@ impl Moves {
             let parcels = self.order.progress.parcels.len() as u32;
             self.push(Event::OrderCompleted { order: self.order.reference(), parcels });
         }
+        self.pick_again(desk);
         self.end_picking();
+    }
+
+    /// Where one picks and another packs, an order that lacks something again goes back to whoever picks.
+    fn pick_again(&mut self, desk: Desk<'_>) {
+        let lacks = self.order.progress.state == State::Packing && !self.order.is_picked();
+        if lacks && desk.rules.flow == Flow::PickThenPack && !self.order.progress.held {
+            let (_, units) = self.order.units_picked();
+            self.push(Event::PickStarted { order: self.order.reference(), units, tote: None });
+        }
     }
 
     /// Nobody can scan what is no longer missing: picking that lacks nothing has ended.

@@ -92,7 +92,7 @@ fn what_was_packed_before_the_order_was_picked_again_is_not_undone() {
          4000  A         → accepted 1/2
          5000  DONE      → accepted 1/2
          put 1: 3xA via dhl
-         6000  1@pick    → opened 2/3 [pick.started]
+         6000  1@pick    → opened 2/3 [-]
          7000  DONE@pick → accepted 2/3
          8000  UNDO      → refused (nothing_to_undo)",
     );

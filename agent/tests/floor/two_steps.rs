@@ -221,6 +221,46 @@ fn a_flow_that_was_changed_under_an_open_order_lets_a_unit_be_taken_out() {
 }
 
 #[test]
+fn an_order_that_grew_while_it_was_packed_is_picked_again() {
+    for (before, after) in [("", ""), ("hold 1", "release 1")] {
+        check_two_steps(
+            "1: 1xA via dhl",
+            &format!(
+                "0    1@pick    → opened 0/1
+                 1000 A@pick    → completed 1/1
+                 2000 1         → opened 0/1
+                 {before}
+                 put 1: 2xA via dhl
+                 {after}
+                 3000 A         → refused (not_picked)
+                 4000 DONE      → accepted 0/2
+                 5000 DONE@pick → opened 1/2
+                 6000 A@pick    → completed 2/2
+                 7000 DONE      → opened 0/2
+                 8000 A         → accepted 1/2
+                 9000 A         → completed 2/2 [pack.item_packed FINISHED]"
+            ),
+        );
+    }
+}
+
+#[test]
+fn an_order_that_grew_and_shrank_while_it_was_packed_is_packed_on() {
+    check_two_steps(
+        "1: 2xA via dhl",
+        "0    1@pick → opened 0/2
+         1000 A@pick → accepted 1/2
+         2000 A@pick → completed 2/2
+         3000 1      → opened 0/2
+         4000 A      → accepted 1/2
+         put 1: 3xA via dhl
+         put 1: 2xA via dhl
+         5000 REMOVE → opened
+         6000 A      → accepted 0/2 [pack.started pack.item_unpacked pick.item_unpicked pick.started]",
+    );
+}
+
+#[test]
 fn with_bins_the_place_comes_before_the_item() {
     check_with(
         |rules| {

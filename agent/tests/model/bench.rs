@@ -98,8 +98,8 @@ impl World {
             Work::Round(_) if tote.is_none() => return refused("wants_tote"),
             _ => {}
         }
+        self.begin_work(at, number);
         let order = self.order(number);
-        order.state = if step == Step::Pick { State::Picking } else { State::Packing };
         if let Some(tote) = tote {
             order.tote = Some(tote.into());
             self.totes.insert(tote.into(), number);
@@ -116,6 +116,12 @@ impl World {
             (Some(tote), _) => Work::Round(vec![(tote.into(), number)]),
         };
         format!("opened {}", self.orders[&number].progress(step))
+    }
+
+    /// Whoever counts something of an order works on it at their own step, whatever was done with it meanwhile.
+    pub fn begin_work(&mut self, at: &str, number: u32) {
+        let step = self.step(at);
+        self.order(number).state = if step == Step::Pick { State::Picking } else { State::Packing };
     }
 
     pub fn add_to_round(&mut self, at: &str, tote: &str, number: u32) -> String {
@@ -264,6 +270,7 @@ impl World {
 
     fn count(&mut self, at: &str, number: u32, line: usize) -> String {
         let step = self.step(at);
+        self.begin_work(at, number);
         let order = self.order(number);
         let row = &mut order.lines[line];
         let (id, sku) = (row.id.clone(), row.sku);
@@ -346,10 +353,14 @@ impl World {
         }
         match (order.is_filled() && !order.parcels.is_empty(), order.has_open_parcel()) {
             (true, _) => {
+                self.begin_work(at, number);
                 self.finish(number, label);
                 self.station(at).work = Work::Idle;
             }
-            (false, true) => self.close_parcel(number, label),
+            (false, true) => {
+                self.begin_work(at, number);
+                self.close_parcel(number, label);
+            }
             (false, false) => return refused("nothing_to_close"),
         }
         let n = self.orders[&number].parcels.len() - 1;

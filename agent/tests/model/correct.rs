@@ -61,11 +61,13 @@ impl World {
         let Some(line) = self.orders[&number].line(line) else {
             return refused("no_order_open");
         };
-        let row = &mut self.order(number).lines[line];
+        let row = &self.orders[&number].lines[line];
         let units = if step == Step::Pick { row.missing() } else { row.unpacked() };
         if units == 0 {
             return "over (line_complete)".into();
         }
+        self.begin_work(at, number);
+        let row = &mut self.order(number).lines[line];
         // What was picked and can't be packed is neither on the shelf nor in a parcel.
         let lost = if step == Step::Pick { 0 } else { row.picked - row.packed };
         row.picked -= lost;
@@ -127,6 +129,7 @@ impl World {
         if let Some(why) = self.hindrance(at, number) {
             return why;
         }
+        self.begin_work(at, number);
         let order = self.order(number);
         let sku = order.lines[line].sku;
         if step != Step::Pick && 0 < order.in_open_parcel(&order.lines[line].id.clone()) {
@@ -156,9 +159,10 @@ impl World {
             order.put_back.remove(at_goods);
         }
         let all = order.put_back.is_empty();
-        let at_work = matches!(order.state, State::Picking | State::Packing) && !order.held;
+        let at_work = self.hindrance(at, number).is_none();
         self.station(at).last = Some(Last::Removed { order: number, sku });
         if all && at_work && self.orders_here(at).contains(&number) {
+            self.begin_work(at, number);
             return self.close(at, number);
         }
         if all && matches!(self.stations[at].work, Work::PutBack(_)) {

@@ -53,8 +53,18 @@ impl World {
         if order.lines.iter().all(|line| line.quantity == line.short) {
             order.cancel();
         }
-        order.end_picking();
+        self.pick_again(number);
+        self.order(number).end_picking();
         accepted()
+    }
+
+    /// Where one picks and another packs, what is missing again is picked first.
+    fn pick_again(&mut self, number: u32) {
+        let two_steps = self.two_steps;
+        let order = self.order(number);
+        if two_steps && order.state == State::Packing && !order.is_picked() && !order.held {
+            order.state = State::Picking;
+        }
     }
 
     /// It goes another way: nobody shall come for it under its old label.
@@ -113,6 +123,7 @@ impl World {
             (_, "release") if order.held => {
                 order.held = false;
                 self.ask_for_waiting(number);
+                self.pick_again(number);
                 self.order(number).end_picking();
             }
             (_, "expedite") if !order.expedited => order.expedited = true,
