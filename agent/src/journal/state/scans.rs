@@ -43,11 +43,13 @@ impl State {
             return Ok(decision.answer);
         }
         let moved = decision.station != context;
-        // What is counted or received has no event before it is written.
+        // What is counted or received has no event before it is written, nor has a list that ends with nothing left on it.
         let tallied = matches!(decision.station.work, Work::Tally(_)) && decision.station.work != context.work;
+        let ended = decision.manifest.as_ref().is_some_and(|manifest| manifest.closed);
+        let is_done = !decision.events.is_empty() || tallied || ended;
         self.store(&decision, &context, moment)?;
         self.take_mode_that_waits(&decision.station)?;
-        let counted = decision.answer.signal.counts() && (!decision.events.is_empty() || tallied);
+        let counted = decision.answer.signal.counts() && is_done;
         // Who was asked and never heard it has to be asked again.
         let asked = decision.answer.reason == Some(Reason::PerhapsCounted) && last.is_some_and(|last| last.counted);
         let last = LastScan {
