@@ -32,6 +32,8 @@ pub struct Shelf {
     keys: HashMap<OrderId, i64>,
     stock: HashMap<Sku, Stock>,
     owed: Owed,
+    /// Scanners whose answer got lost, which the file does not know yet: it is not worth a commit of its own.
+    doubted: HashSet<ScannerId>,
     pub sscc_serial: u64,
     pub return_serial: u64,
 }
@@ -153,7 +155,7 @@ impl Shelf {
 
     /// Puts back what memory knows of the scanners beyond the file: when, and whether the answer arrived.
     pub fn remember_scanners(&mut self, scanners: HashMap<ScannerId, LastScan>) {
-        self.owed.scanners.extend(scanners.iter().filter(|(_, last)| last.doubtful).map(|(id, _)| id.clone()));
+        self.doubted = scanners.iter().filter(|(_, last)| last.doubtful).map(|(id, _)| id.clone()).collect();
         self.scanners = scanners;
     }
 
@@ -178,13 +180,17 @@ impl Shelf {
         }
     }
 
-    /// The scanner's last answer could not be given: the same code again is asked about first. The next start has to know it
-    /// too, and whatever is written next takes it along.
+    /// The scanner's last answer could not be given: the same code again is asked about first.
     pub fn doubt(&mut self, scanner: &ScannerId) {
         if let Some(last) = self.scanners.get_mut(scanner) {
             last.doubtful = true;
-            self.owed.scanners.insert(scanner.clone());
+            self.doubted.insert(scanner.clone());
         }
+    }
+
+    /// The next start has to know of answers that got lost: this transaction, which writes anyhow, takes them along.
+    pub fn owe_doubts(&mut self) {
+        self.owed.scanners.extend(self.doubted.drain());
     }
 
     pub fn order_by_id(&mut self, conn: &Connection, id: &OrderId) -> Result<Option<Order>, Error> {

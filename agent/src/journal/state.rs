@@ -329,8 +329,11 @@ impl State {
     pub fn commit(&mut self, behind_max: Duration) -> Result<bool, Error> {
         let due = behind_max <= self.latest.saturating_sub(self.stored_at) || behind_max.is_zero();
         let cursors = self.cursors();
-        self.shelf.write(&self.conn)?;
         let with_cursors = due && (self.stored != cursors || behind_max.is_zero());
+        if self.wrote || with_cursors {
+            self.shelf.owe_doubts();
+        }
+        self.shelf.write(&self.conn)?;
         if with_cursors {
             slate::set(&self.conn, slate::SENT, &cursors.0)?;
             slate::set(&self.conn, slate::RECEIVED, &cursors.1)?;
