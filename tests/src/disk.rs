@@ -10,6 +10,7 @@ use rustix::fs::{major, minor};
 
 use crate::binaries;
 use crate::tempdir::TempDir;
+use crate::wait;
 
 /// The filler grows by this much while it can, then by the smallest amount that a file system gives.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -132,9 +133,12 @@ impl Card {
         Frozen { card: self }
     }
 
-    /// A new card with all that is on this one. Nobody may have a file on it.
+    /// A new card with all that is on this one, once nobody has a file on it: while anybody has, the system would give the old one
+    /// once more.
     pub fn replace(&self) {
-        unmount(self.path());
+        wait::until("nobody to have a file on the card", wait::GENEROUS, || {
+            is_unmounted(self.path(), &[]).then_some(())
+        });
         // It says by its code that it has mended something.
         let _ = run("fsck.ext4", "e2fsprogs", &["-p"], &self.image());
         self.mount().expect("what was mounted before can be mounted again");
@@ -180,14 +184,15 @@ fn run(program: &str, package: &str, arguments: &[&str], last: &Path) -> Result<
 }
 
 fn unmount(path: &Path) {
-    let unmount = |options: &[&str]| {
-        let mut unmount = Command::new(binaries::system("umount", "mount"));
-        unmount.args(options).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
     // Lazily where somebody still has a file on it: the last to close it takes it away.
-    if !unmount(&[]) && !unmount(&["--lazy"]) {
+    if !is_unmounted(path, &[]) && !is_unmounted(path, &["--lazy"]) {
         eprintln!("cannot unmount {}", path.display());
     }
+}
+
+fn is_unmounted(path: &Path, options: &[&str]) -> bool {
+    let mut unmount = Command::new(binaries::system("umount", "mount"));
+    unmount.args(options).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Whether there was room for any of it.
