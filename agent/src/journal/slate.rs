@@ -30,7 +30,7 @@ pub const SSCC: &str = "sscc";
 pub const RETURNS: &str = "returns";
 /// Up to which place units have been counted for the pace.
 pub const COUNTED: &str = "counted";
-/// The place of the last completion whose customer was asked how it was.
+/// Up to which place customers of completed orders were asked how it was, or never will be.
 pub const INVITED: &str = "invited";
 /// When the last day was closed: microseconds, and the place of its summary's last event.
 pub const DAY_CLOSED_AT: &str = "day_closed_at";

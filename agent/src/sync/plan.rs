@@ -3,8 +3,9 @@
 //! The broker's acknowledgement moves `sent`, the platform's receipt moves `received`; only the second one lets an
 //! event be forgotten. Sending goes back to `received` when a receipt repeats although more was acknowledged, when
 //! receipts stand still, or when the broker says that nobody listens; then one window goes out as a probe, and the
-//! wait doubles until receipts move again. A platform that never sent a receipt only ever gets that window. After a
-//! restart the platform is heard first: the file may be an older copy, whose next places are taken. Of several epochs
+//! wait doubles until receipts move again. What the platform asks for once more it gets, whatever receipts say
+//! meanwhile. A platform that never sent a receipt only ever gets that window. After a restart the platform is heard
+//! first: the file may be an older copy, whose next places are taken. Of several epochs
 //! each waits until the one before is received to its end.
 
 use std::time::Duration;

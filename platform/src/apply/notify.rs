@@ -97,13 +97,13 @@ fn is_behind(desk: &Desk<'_>, order: &str, data: &Requested<'_>) -> Result<bool,
     if !STEPS.contains(&data.milestone.as_ref()) {
         return Ok(false);
     }
-    let later = desk.db.row(
-        "SELECT 1 FROM notifications WHERE site = ?1 AND order_id = ?2 AND ?3 < rank AND state IN ('held', 'to_send', 'sent')
-             AND milestone IN ('order_accepted', 'packed', 'ready_for_pickup', 'handed_over', 'collected') LIMIT 1",
+    let later = desk.db.rows(
+        "SELECT milestone FROM notifications
+         WHERE site = ?1 AND order_id = ?2 AND ?3 < rank AND state IN ('held', 'to_send', 'sent')",
         &params![desk.about.site, order, data.rank],
-        |row| row.get::<i64>(0),
+        |row| row.get::<String>(0),
     )?;
-    Ok(later.is_some())
+    Ok(later.iter().any(|milestone| STEPS.contains(&milestone.as_str())))
 }
 
 /// Whoever has not been told yet that an order is on its way, or late, is not told: it doesn't come. That it is cancelled
